@@ -1,0 +1,109 @@
+"""What Airflow reads about this provider; every Airflow process runs this, so it imports nothing."""
+
+from __future__ import annotations
+
+
+def get_provider_info() -> dict[str, object]:
+    """Return the provider's description: the connection form and the module lists."""
+    return {
+        "package-name": "airflow-clickmeeting",
+        "name": "ClickMeeting",
+        "description": "Plan webinars on ClickMeeting, fill them with people, wait for them and take the data home.",
+        "integrations": [
+            {
+                "integration-name": "ClickMeeting",
+                "external-doc-url": "https://clickmeeting.com/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [
+            {
+                "integration-name": "ClickMeeting",
+                "python-modules": ["airflow_clickmeeting.hooks.clickmeeting"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "ClickMeeting",
+                "python-modules": [
+                    "airflow_clickmeeting.operators.account",
+                    "airflow_clickmeeting.operators.chats",
+                    "airflow_clickmeeting.operators.conferences",
+                    "airflow_clickmeeting.operators.contacts",
+                    "airflow_clickmeeting.operators.files",
+                    "airflow_clickmeeting.operators.invitations",
+                    "airflow_clickmeeting.operators.recordings",
+                    "airflow_clickmeeting.operators.registrations",
+                    "airflow_clickmeeting.operators.sessions",
+                    "airflow_clickmeeting.operators.tokens",
+                ],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "ClickMeeting",
+                "python-modules": ["airflow_clickmeeting.sensors.clickmeeting"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "ClickMeeting",
+                "python-modules": ["airflow_clickmeeting.triggers.waiting"],
+            }
+        ],
+        "transfers": [
+            {
+                "source-integration-name": "ClickMeeting",
+                "target-integration-name": "Object storage",
+                "python-module": "airflow_clickmeeting.transfers.exports",
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "clickmeeting",
+                "hook-class-name": "airflow_clickmeeting.hooks.clickmeeting.ClickMeetingHook",
+                "hook-name": "ClickMeeting",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "schema"],
+                    "relabeling": {"password": "API key", "host": "API URL", "port": "Port (443)"},
+                    "placeholders": {
+                        "password": "from ClickMeeting: Account settings > API",
+                        "host": "https://api.clickmeeting.com/v1/",
+                        "port": "443",
+                    },
+                },
+                "conn-fields": {
+                    "timeout": {
+                        "label": "Timeout",
+                        "description": "Seconds to wait for an answer.",
+                        "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
+                    },
+                    "connect_timeout": {
+                        "label": "Connect timeout",
+                        "description": "Seconds to wait until ClickMeeting takes the connection.",
+                        "schema": {"type": ["number", "null"], "default": 10, "minimum": 1},
+                    },
+                    "max_attempts": {
+                        "label": "Attempts",
+                        "description": "How often a request is sent at most when it is safe to send it again.",
+                        "schema": {"type": ["integer", "null"], "default": 5, "minimum": 1},
+                    },
+                    "max_requests_per_second": {
+                        "label": "Requests per second",
+                        "description": "The pace of one task; empty means unlimited. ClickMeeting names no limit.",
+                        "schema": {"type": ["number", "null"], "default": None, "minimum": 0.01},
+                    },
+                    "verify": {
+                        "label": "Verify TLS",
+                        "description": "true, or the path of a CA bundle on the workers; false is for tests only.",
+                        "schema": {"type": ["string", "null"], "default": "true"},
+                    },
+                    "proxies": {
+                        "label": "Proxy",
+                        "description": 'Empty, one proxy URL, or JSON such as {"https": "http://proxy.example.com:3128"}.',
+                        "schema": {"type": ["string", "null"], "default": None, "format": "password"},
+                    },
+                },
+            }
+        ],
+    }
