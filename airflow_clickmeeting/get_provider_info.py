@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+# `port` stays visible: the Test button of 3.3.1 and 3.3.2 refuses a connection that has none
+CONNECTION_FORM = {
+    "hidden-fields": ["login", "schema"],
+    "relabeling": {"password": "API key", "host": "API URL", "port": "Port (443)"},
+    "placeholders": {
+        "password": "from ClickMeeting: Account settings > API",
+        "host": "https://api.clickmeeting.com/v1/",
+        "port": "443",
+    },
+}
+
 
 def get_provider_info() -> dict[str, object]:
     """Return the provider's description: the connection form and the module lists."""
@@ -63,15 +74,7 @@ def get_provider_info() -> dict[str, object]:
                 "connection-type": "clickmeeting",
                 "hook-class-name": "airflow_clickmeeting.hooks.clickmeeting.ClickMeetingHook",
                 "hook-name": "ClickMeeting",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["login", "schema"],
-                    "relabeling": {"password": "API key", "host": "API URL", "port": "Port (443)"},
-                    "placeholders": {
-                        "password": "from ClickMeeting: Account settings > API",
-                        "host": "https://api.clickmeeting.com/v1/",
-                        "port": "443",
-                    },
-                },
+                "ui-field-behaviour": CONNECTION_FORM,
                 "conn-fields": {
                     "timeout": {
                         "label": "Timeout",

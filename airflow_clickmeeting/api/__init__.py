@@ -1,0 +1,1 @@
+"""ClickMeeting itself: what can be asked and what the answers mean. No Airflow, no I/O, no clock."""

@@ -1,0 +1,611 @@
+"""The whole API of ClickMeeting on one page: a function per operation, which returns the Call to make.
+
+Both hooks offer each function as a method of its name, which makes the call and returns what is documented
+here. Wrong arguments raise `ValueError` before anything is sent. A call that fails raises one of
+`airflow_clickmeeting.exceptions`. Ids are whole numbers, also as text. Sections are those of the API's facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_clickmeeting.api import reading, times, values
+from airflow_clickmeeting.api.call import Call, Upload, operation
+from airflow_clickmeeting.api.joining import autologin_url
+from airflow_clickmeeting.api.shapes import (
+    Attendee,
+    Chat,
+    File,
+    PhoneGateway,
+    Recording,
+    Registered,
+    Registration,
+    Report,
+    Room,
+    Session,
+    Skin,
+    Token,
+)
+from airflow_clickmeeting.api.times import Duration, When
+from airflow_clickmeeting.api.values import Id
+
+MOST_TOKENS = 1000
+PAGE_SIZE = 250
+
+
+@operation
+def ping() -> Call[dict[str, str]]:
+    """Ask whether ClickMeeting is there: `{"ping": "pong"}`. Whether it checks the key is unknown (10)."""
+    return Call("GET", "ping", read=reading.plain)
+
+
+@operation
+def list_timezones() -> Call[list[str]]:
+    """List the IANA names of the time zones that rooms may have (10)."""
+    return Call("GET", "time_zone_list", read=reading.strings)
+
+
+@operation
+def list_timezones_by_country(country: str) -> Call[list[str]]:
+    """List the time zones of a country; none for a country that ClickMeeting does not know (10).
+
+    :param country: two letters, such as `PL`.
+    """
+    code = values.country(country).lower()
+    return Call("GET", f"time_zone_list/{code}", read=reading.strings, forgive={"not_found": []})
+
+
+@operation
+def list_phone_gateways() -> Call[list[PhoneGateway]]:
+    """List the telephone numbers for dialling in (10)."""
+    return Call("GET", "phone_gateways", read=reading.listed(reading.plain))
+
+
+@operation
+def list_skins() -> Call[list[Skin]]:
+    """List the looks that a room can have; the ids go into `skin_id` (3.6)."""
+    return Call("GET", "conferences/skins", read=reading.listed(reading.plain))
+
+
+@operation
+def list_conferences(status: str = "active", *, page: Id = 1) -> Call[list[Room]]:
+    """List one page of rooms, 250 at most; `iter_conferences` walks all of them (3.1).
+
+    :param status: `active`, which includes permanent and future rooms, or `inactive`; rooms that have been
+        inactive for over six months are not listed.
+    :param page: from 1 on.
+    """
+    status = values.one_of("status", status, ("active", "inactive"))
+    query = {"page": values.whole_number("page", page)}
+    return Call("GET", f"conferences/{status}", query=query, read=reading.rooms)
+
+
+@operation
+def get_conference(room_id: Id) -> Call[Room]:
+    """Read a room (3.2). Its role hashes, host login and links differ at every reading (1.12).
+
+    :param room_id: its id; the nine-digit `room_pin` is something else.
+    """
+    return Call("GET", _room(room_id), read=reading.room)
+
+
+@operation
+def create_conference(
+    *,
+    name: str,
+    room_type: str = "webinar",
+    access_type: Id = "open",
+    permanent_room: bool | Id = False,
+    starts_at: When | None = None,
+    duration: Duration | None = None,
+    timezone: str | None = None,
+    password: str | None = None,
+    custom_room_url_name: str | None = None,
+    lobby_enabled: bool | Id | None = None,
+    lobby_description: str | None = None,
+    skin_id: Id | None = None,
+    registration: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Call[Room]:
+    """Create a room and return it (3.3). Every call makes another one.
+
+    :param name: also becomes its address unless `custom_room_url_name` does.
+    :param room_type: `webinar` or `meeting`.
+    :param access_type: `open` (1), `password` (2) or `token` (3).
+    :param permanent_room: whether it has no start and no end.
+    :param starts_at: a datetime or ISO 8601 text; by default now.
+    :param duration: a timedelta, minutes or `H:MM`; by default three hours. The longest depends on the plan.
+    :param timezone: IANA name; a naive `starts_at` is a wall-clock time there.
+    :param password: what people must enter; needed with access by password.
+    :param custom_room_url_name: the last part of its address, unique in the account.
+    :param lobby_enabled: whether people wait in a lobby.
+    :param lobby_description: what they read there.
+    :param skin_id: from `list_skins`.
+    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
+    :param settings: such as `{"recorder_autostart_enabled": True}`; see the room's `settings` for the keys.
+    """
+    access = values.access_type(access_type)
+    permanent = bool(values.flag("permanent_room", permanent_room))
+    if permanent and starts_at is not None:
+        raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
+    if access == values.ACCESS_TYPES["password"] and not password:
+        raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
+    form = {
+        "name": values.filled("name", name),
+        "room_type": values.one_of("room_type", room_type, values.ROOM_TYPES),
+        "permanent_room": permanent,
+        "access_type": access,
+        **_timing(starts_at, duration, timezone),
+        "password": password,
+        "custom_room_url_name": custom_room_url_name,
+        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
+        "lobby_description": lobby_description,
+        "skin_id": _optional_id("skin_id", skin_id),
+        "registration": _registration_settings(registration),
+        "settings": values.flags("settings", settings),
+    }
+    return Call("POST", "conferences", form=form, read=reading.room)
+
+
+@operation
+def update_conference(
+    room_id: Id,
+    *,
+    name: str | None = None,
+    room_type: str | None = None,
+    access_type: Id | None = None,
+    permanent_room: bool | Id | None = None,
+    starts_at: When | None = None,
+    duration: Duration | None = None,
+    timezone: str | None = None,
+    password: str | None = None,
+    custom_room_url_name: str | None = None,
+    lobby_enabled: bool | Id | None = None,
+    lobby_description: str | None = None,
+    skin_id: Id | None = None,
+    registration: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    status: str | None = None,
+) -> Call[Room]:
+    """Change what is given of a room, and return it (3.4). A second call changes nothing more.
+
+    The parameters are those of `create_conference`. A new `name` changes the room's address.
+
+    :param room_id: the room.
+    :param permanent_room: goes along, as false, whenever `starts_at` or `duration` is given: ClickMeeting asks
+        for it then.
+    :param status: `inactive` closes the room without deleting it, `active` opens it again.
+    """
+    permanent = values.flag("permanent_room", permanent_room)
+    if permanent is None and (starts_at is not None or duration is not None):
+        permanent = False
+    form = {
+        "name": None if name is None else values.filled("name", name),
+        "room_type": None if room_type is None else values.one_of("room_type", room_type, values.ROOM_TYPES),
+        "permanent_room": permanent,
+        "access_type": None if access_type is None else values.access_type(access_type),
+        **_timing(starts_at, duration, timezone),
+        "password": password,
+        "custom_room_url_name": custom_room_url_name,
+        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
+        "lobby_description": lobby_description,
+        "skin_id": _optional_id("skin_id", skin_id),
+        "registration": _registration_settings(registration),
+        "settings": values.flags("settings", settings),
+        "status": None if status is None else values.one_of("status", status, ("active", "inactive")),
+    }
+    if not any(value not in (None, {}) for value in form.values()):
+        raise ValueError("Nothing to update: give at least one of the room's parameters.")
+    return Call("PUT", _room(room_id), form=form, read=reading.updated_room, repeatable=True)
+
+
+@operation
+def delete_conference(room_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+    """Delete a room and its recordings, for good (3.5).
+
+    :param room_id: the room.
+    :param ignore_missing: return False, instead of failing, when it is gone already.
+    """
+    return _deletion(_room(room_id), ignore_missing)
+
+
+@operation
+def check_availability(*, start_time: When, duration: Id, room_id: Id | None = None) -> Call[bool]:
+    """Tell whether the account has room for an event then. Not documented by ClickMeeting (11.1).
+
+    :param start_time: aware.
+    :param duration: whole hours.
+    :param room_id: an existing room not to count.
+    """
+    form = {
+        "start_time": times.utc_time("start_time", start_time),
+        "duration": values.whole_number("duration", duration, expected="a whole number of hours"),
+        "id": _optional_id("room_id", room_id) or 0,
+    }
+    return Call(
+        "POST",
+        "conference/availability",
+        form=form,
+        read=reading.done,
+        repeatable=True,
+        raw=True,
+        forgive={"validation": False, "unexpected": True},
+    )
+
+
+@operation
+def generate_tokens(room_id: Id, *, how_many: Id) -> Call[list[Token]]:
+    """Make access tokens, and return only the new ones (4.1). Every call adds more.
+
+    :param room_id: a room with access by token.
+    :param how_many: 1 to 1000.
+    """
+    form = {"how_many": values.whole_number("how_many", how_many, most=MOST_TOKENS)}
+    return Call("POST", f"{_room(room_id)}/tokens", form=form, read=reading.tokens)
+
+
+@operation
+def list_tokens(room_id: Id) -> Call[list[Token]]:
+    """List all tokens of a room, with whom each was sent to (4.2)."""
+    return Call("GET", f"{_room(room_id)}/tokens", read=reading.tokens)
+
+
+@operation
+def get_token_by_email(room_id: Id, *, email: str) -> Call[list[str]]:
+    """Find the tokens of a person; NotFoundError when there is none (4.3).
+
+    Whether ClickMeeting makes one for a person without is unknown, so a lost answer is not asked for again.
+    """
+    form = {"email": values.email("email", email)}
+    return Call("POST", f"{_room(room_id)}/token", form=form, read=reading.token_strings)
+
+
+@operation
+def deactivate_tokens(room_id: Id, *, tokens: Sequence[str | Token]) -> Call[dict[str, Any]]:
+    """Take away the access that tokens give (4.4). A second call changes nothing more.
+
+    :param room_id: the room.
+    :param tokens: the tokens, or the objects that hold them; an empty list is refused, for ClickMeeting may read
+        it as all of the room's.
+    """
+    if isinstance(tokens, str) or not isinstance(tokens, Sequence) or not tokens:
+        raise ValueError("tokens must be a list with at least one token: without any, all of them might be meant.")
+    given = [token.get("token") if isinstance(token, Mapping) else token for token in tokens]
+    if not all(isinstance(token, str) and token.strip() for token in given):
+        raise ValueError("tokens must be a list of access tokens; one of them is blank or no text.")
+    return Call(
+        "DELETE",
+        f"{_room(room_id)}/tokens",
+        form={"tokens": given},
+        read=reading.plain,
+        repeatable=True,
+    )
+
+
+@operation
+def generate_autologin_url(
+    room_id: Id,
+    *,
+    room_url: str,
+    email: str,
+    nickname: str,
+    role: str = "listener",
+    password: str | None = None,
+    token: str | None = None,
+) -> Call[str]:
+    """Make a link that lets one person in without typing anything (7). Every call makes another one.
+
+    :param room_id: the room.
+    :param room_url: its address, the `room_url` of a reading: ClickMeeting answers with a hash only.
+    :param email: the person.
+    :param nickname: the name that others see.
+    :param role: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
+    :param password: needed where the room's access is by password.
+    :param token: needed where the room's access is by token.
+    """
+    form = {
+        "email": values.email("email", email),
+        "nickname": values.filled("nickname", nickname),
+        "role": values.one_of("role", role, values.ROLES),
+        "password": password,
+        "token": token,
+    }
+    return Call(
+        "POST",
+        f"{_room(room_id)}/room/autologin_hash",
+        form=form,
+        read=lambda data: autologin_url(room_url, reading.autologin_hash(data)),
+        repeatable=True,
+    )
+
+
+@operation
+def register_participant(
+    room_id: Id,
+    *,
+    registration: Mapping[Id, str],
+    confirmation_email: bool | Id | None = None,
+    lang: str | None = None,
+) -> Call[Registered]:
+    """Register a person for a room (6.2).
+
+    Who is registered already gets `exist` 1 and the same link, and perhaps the confirmation mail again, so a lost
+    answer is not asked for again.
+
+    :param room_id: a room with registration on.
+    :param registration: values by field number: 1 first name, 2 last name, 3 e-mail address, others per room.
+    :param confirmation_email: whether ClickMeeting writes to the person.
+    :param lang: the language of that mail.
+    """
+    fields = {values.identifier("registration", key): value for key, value in registration.items()}
+    for number, label in ((1, "First Name"), (2, "Last Name")):
+        values.filled(f"registration[{number}] ({label})", fields.get(number))
+    fields[3] = values.email("registration[3] (Email Address)", fields.get(3))
+    form = {
+        "registration": fields,
+        "confirmation_email": {
+            "enabled": values.flag("confirmation_email", confirmation_email),
+            "lang": None if lang is None else values.language(lang),
+        },
+    }
+    return Call("POST", f"{_room(room_id)}/registration", form=form, read=reading.registered)
+
+
+@operation
+def list_registrations(room_id: Id, status: str = "all") -> Call[list[Registration]]:
+    """List the people who registered for a room (6.1).
+
+    :param room_id: the room; one without registration answers with an error.
+    :param status: `all`, or `active`, which presumably means the coming run.
+    """
+    status = values.one_of("status", status, ("all", "active"))
+    return Call("GET", f"{_room(room_id)}/registrations/{status}", read=reading.listed(reading.registration))
+
+
+@operation
+def list_session_registrations(room_id: Id, session_id: Id) -> Call[list[Registration]]:
+    """List the registrations that belong to one session (5.5)."""
+    path = f"{_session(room_id, session_id)}/registrations"
+    return Call("GET", path, read=reading.listed(reading.registration))
+
+
+@operation
+def send_invitation(
+    room_id: Id,
+    *,
+    attendees: Sequence[str | Mapping[str, str]],
+    lang: str = "en",
+    role: str | None = None,
+    template: str | None = None,
+) -> Call[dict[str, Any]]:
+    """Have ClickMeeting invite people by mail (8). Every call sends the mails again.
+
+    :param room_id: the room; in one with access by token, each address gets a token of its own.
+    :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname` and `lastname`.
+    :param lang: two letters.
+    :param role: `listener` or `presenter`.
+    :param template: `basic` or `advanced`.
+    """
+    form = {
+        "attendees": [_invited(index, each) for index, each in enumerate(_people(attendees))],
+        "role": None if role is None else values.one_of("role", role, ("listener", "presenter")),
+        "template": None if template is None else values.one_of("template", template, ("basic", "advanced")),
+    }
+    path = f"{_room(room_id)}/invitation/email/{values.language(lang)}"
+    return Call("POST", path, form=form, read=reading.plain)
+
+
+@operation
+def list_sessions(room_id: Id) -> Call[list[Session]]:
+    """List the meetings that took place, or are taking place, in a room (5.1).
+
+    A room without any answers with an empty list or with NotFoundError.
+    """
+    return Call("GET", f"{_room(room_id)}/sessions", read=reading.listed(reading.session_item))
+
+
+@operation
+def get_session(room_id: Id, session_id: Id) -> Call[Session]:
+    """Read a session, with the state of its PDF reports by language (5.2)."""
+    path = _session(room_id, session_id)
+    return Call("GET", path, read=reading.session_of(int(session_id)))
+
+
+@operation
+def list_session_attendees(room_id: Id, session_id: Id) -> Call[list[Attendee]]:
+    """List who was in a session, an item per entry: who leaves and comes back has several (5.3)."""
+    path = f"{_session(room_id, session_id)}/attendees"
+    return Call("GET", path, read=reading.listed(reading.attendee))
+
+
+@operation
+def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") -> Call[Report]:
+    """Ask for a session's PDF report, and how far it is: the first call starts it (5.4).
+
+    :param room_id: the room.
+    :param session_id: the session.
+    :param lang: the report's language.
+    """
+    path = f"{_session(room_id, session_id)}/generate-pdf/{values.language(lang)}"
+    return Call("GET", path, read=reading.report)
+
+
+@operation
+def list_recordings(room_id: Id) -> Call[list[Recording]]:
+    """List a room's recordings; their links live for minutes (9.2).
+
+    A room without any answers with NotFoundError, just as one that does not exist.
+    """
+    return Call("GET", f"{_room(room_id)}/recordings", read=reading.listed(reading.recording))
+
+
+@operation
+def list_all_recordings() -> Call[list[Recording]]:
+    """List the recordings of the whole account, each with its `conference_id` (9.2)."""
+    return Call("GET", "conferences/recordings", read=reading.listed(reading.recording), forgive={"not_found": []})
+
+
+@operation
+def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+    """Delete one recording, for good (9.3).
+
+    :param room_id: its room.
+    :param recording_id: the recording.
+    :param ignore_missing: return False, instead of failing, when it is gone already.
+    """
+    path = f"{_room(room_id)}/recordings/{values.identifier('recording_id', recording_id)}"
+    return _deletion(path, ignore_missing)
+
+
+@operation
+def delete_all_recordings(room_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+    """Delete all recordings of a room, for good (9.3).
+
+    :param room_id: the room.
+    :param ignore_missing: return False, instead of failing, when there are none.
+    """
+    return _deletion(f"{_room(room_id)}/recordings", ignore_missing)
+
+
+@operation
+def list_files() -> Call[list[File]]:
+    """List the files of the account's library (9.4)."""
+    return Call("GET", "file-library", read=reading.listed(reading.file))
+
+
+@operation
+def list_conference_files(room_id: Id) -> Call[list[File]]:
+    """List the files of one room (9.4)."""
+    path = f"file-library/conferences/{values.identifier('room_id', room_id)}"
+    return Call("GET", path, read=reading.listed(reading.file))
+
+
+@operation
+def get_file(file_id: Id) -> Call[File]:
+    """Read what is known of a file, such as how far its conversion is (9.4)."""
+    return Call("GET", _file(file_id), read=reading.file)
+
+
+@operation
+def upload_file(upload: Upload, *, room_id: Id | None = None) -> Call[File]:
+    """Put a file into the account's library, or into a room (9.5). Every call adds another file.
+
+    :param upload: the file; `airflow_clickmeeting.storage.upload` makes it from a path.
+    :param room_id: the room it is for.
+    """
+    path = "file-library" if room_id is None else f"file-library/conferences/{values.identifier('room_id', room_id)}"
+    return Call("POST", path, upload=upload, read=reading.file)
+
+
+@operation
+def download_file(file_id: Id) -> Call[bytes]:
+    """Download a file of the library into memory; `hook.download` streams it to a path instead (9.6)."""
+    return Call("GET", f"{_file(file_id)}/download", read=reading.file_bytes, raw=True)
+
+
+@operation
+def delete_file(file_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+    """Delete a file of the library, for good (9.7).
+
+    :param file_id: the file.
+    :param ignore_missing: return False, instead of failing, when it is gone already.
+    """
+    return _deletion(_file(file_id), ignore_missing)
+
+
+@operation
+def list_chats() -> Call[list[Chat]]:
+    """List the sessions whose chat can be downloaded (9.8)."""
+    return Call("GET", "chats", read=reading.listed(reading.chat))
+
+
+@operation
+def download_chat(session_id: Id) -> Call[bytes]:
+    """Download a session's chat, a ZIP of CSV files, into memory; `hook.download` streams it to a path (9.9).
+
+    :param session_id: the `id` of the chat.
+    """
+    path = f"chats/{values.identifier('session_id', session_id)}"
+    return Call("GET", path, read=reading.file_bytes, raw=True)
+
+
+@operation
+def create_contact(
+    *,
+    email: str,
+    firstname: str,
+    lastname: str,
+    phone: str | None = None,
+    company: str | None = None,
+    country: str | None = None,
+) -> Call[dict[str, Any]]:
+    """Put a person into the account's address book, or update them: the e-mail address decides (9.1).
+
+    :param email: the person.
+    :param firstname: first name.
+    :param lastname: last name.
+    :param phone: telephone number.
+    :param company: company.
+    :param country: two letters, such as `PL`.
+    """
+    form = {
+        "email": values.email("email", email),
+        "firstname": values.filled("firstname", firstname),
+        "lastname": values.filled("lastname", lastname),
+        "phone": phone,
+        "company": company,
+        "country": None if country is None else values.country(country),
+    }
+    return Call("POST", "contacts", form=form, read=reading.plain, repeatable=True)
+
+
+def _room(room_id: Id) -> str:
+    return f"conferences/{values.identifier('room_id', room_id)}"
+
+
+def _session(room_id: Id, session_id: Id) -> str:
+    return f"{_room(room_id)}/sessions/{values.identifier('session_id', session_id)}"
+
+
+def _file(file_id: Id) -> str:
+    return f"file-library/{values.identifier('file_id', file_id)}"
+
+
+def _deletion(path: str, ignore_missing: bool) -> Call[bool]:
+    return Call(
+        "DELETE",
+        path,
+        read=reading.done,
+        repeatable=True,
+        forgive={"not_found": False} if ignore_missing else {},
+    )
+
+
+def _optional_id(name: str, value: Id | None) -> int | None:
+    return None if value is None else values.identifier(name, value)
+
+
+def _timing(starts_at: When | None, duration: Duration | None, timezone: str | None) -> dict[str, str | None]:
+    if starts_at is None:
+        start, name = None, timezone and times.zone(timezone).key
+    else:
+        start, name = times.room_time("starts_at", starts_at, timezone)
+    length = None if duration is None else times.duration("duration", duration)
+    return {"starts_at": start, "timezone": name, "duration": length}
+
+
+def _registration_settings(registration: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = values.flags("registration", registration)
+    if found.get("template") is not None:
+        found["template"] = values.whole_number("registration['template']", found["template"], most=3)
+    return found
+
+
+def _people(attendees: Sequence[str | Mapping[str, str]]) -> Sequence[str | Mapping[str, str]]:
+    return values.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
+
+
+def _invited(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
+    row = {"email": person} if isinstance(person, str) else dict(person)
+    return {**row, "email": values.email(f"attendees[{index}]['email']", row.get("email"))}

@@ -1,0 +1,116 @@
+"""Arguments as people write them, and templates render them, to what ClickMeeting takes; or why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+Id = int | str
+
+ACCESS_TYPES = {"open": 1, "password": 2, "token": 3}
+ROOM_TYPES = ("meeting", "webinar")
+ROLES = ("listener", "presenter", "host", "moderator", "guest_speaker")
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off")
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+
+
+def refuse(name: str, value: object, expected: str) -> NoReturn:
+    """Raise the error for a wrong argument: which one, what it may be, what it is."""
+    raise ValueError(f"{name} must be {expected}; got {value!r}.")
+
+
+def identifier(name: str, value: Id | None) -> int:
+    """Return an id as a number; a template that rendered to nothing is refused."""
+    return whole_number(name, value, expected="the positive number of something that exists on ClickMeeting")
+
+
+def whole_number(name: str, value: Id | None, *, most: int | None = None, expected: str = "") -> int:
+    """Return a positive whole number, also from its rendered string."""
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not (text.isascii() and text.isdigit()) or int(text) == 0 or (most and int(text) > most):
+        refuse(name, value, expected or f"a whole number from 1 {f'to {most}' if most else 'on'}")
+    return int(text)
+
+
+def flag(name: str, value: bool | Id | None) -> bool | None:
+    """Return a boolean, also from 0, 1 and their rendered words; None stays None."""
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text not in TRUE + FALSE:
+        refuse(name, value, "true or false")
+    return text in TRUE
+
+
+def filled(name: str, value: object) -> str:
+    """Return a string that is not blank."""
+    if not isinstance(value, str) or not value.strip() or value == "None":
+        refuse(name, value, "a text that is not blank")
+    return value
+
+
+def one_of(name: str, value: object, choices: Iterable[str]) -> str:
+    """Return one of some words, whatever its case."""
+    word = str(value).strip().lower()
+    if word not in (choices := tuple(choices)):
+        refuse(name, value, f"one of {', '.join(map(repr, choices))}")
+    return word
+
+
+def access_type(value: Id) -> int:
+    """Return ClickMeeting's number of an access type, given as a word or a number."""
+    word = str(value).strip().lower()
+    for name, number in ACCESS_TYPES.items():
+        if word in {name, str(number)}:
+            return number
+    refuse("access_type", value, "'open' (1), 'password' (2) or 'token' (3)")
+
+
+def language(value: object) -> str:
+    """Return a two-letter language code."""
+    if not re.fullmatch("[a-z]{2}", code := str(value).strip().lower()):
+        refuse("lang", value, "a two-letter language code such as 'en' or 'pl'")
+    return code
+
+
+def country(value: object, name: str = "country") -> str:
+    """Return a two-letter country code in capitals."""
+    if not re.fullmatch("[A-Z]{2}", code := str(value).strip().upper()):
+        refuse(name, value, "a two-letter country code such as 'PL'")
+    return code
+
+
+def email(name: str, value: object) -> str:
+    """Return an e-mail address, without white space around it."""
+    address = str(value).strip()
+    if not _EMAIL.fullmatch(address):
+        refuse(name, value, "an e-mail address")
+    return address
+
+
+def rows(name: str, value: object, what: str) -> Sequence[Any]:
+    """Return a list that is not empty; a string is most likely a template that rendered to text."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        hint = " (a template renders to text: pass the task's output, or set render_template_as_native_obj)"
+        refuse(name, value, f"a list of {what}{hint if isinstance(value, str) else ''}")
+    if not value:
+        refuse(name, value, f"a list with at least one of the {what}")
+    return value
+
+
+def table(name: str, value: object) -> Mapping[Any, Any]:
+    """Return a dict, or an empty one for None."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        refuse(name, value, "a dict")
+    return value
+
+
+def flags(name: str, value: object) -> dict[str, Any]:
+    """Return a dict whose words for true and false have become booleans; addresses and numbers stay."""
+    words = {**dict.fromkeys(TRUE[1:], True), **dict.fromkeys(FALSE[1:], False)}
+    return {str(k): words.get(v.lower(), v) if isinstance(v, str) else v for k, v in table(name, value).items()}

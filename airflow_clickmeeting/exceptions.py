@@ -1,0 +1,97 @@
+"""Airflow's exceptions for what can go wrong with ClickMeeting.
+
+They are `AirflowException`s, since sensors treat only those softly. Wrong arguments are `ValueError`s instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_clickmeeting.api.errors import Kind, Problem
+
+
+class ClickMeetingError(AirflowException):
+    """ClickMeeting did not do what it was asked to.
+
+    :param problem: what it said.
+    :param operation: what it was asked.
+    :param conn_id: the connection used.
+    """
+
+    def __init__(self, problem: Problem, operation: str = "", conn_id: str = "") -> None:
+        self.problem = problem
+        self.operation = operation
+        self.conn_id = conn_id
+        where = f"{operation}: " if operation else ""
+        account = f" (connection {conn_id!r})" if conn_id else ""
+        super().__init__(f"{where}{problem.message}{account}")
+
+    @property
+    def code(self) -> int | None:
+        """The error object's code, else the HTTP status."""
+        return self.problem.code
+
+    @property
+    def name(self) -> str | None:
+        """ClickMeeting's own name for it, such as `INVALID_DATES`."""
+        return self.problem.name
+
+    @property
+    def fields(self) -> Mapping[str, tuple[str, ...]]:
+        """Messages per parameter, or per number of a registration field."""
+        return self.problem.fields
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that ClickMeeting asks to wait."""
+        return self.problem.retry_after
+
+    def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str]]:
+        return type(self), (self.problem, self.operation, self.conn_id)
+
+
+class AuthenticationError(ClickMeetingError):
+    """The key is wrong, or may not do this (401, 403)."""
+
+
+class NotFoundError(ClickMeetingError):
+    """The room, session or file is not there, or not any more (404)."""
+
+
+class ValidationError(ClickMeetingError):
+    """ClickMeeting refused an argument (400, 409, 422); `fields` says which."""
+
+
+class RateLimitedError(ClickMeetingError):
+    """Too many requests (429); `retry_after` says for how long."""
+
+
+class ServerError(ClickMeetingError):
+    """ClickMeeting failed (5xx)."""
+
+
+class ConnectionFailedError(ClickMeetingError):
+    """No answer came: the connection was not made, or the answer was lost on the way."""
+
+
+class UnexpectedAnswerError(ClickMeetingError):
+    """The answer is not what this operation gives: no JSON, another shape, or a redirection."""
+
+
+_BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
+    "authentication": AuthenticationError,
+    "not_found": NotFoundError,
+    "validation": ValidationError,
+    "rate_limited": RateLimitedError,
+    "server": ServerError,
+    "connection": ConnectionFailedError,
+    "unexpected": UnexpectedAnswerError,
+    "other": ClickMeetingError,
+}
+
+
+def error_for(problem: Problem, operation: str, conn_id: str) -> ClickMeetingError:
+    """Return the exception of the problem's kind."""
+    return _BY_KIND[problem.kind](problem, operation, conn_id)

@@ -1,0 +1,1 @@
+"""Where ClickMeeting is asked: connections, retries and the two hooks."""

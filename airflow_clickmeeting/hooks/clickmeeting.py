@@ -1,0 +1,247 @@
+"""The two hooks: ClickMeeting over `requests` in workers, and over `httpx` in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from tenacity import AsyncRetrying, Retrying
+
+from airflow_clickmeeting.api import calls, reading, wire
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.pages import RoomPages
+from airflow_clickmeeting.exceptions import error_for
+from airflow_clickmeeting.hooks.operations import Operations
+from airflow_clickmeeting.hooks.pacing import Pace
+from airflow_clickmeeting.hooks.retrying import policy
+from airflow_clickmeeting.hooks.settings import Settings
+from airflow_clickmeeting.storage import located, written_whole
+
+if TYPE_CHECKING:
+    import requests
+    from airflow.sdk import Connection
+
+    from airflow_clickmeeting.api.shapes import Room
+    from airflow_clickmeeting.storage import Path
+
+T = TypeVar("T")
+
+
+class Downloaded(TypedDict):
+    """A file that arrived: where it lies, and its bytes."""
+
+    path: str
+    size: int
+
+
+class _Account(Operations, BaseHook):
+    """What both hooks know of an account: its connection, what answers mean, and what time it is there."""
+
+    conn_name_attr = "clickmeeting_conn_id"
+    default_conn_name = "clickmeeting_default"
+    conn_type = "clickmeeting"
+    hook_name = "ClickMeeting"
+
+    def __init__(self, clickmeeting_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.clickmeeting_conn_id = clickmeeting_conn_id
+        self._ahead = timedelta(0)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's labels for Airflow 3.1; later ones read them from the provider's description."""
+        from airflow_clickmeeting.get_provider_info import CONNECTION_FORM
+
+        return {name.replace("-", "_"): value for name, value in CONNECTION_FORM.items()}
+
+    def _missing(self, error: AirflowNotFoundException) -> AirflowNotFoundException:
+        return AirflowNotFoundException(
+            f"{error}. Make one in the UI under Admin > Connections (type ClickMeeting), or with: "
+            f"airflow connections add {self.clickmeeting_conn_id} --conn-type clickmeeting --conn-password API_KEY"
+        )
+
+    def _data(self, call: Call[T], answer: wire.Answer, settings: Settings) -> T:
+        """Return what an answer says, or raise what went wrong."""
+        if (there := wire.server_time(answer.headers)) is not None:
+            self._ahead = there - datetime.now(UTC)
+        data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
+        if isinstance(data, Problem):
+            raise error_for(data, call.name, self.clickmeeting_conn_id)
+        return data
+
+    def now(self) -> datetime:
+        """Return the time by ClickMeeting's own clock, as its last answer told it; the local time before that."""
+        return datetime.now(UTC) + self._ahead
+
+
+class ClickMeetingHook(_Account):
+    """One ClickMeeting account, for workers.
+
+    Every operation of the API is a method; `run` makes any other call.
+
+    :param clickmeeting_conn_id: the connection with the API key.
+    """
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the connection says."""
+        try:
+            return Settings.of(self.get_connection(self.clickmeeting_conn_id))
+        except AirflowNotFoundException as error:
+            raise self._missing(error) from None
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        from airflow_clickmeeting.hooks.requests_transport import ClickMeetingSession
+
+        return ClickMeetingSession(self.settings)
+
+    @cached_property
+    def _pace(self) -> Pace:
+        return Pace(self.settings.max_requests_per_second)
+
+    def get_conn(self) -> requests.Session:
+        """Return the session, which adds the key to requests for the API's origin only."""
+        return self._session
+
+    def run(self, call: Call[T]) -> T:
+        """Make a call, again where that is safe and may help, and return what it reads from the answer.
+
+        :raises ClickMeetingError: of the kind that says what went wrong.
+        """
+
+        def attempt() -> T:
+            with self._answer(call, wire.request(call, self.settings.url), follow=call.raw) as (answer, response):
+                return self._data(call, replace(answer, body=response.content), self.settings)
+
+        return self._repeated(call, attempt)
+
+    def download(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
+        """Stream the file that a call answers with to object storage; a second run overwrites it.
+
+        :param call: such as `calls.download_file(1)`.
+        :param path: the file, or a folder with a slash at its end.
+        :param name: the file's name in such a folder.
+        :return: `path` and `size` in bytes.
+        """
+        return self._saved(call, wire.request(call, self.settings.url), path, name)
+
+    def download_link(self, url: str, path: Path, *, name: str = "") -> Downloaded:
+        """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin."""
+        call = Call("GET", "link", read=reading.file_bytes, raw=True, name="download_link")
+        return self._saved(call, wire.Request("GET", url, {}, None), path, name)
+
+    def iter_conferences(self, status: str = "active") -> Iterator[Room]:
+        """Walk all rooms, asking for a page of 250 when the last one is used up.
+
+        :param status: `active`, `inactive` or `all`.
+        """
+        pages = RoomPages(status)
+        while call := pages.call:
+            yield from pages.take(self.run(call))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Read the active rooms once, which needs a key that is right."""
+        try:
+            self.settings = replace(self.settings, max_attempts=1)
+            rooms = self.run(calls.list_conferences("active"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the form shows it
+            return False, str(error)
+        return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
+
+    def _saved(self, call: Call[bytes], request: wire.Request, path: Path, name: str) -> Downloaded:
+        from airflow_clickmeeting.hooks.requests_transport import pieces
+
+        target = located(path, name or call.name)
+
+        def attempt() -> int:
+            with self._answer(call, request, follow=True) as (answer, response):
+                if not wire.has_file(call, answer):
+                    return len(self._data(call, replace(answer, body=response.content), self.settings))
+                with written_whole(target) as file:
+                    return sum(file.write(piece) for piece in pieces(response))
+
+        return {"path": str(target), "size": self._repeated(call, attempt)}
+
+    @contextmanager
+    def _answer(
+        self, call: Call[Any], request: wire.Request, *, follow: bool
+    ) -> Iterator[tuple[wire.Answer, requests.Response]]:
+        from airflow_clickmeeting.hooks import requests_transport as transport
+
+        time.sleep(self._pace.delay(time.monotonic()))
+        try:
+            with transport.answer_to(self._session, request, self.settings, follow=follow) as response:
+                yield transport.head_of(response), response
+        except Exception as error:
+            if (problem := transport.problem_of(error, request.url)) is None:
+                raise
+            raise error_for(problem, call.name, self.clickmeeting_conn_id) from error
+
+    def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
+        return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
+
+
+class ClickMeetingAsyncHook(_Account):
+    """One ClickMeeting account, for the triggerer and for asynchronous tasks; the methods are to be awaited.
+
+    :param clickmeeting_conn_id: the connection with the API key.
+    """
+
+    _settings: Settings | None = None
+
+    async def get_settings(self) -> Settings:
+        """Return what the connection says."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        if self._settings is None:
+            try:
+                connection: Connection = await get_async_connection(self.clickmeeting_conn_id, hook=self)
+            except AirflowNotFoundException as error:
+                raise self._missing(error) from None
+            self._settings = Settings.of(connection)
+        return self._settings
+
+    async def run(self, call: Call[T]) -> T:
+        """Make a call, again where that is safe and may help, and return what it reads from the answer.
+
+        :raises ClickMeetingError: of the kind that says what went wrong.
+        """
+        settings = await self.get_settings()
+        return await AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))(
+            self._attempt, call, settings
+        )
+
+    async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
+        """Walk all rooms, asking for a page of 250 when the last one is used up.
+
+        :param status: `active`, `inactive` or `all`.
+        """
+        pages = RoomPages(status)
+        while call := pages.call:
+            for room in pages.take(await self.run(call)):
+                yield room
+
+    async def _attempt(self, call: Call[T], settings: Settings) -> T:
+        from airflow_clickmeeting.hooks import httpx_transport as transport
+
+        client = transport.client_for(settings)
+        await asyncio.sleep(client.pace.delay(time.monotonic()))
+        request = wire.request(call, settings.url)
+        try:
+            async with client.answer_to(request, follow=call.raw) as response:
+                answer = replace(transport.head_of(response), body=await response.aread())
+        except Exception as error:
+            if (problem := transport.problem_of(error, request.url)) is None:
+                raise
+            raise error_for(problem, call.name, self.clickmeeting_conn_id) from error
+        return self._data(call, answer, settings)

@@ -1,0 +1,74 @@
+"""Files on any object storage: written beside their place and moved there whole, read in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from airflow_clickmeeting.api.call import Upload
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    Path = str | ObjectStoragePath
+
+PART = ".part"
+
+
+def located(path: Path, name: str) -> ObjectStoragePath:
+    """Return a path, completed by a file name where it ends with a slash.
+
+    :raises ValueError: when the path is blank.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    if isinstance(path, ObjectStoragePath):
+        return path
+    if not isinstance(path, str) or not path.strip() or path == "None":
+        raise ValueError(f"path must be a file, or a folder with a slash at its end; got {path!r}.")
+    return ObjectStoragePath(path) / safe_name(name) if path.endswith("/") else ObjectStoragePath(path)
+
+
+def safe_name(name: str) -> str:
+    """Return the last part of a file name from outside, which cannot lead to another folder."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1].replace("\0", "").strip()
+    return last if last not in ("", ".", "..") else "file"
+
+
+@contextmanager
+def written_whole(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes its place, and any older file's, only when all of it is there.
+
+    Until then it is `NAME.part` beside it; when the writing fails, that is removed and the older file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f"{path.name}{PART}"
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.rename(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def upload(path: Path, name: str | None = None) -> Upload:
+    """Return what `upload_file` sends: the file at a path.
+
+    :param path: a file on any object storage.
+    :param name: the name it gets on ClickMeeting; by default its own.
+    :raises ValueError: when there is no such file, or when it is empty.
+    """
+    source = located(path, "")
+    if not source.is_file():
+        raise ValueError(f"path must be a file that exists; there is none at {str(source)!r}.")
+    size = source.stat().st_size
+    if not size:
+        raise ValueError(f"path must be a file with something in it; {str(source)!r} is empty.")
+
+    def opened() -> IO[bytes]:
+        file: IO[bytes] = source.open("rb")
+        return file
+
+    return Upload(name=safe_name(name or source.name), size=size, open=opened)
