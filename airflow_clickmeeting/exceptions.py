@@ -6,6 +6,8 @@ They are `AirflowException`s, since sensors treat only those softly. Wrong argum
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Self
 
 from airflow.sdk.exceptions import AirflowException
 
@@ -47,6 +49,12 @@ class ClickMeetingError(AirflowException):
     def retry_after(self) -> float | None:
         """Seconds that ClickMeeting asks to wait."""
         return self.problem.retry_after
+
+    def adding(self, more: str) -> Self:
+        """Return the same error with more in its message."""
+        return type(self)(
+            replace(self.problem, message=f"{self.problem.message}; {more}"), self.operation, self.conn_id
+        )
 
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id)

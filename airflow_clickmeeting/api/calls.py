@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_clickmeeting.api import reading, times, values
 from airflow_clickmeeting.api.call import Call, Upload, operation
+from airflow_clickmeeting.api.errors import Kind
 from airflow_clickmeeting.api.joining import autologin_url
 from airflow_clickmeeting.api.shapes import (
     Attendee,
@@ -77,8 +78,10 @@ def list_conferences(status: str = "active", *, page: Id = 1) -> Call[list[Room]
     :param page: from 1 on.
     """
     status = values.one_of("status", status, ("active", "inactive"))
-    query = {"page": values.whole_number("page", page)}
-    return Call("GET", f"conferences/{status}", query=query, read=reading.rooms)
+    number = values.whole_number("page", page)
+    # whether a page past the last one is empty or an error is unknown
+    past_the_end: dict[Kind, list[Room]] = {"not_found": []} if number > 1 else {}
+    return Call("GET", f"conferences/{status}", query={"page": number}, read=reading.rooms, forgive=past_the_end)
 
 
 @operation
@@ -229,7 +232,6 @@ def check_availability(*, start_time: When, duration: Id, room_id: Id | None = N
         form=form,
         read=reading.done,
         repeatable=True,
-        raw=True,
         forgive={"validation": False, "unexpected": True},
     )
 
@@ -304,6 +306,7 @@ def generate_autologin_url(
     :param password: needed where the room's access is by password.
     :param token: needed where the room's access is by token.
     """
+    address = values.web_address("room_url", room_url)
     form = {
         "email": values.email("email", email),
         "nickname": values.filled("nickname", nickname),
@@ -315,7 +318,7 @@ def generate_autologin_url(
         "POST",
         f"{_room(room_id)}/room/autologin_hash",
         form=form,
-        read=lambda data: autologin_url(room_url, reading.autologin_hash(data)),
+        read=lambda data: autologin_url(address, reading.autologin_hash(data)),
         repeatable=True,
     )
 
@@ -338,7 +341,8 @@ def register_participant(
     :param confirmation_email: whether ClickMeeting writes to the person.
     :param lang: the language of that mail.
     """
-    fields = {values.identifier("registration", key): value for key, value in registration.items()}
+    given = values.table("registration", registration)
+    fields = {values.identifier("registration", key): value for key, value in given.items()}
     for number, label in ((1, "First Name"), (2, "Last Name")):
         values.filled(f"registration[{number}] ({label})", fields.get(number))
     fields[3] = values.email("registration[3] (Email Address)", fields.get(3))
@@ -588,7 +592,7 @@ def _optional_id(name: str, value: Id | None) -> int | None:
 
 def _timing(starts_at: When | None, duration: Duration | None, timezone: str | None) -> dict[str, str | None]:
     if starts_at is None:
-        start, name = None, timezone and times.zone(timezone).key
+        start, name = None, None if timezone is None else times.zone(timezone).key
     else:
         start, name = times.room_time("starts_at", starts_at, timezone)
     length = None if duration is None else times.duration("duration", duration)
@@ -607,5 +611,5 @@ def _people(attendees: Sequence[str | Mapping[str, str]]) -> Sequence[str | Mapp
 
 
 def _invited(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
-    row = {"email": person} if isinstance(person, str) else dict(person)
+    row = {"email": person} if isinstance(person, str) else values.table(f"attendees[{index}]", person)
     return {**row, "email": values.email(f"attendees[{index}]['email']", row.get("email"))}

@@ -43,8 +43,10 @@ def file_bytes(data: Any) -> bytes:
     return data
 
 
-def done(_: Any) -> bool:
+def done(data: Any) -> bool:
     """Read an answer that says no more than that it was done: objects with several keys, or `"200 OK"`."""
+    if isinstance(data, str) and not data.startswith("2"):
+        raise UnexpectedShape("expected a success")
     return True
 
 
@@ -85,9 +87,9 @@ def rooms(data: Any) -> list[Room]:
 
 
 def tokens(data: Any) -> list[Token]:
-    """Read tokens from their envelope."""
-    envelope = _object(data)
-    return [cast("Token", dict(_object(each))) for each in _list(envelope.get("access_tokens"))]
+    """Read tokens, with or without their envelope."""
+    found = data if isinstance(data, list) else _object(data).get("access_tokens")
+    return [cast("Token", dict(_object(each))) for each in _list(found)]
 
 
 def token_strings(data: Any) -> list[str]:
@@ -163,15 +165,6 @@ def chat(data: Any) -> Chat:
     return cast("Chat", _numbers(found, "id"))
 
 
-def registration_fields(found: Room) -> dict[int, str]:
-    """Return the labels of a room's registration fields by their numbers, nested or flat; none when it is off."""
-    holder: Any = found.get("registration")
-    fields = holder.get("fields") if isinstance(holder, dict) else holder
-    if fields is None:
-        fields = cast("dict[str, Any]", found).get("fields")
-    return {int(each["id"]): str(each["label"]) for each in fields or [] if "id" in each and "label" in each}
-
-
 def _object(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UnexpectedShape(f"expected an object, got {_what(data)}")
@@ -204,5 +197,5 @@ def _flag(value: Any) -> bool:
 def _numbers(found: dict[str, Any], *keys: str) -> dict[str, Any]:
     for key in keys:
         if isinstance(value := found.get(key), str):
-            found[key] = int(value) if value.isdigit() else None
+            found[key] = int(value) if value.isdecimal() else None
     return found

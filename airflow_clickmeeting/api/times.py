@@ -55,7 +55,7 @@ def room_time(name: str, value: When, timezone: str | None) -> tuple[str, str | 
     when = moment(name, value)
     if timezone is None and when.tzinfo is None:
         refuse(name, value, "a time with its zone, or come with the parameter timezone, such as 'Europe/Warsaw'")
-    timezone = timezone or _zone_name(when)
+    timezone = _zone_name(when) if timezone is None else timezone
     if timezone is None:
         return when.isoformat(timespec="seconds"), None
     room_zone = zone(timezone)
@@ -109,4 +109,4 @@ def _minutes(value: Duration) -> int | None:
         return None if rest else minutes
     if match := re.fullmatch(r"(\d+):([0-5]?\d)", text := str(value).strip()):
         return int(match[1]) * 60 + int(match[2])
-    return int(text) if text.isdigit() and not isinstance(value, bool) else None
+    return int(text) if text.isdecimal() else None

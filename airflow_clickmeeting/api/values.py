@@ -91,6 +91,13 @@ def email(name: str, value: object) -> str:
     return address
 
 
+def web_address(name: str, value: object) -> str:
+    """Return an http(s) address; a wrong one is not shown, for it may be half of a signed link."""
+    if not isinstance(value, str) or not re.match(r"https?://[^\s/]", value):
+        raise ValueError(f"{name} must be an address that begins with http:// or https://.")
+    return value
+
+
 def rows(name: str, value: object, what: str) -> Sequence[Any]:
     """Return a list that is not empty; a string is most likely a template that rendered to text."""
     if isinstance(value, str) or not isinstance(value, Sequence):

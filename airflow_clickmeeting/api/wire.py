@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -93,7 +94,7 @@ def base_url(host: str | None, port: int | None = None) -> str:
         return DEFAULT_URL
     text = str(host).strip()
     url = urlsplit(text if "://" in text else f"https://{text}")
-    if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query or url.fragment:
+    if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or url.query or url.fragment:
         raise ValueError(f"The API URL must look like {DEFAULT_URL}/; got {scrub(text)!r}.")
     place = url.netloc if url.port or port in (None, 0, 443) else f"{url.netloc}:{port}"
     return f"{url.scheme}://{place}{url.path.rstrip('/') or '/v1'}"
@@ -137,7 +138,7 @@ def php_pairs(values: Any, name: str = "") -> list[tuple[str, str]]:
 
 def has_file(call: Call[Any], answer: Answer) -> bool:
     """Tell from status and headers alone whether the body is the bytes that a raw call asks for."""
-    ok = 200 <= answer.status < 300
+    ok = 200 <= answer.status < 300 and answer.headers.get("content-length") != "0"
     return call.raw and ok and answer.content_type not in ("application/json", "text/html")
 
 
@@ -154,18 +155,19 @@ def decipher(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str
     try:
         data = json.loads(answer.body)
     except ValueError:
-        problem = _without_json(answer, now)
+        problem = _without_json(answer, now, secrets)
     else:
         found = _problem_in(data, answer, now)
         if found is None:
             try:
                 return call.read(data)
             except (UnexpectedShape, TypeError, ValueError, KeyError) as error:
-                found = Problem("unexpected", f"{error} ({_excerpt(answer.body)})", answer.status)
+                found = Problem("unexpected", f"{error} ({_excerpt(answer.body, secrets)})", answer.status)
         problem = found
     if problem.kind in call.forgive:
         return call.forgive[problem.kind]
-    return replace(problem, message=scrub(problem.message, secrets))
+    fields = {name: tuple(scrub(each, secrets) for each in said) for name, said in problem.fields.items()}
+    return replace(problem, message=scrub(problem.message, secrets), fields=fields)
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
@@ -175,20 +177,20 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _problem_in(data: Any, answer: Answer, now: datetime) -> Problem | None:
     """Find the error in an answer, also in one that says 200 (1.9, 1.10)."""
-    if isinstance(data, str) and data[:3].isdigit():
+    if isinstance(data, str) and re.match(r"[1-5][0-9]{2}( |$)", data):
         code = int(data[:3])
         return None if 200 <= code < 300 and answer.status < 300 else _problem(code, data, answer, now)
     error = data if isinstance(data, dict) else {}
     code = _code(error.get("code"))
-    if code < 400 or not ("errors" in error or "name" in error):
+    if code < 400 or not error.keys() & {"errors", "name", "message", "error"}:
         if answer.status < 300:
             return None
         code = answer.status
     return _problem(code, _message(error) or f"HTTP {answer.status}", answer, now, error)
 
 
-def _without_json(answer: Answer, now: datetime) -> Problem:
-    what = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body)}"
+def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> Problem:
+    what = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body, secrets)}"
     if 300 <= answer.status < 400:
         target = urlsplit(answer.headers.get("location", ""))
         where = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
@@ -214,7 +216,7 @@ def _problem(code: int, message: str, answer: Answer, now: datetime, error: Mapp
 
 
 def _code(value: Any) -> int:
-    return int(value) if str(value).isdigit() else 0
+    return int(value) if str(value).isdecimal() else 0
 
 
 def _errors(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -242,7 +244,7 @@ def _fields(error: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read `Retry-After`, seconds or a date, against the answer's own clock."""
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     if (when := _http_date(value)) is None:
         return None
@@ -257,6 +259,7 @@ def _http_date(text: str) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body[: 4 * EXCERPT].decode(errors="replace").split())
+def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
+    # scrubbed before it is cut: the half of a secret would not be recognized
+    text = scrub(" ".join(body[: 20 * EXCERPT].decode(errors="replace").split()), secrets)
     return repr(text if len(text) <= EXCERPT else f"{text[:EXCERPT]}...")

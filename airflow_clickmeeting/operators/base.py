@@ -1,0 +1,113 @@
+"""What all operators share: the connection, and what of an answer goes to the log and to XCom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.log import mask_secret
+
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
+from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+T = TypeVar("T")
+
+# Airflow compiles all masked texts anew for each one: a thousand take it 20 s
+MOST_MASKED = 100
+
+
+class ClickMeetingOperator(BaseOperator):
+    """Base of all operators for ClickMeeting.
+
+    :param clickmeeting_conn_id: the connection with the API key.
+    :param include_secrets: whether the result keeps what lets somebody in or download something: host logins,
+        role hashes, PINs, passwords, personal and signed links.
+    """
+
+    template_fields: Sequence[str] = ("clickmeeting_conn_id",)
+    ui_color = "#e8f4fb"
+
+    def __init__(
+        self,
+        *,
+        clickmeeting_conn_id: str = ClickMeetingHook.default_conn_name,
+        include_secrets: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.clickmeeting_conn_id = clickmeeting_conn_id
+        self.include_secrets = include_secrets
+
+    @cached_property
+    def hook(self) -> ClickMeetingHook:
+        """The account."""
+        return ClickMeetingHook(self.clickmeeting_conn_id)
+
+    def ask(self, call: Call[T]) -> T:
+        """Make a call, and log what came of it without naming anybody."""
+        data = self.hook.run(call)
+        self.log.info("%s (%s %s): %s", call.name, call.method, call.path, _summary(data))
+        return data
+
+    def result(self, data: T) -> T:
+        """Return what of an answer may go to XCom, its secrets masked in logs or left out."""
+        if not self.include_secrets:
+            data = without_secrets(data)
+        self.mask(secrets_in(data))
+        return data
+
+    def mask(self, secrets: Collection[str]) -> None:
+        """Have Airflow mask texts in logs; of a crowd it would take Airflow minutes, so those are only not logged."""
+        if len(secrets) <= MOST_MASKED:
+            mask_secret(list(secrets))
+        else:
+            self.log.warning("%d secrets are in the result, too many for Airflow to mask in later logs", len(secrets))
+
+
+class RoomOperator(ClickMeetingOperator):
+    """Base of operators for one room.
+
+    :param room_id: the room's id.
+    """
+
+    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "room_id")
+
+    def __init__(self, *, room_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.room_id = room_id
+
+    def ask_for_list(self, call: Call[list[T]]) -> list[T]:
+        """Make a call that ClickMeeting answers with an error when the room has none of it."""
+        try:
+            return self.ask(call)
+        except NotFoundError:
+            self.ask(calls.get_conference(self.room_id))  # raises when it is the room that is not there
+            self.log.info("%s: the room has none", call.name)
+            return []
+
+
+class SessionOperator(RoomOperator):
+    """Base of operators for one session of a room.
+
+    :param session_id: the session's id.
+    """
+
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "session_id")
+
+    def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.session_id = session_id
+
+
+def _summary(data: object) -> str:
+    if isinstance(data, list):
+        return f"{len(data)} found"
+    if isinstance(data, dict) and "id" in data:
+        return f"id {data['id']}"
+    return str(data) if isinstance(data, bool) else "done"

@@ -1,0 +1,65 @@
+"""The account's address book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.operators.base import ClickMeetingOperator
+
+
+class ClickMeetingCreateContactOperator(ClickMeetingOperator):
+    """Put a person into the address book, or update them: the e-mail address decides, so a second run is fine.
+
+    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    :param firstname: first name.
+    :param lastname: last name.
+    :param phone: telephone number.
+    :param company: company.
+    :param country: two letters, such as `PL`.
+    :return: `{"status": "OK"}`.
+    """
+
+    template_fields: Sequence[str] = (
+        *ClickMeetingOperator.template_fields,
+        "email_address",
+        "firstname",
+        "lastname",
+        "phone",
+        "company",
+        "country",
+    )
+
+    def __init__(
+        self,
+        *,
+        email_address: str,
+        firstname: str,
+        lastname: str,
+        phone: str | None = None,
+        company: str | None = None,
+        country: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.email_address = email_address
+        self.firstname = firstname
+        self.lastname = lastname
+        self.phone = phone
+        self.company = company
+        self.country = country
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send it."""
+        call = calls.create_contact(
+            email=self.email_address,
+            firstname=self.firstname,
+            lastname=self.lastname,
+            phone=self.phone,
+            company=self.company,
+            country=self.country,
+        )
+        return self.result(self.ask(call))

@@ -1,0 +1,157 @@
+"""Access tokens, and links that let somebody in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from airflow_clickmeeting.api import calls, values
+from airflow_clickmeeting.api.call import batches
+from airflow_clickmeeting.api.shapes import Room, Token
+from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.operators.base import RoomOperator
+
+
+class ClickMeetingGenerateTokensOperator(RoomOperator):
+    """Make access tokens for a room with access by token; a second run makes as many again.
+
+    More than 1000 go out in several calls. When a later one fails, so does the task, but the tokens made until
+    then are in its XCom `tokens_made`, and the error says how many.
+
+    :param how_many: any number.
+    :return: the new tokens, a list of `token`, `sent_to_email`, `first_use_date`; masked in logs.
+    """
+
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "how_many")
+
+    def __init__(self, *, how_many: Id = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.how_many = how_many
+
+    def execute(self, context: Context) -> list[Token]:
+        """Make them, a thousand at a time."""
+        wanted = values.whole_number("how_many", self.how_many)
+        made: list[Token] = []
+        try:
+            for number in batches(wanted, calls.MOST_TOKENS):
+                more: list[Token] = self.ask(calls.generate_tokens(self.room_id, how_many=number))
+                made += more
+        except ClickMeetingError as error:
+            if made:
+                context["ti"].xcom_push("tokens_made", self.result(made))
+                told = f"{len(made)} of {wanted} tokens were made before, and are in the XCom 'tokens_made'"
+                raise error.adding(told) from error
+            raise
+        return self.result(made)
+
+
+class ClickMeetingListTokensOperator(RoomOperator):
+    """Return all tokens of a room with whom each was sent to; masked in logs."""
+
+    def execute(self, context: Context) -> list[Token]:
+        """Read the list."""
+        return self.result(self.ask(calls.list_tokens(self.room_id)))
+
+
+class ClickMeetingGetTokenByEmailOperator(RoomOperator):
+    """Return the tokens of one person, as texts that are masked in logs; none is a `NotFoundError`.
+
+    Whether ClickMeeting makes a token for a person who has none is unknown.
+
+    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    """
+
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "email_address")
+
+    def __init__(self, *, email_address: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.email_address = email_address
+
+    def execute(self, context: Context) -> list[str]:
+        """Ask once."""
+        tokens = self.ask(calls.get_token_by_email(self.room_id, email=self.email_address))
+        self.mask(tokens)
+        return tokens
+
+
+class ClickMeetingDeactivateTokensOperator(RoomOperator):
+    """Take away the access that tokens give; a second run changes nothing more.
+
+    :param tokens: the tokens, or the objects that hold them. An empty list is refused before anything is sent:
+        ClickMeeting might read it as all tokens of the room.
+    :return: ClickMeeting's answer.
+    """
+
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "tokens")
+
+    def __init__(self, *, tokens: Sequence[str | Token], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tokens = tokens
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Take it away."""
+        return self.result(self.ask(calls.deactivate_tokens(self.room_id, tokens=self.tokens)))
+
+
+class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
+    """Make a link that lets one person in without typing anything; a second run makes another one.
+
+    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    :param nickname: the name that others see.
+    :param role: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
+    :param password: needed where the room's access is by password.
+    :param token: needed where the room's access is by token.
+    :return: the link, masked in logs.
+    """
+
+    template_fields: Sequence[str] = (
+        *RoomOperator.template_fields,
+        "email_address",
+        "nickname",
+        "role",
+        "password",
+        "token",
+    )
+
+    def __init__(
+        self,
+        *,
+        email_address: str,
+        nickname: str,
+        role: str = "listener",
+        password: str | None = None,
+        token: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.email_address = email_address
+        self.nickname = nickname
+        self.role = role
+        self.password = password
+        self.token = token
+
+    def execute(self, context: Context) -> str:
+        """Read the room's address, and ask for the hash that goes behind it."""
+        room = self.ask(calls.get_conference(self.room_id))
+        self._check_access(room)
+        url = self.ask(
+            calls.generate_autologin_url(
+                self.room_id,
+                room_url=room["room_url"],
+                email=self.email_address,
+                nickname=self.nickname,
+                role=self.role,
+                password=self.password,
+                token=self.token,
+            )
+        )
+        self.mask([url, url.rpartition("l=")[2]])
+        return url
+
+    def _check_access(self, room: Room) -> None:
+        for name, given in (("password", self.password), ("token", self.token)):
+            if room.get("access_type") == values.ACCESS_TYPES[name] and not given:
+                raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")
