@@ -581,7 +581,8 @@ def _deletion(path: str, ignore_missing: bool) -> Call[bool]:
         "DELETE",
         path,
         read=reading.done,
-        repeatable=True,
+        # after a lost answer, "not found" is most likely our own doing
+        repeatable=ignore_missing,
         forgive={"not_found": False} if ignore_missing else {},
     )
 

@@ -15,11 +15,11 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_clickmeeting.api import calls, reading, wire
+from airflow_clickmeeting.api import calls, reading, values, wire
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem
 from airflow_clickmeeting.api.pages import RoomPages
-from airflow_clickmeeting.exceptions import error_for
+from airflow_clickmeeting.exceptions import NotFoundError, error_for
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.retrying import policy
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_clickmeeting.api.shapes import Room
+    from airflow_clickmeeting.api.values import Id
     from airflow_clickmeeting.storage import Path
 
 T = TypeVar("T")
@@ -125,6 +126,17 @@ class ClickMeetingHook(_Account):
 
         return self._repeated(call, attempt)
 
+    def run_list(self, call: Call[list[T]], room_id: Id) -> list[T]:
+        """Make a call for a list that ClickMeeting answers with an error when the room has none of it.
+
+        :raises NotFoundError: when it is the room that is not there.
+        """
+        try:
+            return self.run(call)
+        except NotFoundError:
+            self.run(calls.get_conference(room_id))
+            return []
+
     def download(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
         """Stream the file that a call answers with to object storage; a second run overwrites it.
 
@@ -137,6 +149,7 @@ class ClickMeetingHook(_Account):
 
     def download_link(self, url: str, path: Path, *, name: str = "") -> Downloaded:
         """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin."""
+        values.web_address("url", url)
         call = Call("GET", "link", read=reading.file_bytes, raw=True, name="download_link")
         return self._saved(call, wire.Request("GET", url, {}, None), path, name)
 
@@ -185,7 +198,8 @@ class ClickMeetingHook(_Account):
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            raise error_for(problem, call.name, self.clickmeeting_conn_id) from error
+            # not from the error: its text holds the address, which may be a signed link
+            raise error_for(problem, call.name, self.clickmeeting_conn_id) from None
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
@@ -221,6 +235,17 @@ class ClickMeetingAsyncHook(_Account):
             self._attempt, call, settings
         )
 
+    async def run_list(self, call: Call[list[T]], room_id: Id) -> list[T]:
+        """Make a call for a list that ClickMeeting answers with an error when the room has none of it.
+
+        :raises NotFoundError: when it is the room that is not there.
+        """
+        try:
+            return await self.run(call)
+        except NotFoundError:
+            await self.run(calls.get_conference(room_id))
+            return []
+
     async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
         """Walk all rooms, asking for a page of 250 when the last one is used up.
 
@@ -243,5 +268,5 @@ class ClickMeetingAsyncHook(_Account):
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            raise error_for(problem, call.name, self.clickmeeting_conn_id) from error
+            raise error_for(problem, call.name, self.clickmeeting_conn_id) from None
         return self._data(call, answer, settings)

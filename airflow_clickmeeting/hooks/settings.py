@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.api.secrets import scrub
 from airflow_clickmeeting.api.wire import base_url
 
 if TYPE_CHECKING:
@@ -46,7 +45,8 @@ class Settings:
         :raises ValueError: naming the connection and the field that is missing or wrong.
         """
         conn_id = str(connection.conn_id)
-        if not connection.password:
+        key = (connection.password or "").strip()
+        if not key:
             raise ValueError(
                 f"Connection {conn_id!r} has no API key: put it into the field 'API key' (password). "
                 "ClickMeeting shows keys under Account settings > API."
@@ -56,7 +56,7 @@ class Settings:
             return cls(
                 conn_id=conn_id,
                 url=base_url(connection.host, connection.port),
-                key=connection.password.strip(),
+                key=_sendable(key),
                 **{name: read(name, extra[name]) for name, read in _READERS.items() if name in extra},
             )
         except ValueError as error:
@@ -72,6 +72,13 @@ def _extra(connection: Connection) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise ValueError("extra must be a JSON object")  # noqa: TRY004 - a wrong setting, not a wrong program
     return extra
+
+
+def _sendable(key: str) -> str:
+    # checked here, for the HTTP libraries would quote it in what they raise
+    if not all("!" <= letter <= "~" for letter in key):
+        raise ValueError("the API key (password) holds a blank or a letter that no key has")
+    return key
 
 
 def _positive(name: str, value: Any) -> float:
@@ -103,7 +110,7 @@ def _proxies(name: str, value: Any) -> tuple[tuple[str, str], ...]:
         except ValueError:
             value = {"http": value, "https": value}
     if not isinstance(value, dict) or not all("://" in str(proxy) for proxy in value.values()):
-        raise ValueError(f"{name} must be a proxy's URL, or such URLs by scheme; got {scrub(repr(value))}")
+        raise ValueError(f"{name} must be a URL such as 'http://proxy.example.com:3128', or such URLs by scheme")
     return tuple(sorted((str(scheme), str(proxy)) for scheme, proxy in value.items()))
 
 

@@ -9,11 +9,9 @@ from typing import Any, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.log import mask_secret
 
-from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 T = TypeVar("T")
@@ -51,7 +49,9 @@ class ClickMeetingOperator(BaseOperator):
 
     def ask(self, call: Call[T]) -> T:
         """Make a call, and log what came of it without naming anybody."""
-        data = self.hook.run(call)
+        return self._logged(call, self.hook.run(call))
+
+    def _logged(self, call: Call[Any], data: T) -> T:
         self.log.info("%s (%s %s): %s", call.name, call.method, call.path, _summary(data))
         return data
 
@@ -83,13 +83,8 @@ class RoomOperator(ClickMeetingOperator):
         self.room_id = room_id
 
     def ask_for_list(self, call: Call[list[T]]) -> list[T]:
-        """Make a call that ClickMeeting answers with an error when the room has none of it."""
-        try:
-            return self.ask(call)
-        except NotFoundError:
-            self.ask(calls.get_conference(self.room_id))  # raises when it is the room that is not there
-            self.log.info("%s: the room has none", call.name)
-            return []
+        """Make a call for a list of what the room has, and log how much came of it."""
+        return self._logged(call, self.hook.run_list(call, self.room_id))
 
 
 class SessionOperator(RoomOperator):

@@ -1,0 +1,1 @@
+"""Data out of ClickMeeting to files."""
