@@ -9,7 +9,7 @@ CONNECTION_FORM = {
     "placeholders": {
         "password": "from ClickMeeting: Account settings > API",
         "host": "https://api.clickmeeting.com/v1/",
-        "port": "443",
+        "port": "fill in 443",
     },
 }
 
@@ -77,12 +77,12 @@ def get_provider_info() -> dict[str, object]:
                 "ui-field-behaviour": CONNECTION_FORM,
                 "conn-fields": {
                     "timeout": {
-                        "label": "Timeout",
+                        "label": "Timeout (s)",
                         "description": "Seconds to wait for an answer.",
                         "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
                     },
                     "connect_timeout": {
-                        "label": "Connect timeout",
+                        "label": "Connect timeout (s)",
                         "description": "Seconds to wait until ClickMeeting takes the connection.",
                         "schema": {"type": ["number", "null"], "default": 10, "minimum": 1},
                     },

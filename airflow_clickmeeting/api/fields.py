@@ -48,4 +48,4 @@ def numbered(registration: Mapping[Any, Any], labels: Mapping[int, str] = STANDA
 
 
 def _number(key: object) -> int | None:
-    return int(str(key)) if str(key).isdigit() else None
+    return int(str(key)) if str(key).isdecimal() else None

@@ -9,7 +9,10 @@ MASK = "***"
 
 _PATTERNS = (
     re.compile(r"(?<=[?&;])(l|r|st|e|api_key|token|password)=[^&\s\"'<>]+"),
-    re.compile(r"(\"(?:password|token|autologin_hash|r|url|\w*_pin|\w*_url)\"\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"?|\d+)"),
+    re.compile(
+        r"(\"(?:password|token|host|listener|presenter|r|url|\w*_hash|\w*_pin|\w*_url)\"\s*:\s*)"
+        r"(?:\"(?:[^\"\\]|\\.)*\"?|\d+)"
+    ),
     re.compile(r"(//)[^/@\s]+@"),
     re.compile(r"()\b(?:eu|us)?[0-9a-f]{32,48}\b"),
 )

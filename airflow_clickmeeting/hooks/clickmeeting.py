@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 from tenacity import AsyncRetrying, Retrying
 
 from airflow_clickmeeting.api import calls, reading, values, wire
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem
 from airflow_clickmeeting.api.pages import RoomPages
-from airflow_clickmeeting.exceptions import NotFoundError, error_for
+from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError, error_for
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.retrying import policy
@@ -57,13 +57,6 @@ class _Account(Operations, BaseHook):
         self.clickmeeting_conn_id = clickmeeting_conn_id
         self._ahead = timedelta(0)
 
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the form's labels for Airflow 3.1; later ones read them from the provider's description."""
-        from airflow_clickmeeting.get_provider_info import CONNECTION_FORM
-
-        return {name.replace("-", "_"): value for name, value in CONNECTION_FORM.items()}
-
     def _missing(self, error: AirflowNotFoundException) -> AirflowNotFoundException:
         return AirflowNotFoundException(
             f"{error}. Make one in the UI under Admin > Connections (type ClickMeeting), or with: "
@@ -91,6 +84,13 @@ class ClickMeetingHook(_Account):
 
     :param clickmeeting_conn_id: the connection with the API key.
     """
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's labels for Airflow 3.1, which looks for this in the very class of the connection type."""
+        from airflow_clickmeeting.get_provider_info import CONNECTION_FORM
+
+        return {name.replace("-", "_"): value for name, value in CONNECTION_FORM.items()}
 
     @cached_property
     def settings(self) -> Settings:
@@ -167,6 +167,8 @@ class ClickMeetingHook(_Account):
         try:
             self.settings = replace(self.settings, max_attempts=1)
             rooms = self.run(calls.list_conferences("active"))
+        except ClickMeetingError as error:
+            return False, f"Not connected to {self.settings.url}: {error.problem.message}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the form shows it
             return False, str(error)
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tenacity import RetryCallState, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.exceptions import (
@@ -51,7 +51,8 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ClickMeetingError) and error.retry_after is not None:
         return error.retry_after
-    return wait_exponential_jitter(initial=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE)(state)
+    growing = wait_exponential(multiplier=FIRST_PAUSE) + wait_random(max=FIRST_PAUSE)
+    return min(growing(state), LONGEST_PAUSE)
 
 
 def _tell_pause(call: Call[Any], state: RetryCallState, warn: Callable[..., object]) -> None:

@@ -1,0 +1,98 @@
+# Needs make and Python 3.11 or newer. Every target sets up what it uses; the second run finds it in place.
+# Another Python: `make clean` and then `make test PYTHON=python3.12`.
+PYTHON ?= python3
+
+# The newest release of each supported line, and the day whose packages it is tested with.
+LINES = 3.1 3.2 3.3
+AIRFLOW_3.1 = 3.1.8 2026-03-15
+AIRFLOW_3.2 = 3.2.2 2026-06-02
+AIRFLOW_3.3 = 3.3.2 2026-11-20
+
+BIN = .venv/bin
+BOOT = .venv-boot/bin
+UV = $(BOOT)/uv
+
+comma = ,
+export NO_PROXY := 127.0.0.1,localhost$(addprefix $(comma),$(NO_PROXY))
+export no_proxy := $(NO_PROXY)
+export UV_PYTHON_DOWNLOADS = never
+
+.DEFAULT_GOAL = help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint test-compat test-ui airflow docs constraints clean chromium
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/ready ## see the provider work against the sandbox, without an account
+	$(BIN)/python scripts/demo.py
+
+test: .venv/ready ## run the tests on the newest Airflow
+	$(BIN)/python -m pytest
+
+lint: .venv/ready ## check style, types and the constraints files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy scripts
+	@# A package's address is a matter of the machine that installs it.
+	! grep -n '://' constraints/*
+
+test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests on the older Airflows
+
+test-on-%: .venv-%/ready
+	.venv-$*/bin/python -m pytest
+
+test-ui: .venv/ui .venv-3.1/ready chromium ## fill in the connection form with a browser; UPDATE_SCREENSHOT=1 renews the docs
+	$(BIN)/python -m pytest tests/ui
+
+airflow: .venv/ready ## start Airflow with the example DAGs and the sandbox
+	@$(BIN)/python scripts/run_airflow.py
+
+docs: .venv/docs ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+constraints: $(addprefix pins-,$(LINES)) ## renew the constraints files
+
+clean: ## remove everything that the targets made
+	rm -rf .venv .venv-* .airflow build dist site .coverage .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# --- what the targets above need ---------------------------------------------------------------------------
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, not " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv-boot
+	$(BOOT)/python -m pip install --quiet 'uv>=0.9'
+
+# Bytecode is compiled now, or else every start of Airflow takes two and a half times as long.
+install = $(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode --constraints
+
+# The Python inside is a link to the system's, whose age says nothing: hence the marker files.
+.venv/ready: constraints/airflow-3.3.txt pyproject.toml | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BOOT)/python $(@D)
+	$(install) $< --editable '.[test,parquet]' --group lint
+	@touch $@
+
+.venv-3.1/ready .venv-3.2/ready: .venv-%/ready: constraints/airflow-%.txt pyproject.toml | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BOOT)/python $(@D)
+	$(install) $< --editable '.[test,parquet]'
+	@touch $@
+
+.venv/ui: .venv/ready
+	$(install) constraints/airflow-3.3.txt --group ui
+	@touch $@
+
+.venv/docs: .venv/ready
+	$(install) constraints/airflow-3.3.txt --editable '.[docs]'
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
+		|| { echo 'make test-ui needs the browser Chromium: install it as `chromium`' >&2; exit 1; }
+
+pins-%: | $(UV)
+	echo 'apache-airflow==$(word 1,$(AIRFLOW_$*))' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--exclude-newer $(word 2,$(AIRFLOW_$*)) --no-header --no-annotate \
+		--all-extras --group lint --group ui pyproject.toml - --output-file constraints/airflow-$*.txt

@@ -1,0 +1,115 @@
+"""Who comes to a session and when: as scripted, or made up the same way each time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from airflow_clickmeeting.sandbox.account import Account
+from airflow_clickmeeting.sandbox.clock import MINUTE, floor
+from airflow_clickmeeting.sandbox.model import HOST_COMES_EARLY, ChatLine, Person, Room, Session, Visit
+
+
+def visits(room: Room, session: Session) -> Iterator[Visit]:
+    """Yield every entry of a session, made up on the fly where there are many."""
+    if session.host:
+        return _scheduled_visits(room, session, session.host)
+    return itertools.chain(session.visits, _crowd_visits(session))
+
+
+def _scheduled_visits(room: Room, session: Session, host: Person) -> Iterator[Visit]:
+    yield Visit(host, session.start, session.end)
+    opening = min(session.start + HOST_COMES_EARLY, session.end)
+    for person in room.guests.values():
+        if person.since <= session.end:
+            yield from _guest_visits(room, person, max(opening, floor(person.since)), session.end)
+    stranger = Person(session.first_uid, "Guest", None, device=None, user_ip="198.51.100.7", country_iso3=None)
+    yield Visit(stranger, min(opening + 2 * MINUTE, session.end), session.end)
+
+
+def _guest_visits(room: Room, person: Person, opening: datetime, end: datetime) -> Iterator[Visit]:
+    """Three of four come; some come late, leave early, or drop out for a while."""
+    dice = random.Random(f"{room.id}/{person.email}")  # noqa: S311
+    if dice.random() >= 0.75:
+        return
+    length = end - opening
+    join = opening + length * (dice.random() * 0.3 if dice.random() < 0.3 else dice.random() * 0.02)
+    leave = end - length * (dice.random() * 0.4 if dice.random() < 0.3 else 0)
+    if dice.random() < 0.25:
+        middle = join + (leave - join) / 2
+        yield Visit(person, floor(join), floor(middle))
+        yield Visit(person, floor(min(middle + 5 * MINUTE, leave)), floor(leave), first=False)
+    else:
+        yield Visit(person, floor(join), floor(leave))
+
+
+def _crowd_visits(session: Session) -> Iterator[Visit]:
+    """Every tenth of a crowd drops out for a moment, so that it has two entries."""
+    last = max((session.end - session.start) // MINUTE, 1)
+    quarter = last // 4 + 1
+    minutes = [min(session.start + minute * MINUTE, session.end) for minute in range(last + 1)]
+    for number in range(session.crowd):
+        person = Person(
+            session.first_uid + number,
+            f"Visitor {number + 1}",
+            f"visitor{number + 1}@example.com",
+            user_ip=f"198.18.{number // 250 % 250}.{number % 250 + 1}",
+        )
+        join, leave = number * 7 % quarter, last - number * 11 % quarter
+        if number % 10 == 9:
+            middle = (join + leave) // 2
+            yield Visit(person, minutes[join], minutes[middle])
+            yield Visit(person, minutes[min(middle + 1, leave)], minutes[leave], first=False)
+        else:
+            yield Visit(person, minutes[join], minutes[leave])
+
+
+def chat(room: Room, session: Session) -> Sequence[ChatLine]:
+    """Return the session's chat: as scripted, or a greeting from some who came."""
+    if session.chat or not session.automatic:
+        return session.chat
+    lines = [
+        ChatLine(visit.join + MINUTE, visit.person.email, visit.person.nickname, "Hello, everybody")
+        for visit in visits(room, session)
+        if visit.first and visit.join < session.end
+    ]
+    return sorted(lines, key=lambda line: line.at)
+
+
+def totals(room: Room, session: Session, now: datetime) -> tuple[int, int]:
+    """Return the entries so far and the peak of people present at once."""
+    if session.totals and now >= session.end:
+        return session.totals
+    changes: Counter[datetime] = Counter()
+    entries = 0
+    for visit in visits(room, session):
+        if visit.join <= now:
+            entries += 1
+            changes[visit.join] += 1
+            changes[visit.leave] -= 1
+    peak = max(itertools.accumulate(changes[moment] for moment in sorted(changes)), default=0)
+    if session.crowd and now >= session.end:
+        session.totals = entries, peak
+    return entries, peak
+
+
+def present(room: Room, session: Session, now: datetime) -> dict[str, datetime]:
+    """Return when each address first came; a made-up crowd is nobody that anyone knows."""
+    came: dict[str, datetime] = {}
+    listed = visits(room, session) if session.automatic else session.visits
+    for visit in listed:
+        if visit.person.email and visit.join <= now:
+            came.setdefault(visit.person.email.lower(), visit.join)
+    return came
+
+
+def guest(account: Account, room: Room, email: str, nickname: str, now: datetime) -> Person:
+    """Return the person behind an address, who may come from now on."""
+    known = room.guests.get(email.lower())
+    if not known:
+        known = Person(account.new_id("person"), nickname, email, since=now)
+        room.guests[email.lower()] = known
+    return known

@@ -1,0 +1,57 @@
+"""ClickMeeting's error objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+REQUIRED = "This field is required."
+
+
+class ApiError(Exception):
+    """An answer that is an error object; each error is a (name, message) pair."""
+
+    def __init__(self, code: int, name: str, errors: Sequence[tuple[str | int, str]]) -> None:
+        super().__init__(name)
+        self.code = code
+        self.name = name
+        self.errors = errors
+
+    def body(self, *, code_as_string: bool = False) -> dict[str, Any]:
+        """Return the error object."""
+        return {
+            "code": str(self.code) if code_as_string else self.code,
+            "name": self.name,
+            "errors": [{"name": name, "message": message} for name, message in self.errors],
+        }
+
+
+def plain(code: int, message: str | None = None, name: str | None = None) -> ApiError:
+    """Return an error named after its HTTP status, with one message."""
+    try:
+        status = HTTPStatus(code)
+    except ValueError:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+    name = name or status.name
+    return ApiError(code, name, [(name, message or f"{status.phrase}.")])
+
+
+def not_found(what: str = "Meeting room") -> ApiError:
+    """Return the error for something that is not there."""
+    return plain(404, f"{what} not found.")
+
+
+def invalid(message: str) -> ApiError:
+    """Return the error for a value that makes no sense."""
+    return plain(422, message, "VALIDATION_ERRORS")
+
+
+def invalid_fields(errors: Sequence[tuple[str | int, str]]) -> ApiError:
+    """Return the error that names the fields at fault."""
+    return ApiError(422, "VALIDATION_ERRORS", errors)
+
+
+def invalid_dates(message: str) -> ApiError:
+    """Return the error for dates that cannot be."""
+    return plain(400, message, "INVALID_DATES")

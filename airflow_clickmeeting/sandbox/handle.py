@@ -1,0 +1,248 @@
+"""The sandbox from Python: `SandboxControl` talks to a running one, `Sandbox` runs one in a thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from http.client import HTTPConnection
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.sandbox.server import Server
+
+TIMEOUT = 120
+
+
+class SandboxControl:
+    """Controls the sandbox behind a URL such as `http://127.0.0.1:8080/v1/`, in whatever process it runs."""
+
+    def __init__(self, url: str, api_key: str = "sandbox") -> None:
+        self.url = url
+        self.api_key = api_key
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)
+        try:
+            payload = None if body is None else json.dumps(body, default=_jsonable)
+            connection.request(method, f"/_sandbox/{path}", payload)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(answer["error"])
+        return answer
+
+    @property
+    def connection(self) -> dict[str, object]:
+        """The Airflow connection to this sandbox."""
+        return {"conn_type": "clickmeeting", "host": self.url, "password": self.api_key}
+
+    @property
+    def connection_json(self) -> str:
+        """The Airflow connection as an `AIRFLOW_CONN_...` variable holds it."""
+        return json.dumps(self.connection)
+
+    @property
+    def now(self) -> datetime:
+        """The sandbox's time, aware, in UTC."""
+        return datetime.fromisoformat(self._ask("GET", "clock")["now"])
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock ahead."""
+        self._ask("POST", "clock", {"advance": by.total_seconds()})
+
+    def set_time(self, to: datetime) -> None:
+        """Set the clock, ahead or back."""
+        self._ask("POST", "clock", {"set": to})
+
+    def set_speed(self, speed: float) -> None:
+        """Let so many seconds of the sandbox pass in a real one; 0 stands still."""
+        self._ask("POST", "clock", {"speed": speed})
+
+    def switch(self, **switches: object) -> None:
+        """Decide doubtful points of the API, e.g. `switch(sizes="int")`."""
+        self._ask("POST", "switches", switches)
+
+    def fault(self, operation: str, kind: str, *, times: int | None = 1, skip: int = 0, **options: object) -> None:
+        """Order a fault for the next requests of an operation; `times=None` is for good."""
+        order = {"operation": operation, "kind": kind, "times": times, "skip": skip, **options}
+        self._ask("POST", "faults", order)
+
+    def clear_faults(self) -> None:
+        """Take all ordered faults back."""
+        self._ask("DELETE", "faults")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many requests each operation got; `media` is the file host, `unknown` what is no operation."""
+        counts: dict[str, int] = self._ask("GET", "requests/counts")
+        return counts
+
+    def count(self, operation: str | None = None) -> int:
+        """Return how many requests an operation got, or all together."""
+        counts = self.counts
+        return sum(counts.values()) if operation is None else counts.get(operation, 0)
+
+    def log(self, operation: str | None = None) -> list[dict[str, Any]]:
+        """Return the requests as they came: method, path, query, headers, form, status, time."""
+        narrowed = f"?operation={quote(operation)}" if operation else ""
+        log: list[dict[str, Any]] = self._ask("GET", f"requests{narrowed}")["log"]
+        return log
+
+    def forget_requests(self) -> None:
+        """Begin counting and logging anew."""
+        self._ask("DELETE", "requests")
+
+    def play(
+        self,
+        room_id: int,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        attendees: Iterable[Mapping[str, Any]] = (),
+        count: int = 0,
+        recordings: Iterable[Mapping[str, Any]] = (),
+        chat: Iterable[Mapping[str, Any] | str] = (),
+    ) -> int:
+        """Hold a session as scripted and return its id; `count` adds that many made-up attendees.
+
+        An attendee has `email`, `nickname`, `role`, `visits` and whatever an attendee's row shows; a visit is
+        a pair of joining and leaving, each a datetime, a number of minutes after the start, or `None`.
+        """
+        script = {
+            "room_id": room_id,
+            "start": start,
+            "end": end,
+            "attendees": list(attendees),
+            "count": count,
+            "recordings": list(recordings),
+            "chat": list(chat),
+        }
+        return int(self._ask("POST", "sessions", script)["id"])
+
+    def add_room(self, **overrides: object) -> dict[str, Any]:
+        """Make a room without the API's checks, so that it may lie in the past, and return it."""
+        room: dict[str, Any] = self._ask("POST", "rooms", overrides)
+        return room
+
+    def add_field(self, room_id: int, label: str, required: bool = False) -> int:
+        """Add a question to the room's registration form and return its id."""
+        question = {"room_id": room_id, "label": label, "required": required}
+        return int(self._ask("POST", "fields", question)["id"])
+
+    def add_recording(
+        self,
+        room_id: int,
+        *,
+        size: int,
+        duration: int = 3600,
+        ready_at: datetime | None = None,
+        name: str | None = None,
+    ) -> int:
+        """Put a recording of so many bytes into a room and return its id."""
+        recording = {
+            "room_id": room_id,
+            "size": size,
+            "duration": duration,
+            "ready_at": ready_at,
+            "name": name,
+        }
+        return int(self._ask("POST", "recordings", recording)["id"])
+
+    def bulk(self, rooms: int, sessions_per_room: int, attendees_per_session: int) -> None:
+        """Fill the account with finished webinars."""
+        numbers = {
+            "rooms": rooms,
+            "sessions_per_room": sessions_per_room,
+            "attendees_per_session": attendees_per_session,
+        }
+        self._ask("POST", "bulk", numbers)
+
+    @property
+    def outbox(self) -> list[dict[str, Any]]:
+        """The mails that would have been sent."""
+        outbox: list[dict[str, Any]] = self._ask("GET", "outbox")
+        return outbox
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the account holds."""
+        state: dict[str, Any] = self._ask("GET", "state")
+        return state
+
+    def reset(self) -> None:
+        """Begin anew: data, faults, switches, clock, log."""
+        self._ask("POST", "reset")
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds() / 3600
+    raise TypeError(f"{type(value).__name__} cannot be sent to the sandbox.")
+
+
+class Sandbox(SandboxControl):
+    """A sandbox of your own in a background thread, as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        api_key: str = "sandbox",
+        seed: str = "empty",
+        speed: float = 1.0,
+        switches: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__("", api_key)
+        self._port = port
+        self._seed = seed
+        self._speed = speed
+        self._positions = switches
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Serve; returns when requests are answered."""
+        try:
+            from airflow_clickmeeting.sandbox.demo import SEEDS
+            from airflow_clickmeeting.sandbox.server import Server
+            from airflow_clickmeeting.sandbox.world import World
+        except ModuleNotFoundError as error:
+            raise RuntimeError(f"{error.name} is missing: pip install 'airflow-clickmeeting[sandbox]'") from error
+
+        world = World(self.api_key, speed=self._speed, switches=self._positions, seed=SEEDS[self._seed])
+        self._server = Server(world, self._port)
+        self.url = self._server.url
+        self._thread = threading.Thread(target=self._server.run, name="clickmeeting-sandbox", daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("The sandbox did not start.")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """End serving and free the ports."""
+        if self._server and self._thread:
+            self._server.stop()
+            self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()

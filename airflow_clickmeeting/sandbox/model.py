@@ -1,0 +1,238 @@
+"""What a ClickMeeting account holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import IO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from airflow_clickmeeting.sandbox.clock import HALF_HOUR, floor
+
+ACCOUNT_ZONE = "Europe/Warsaw"
+ACCOUNT_HOST = "acme.clickmeeting.example"
+FIRST_NAME, LAST_NAME, EMAIL = 1, 2, 3
+HOST_COMES_EARLY = timedelta(minutes=5)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+ARCHIVED_AFTER = timedelta(days=183)
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody who may come, or came, to a room."""
+
+    uid: int
+    nickname: str
+    email: str | None
+    since: datetime = LONG_AGO
+    role: str = "listener"
+    rating: str | None = None
+    rating_comment: str | None = None
+    device: str | None = "Mozilla/5.0 (sandbox)"
+    user_ip: str = "192.0.2.1"
+    city: str | None = None
+    country_iso3: str | None = "POL"
+
+
+class Visit(NamedTuple):
+    """One entry of one person; who leaves and returns has several. Only the first carries the rating."""
+
+    person: Person
+    join: datetime
+    leave: datetime
+    first: bool = True
+
+
+@dataclass
+class ChatLine:
+    """One message in a session's chat."""
+
+    at: datetime
+    email: str | None
+    nickname: str
+    message: str
+
+
+@dataclass
+class Report:
+    """A PDF report of a session in one language: a job, then a document."""
+
+    code: str
+    requested: datetime
+    polls: int = 0
+
+
+@dataclass
+class Session:
+    """One meeting in a room."""
+
+    id: int
+    start: datetime
+    end: datetime
+    host: Person | None = None
+    visits: list[Visit] = field(default_factory=list)
+    crowd: int = 0
+    first_uid: int = 0
+    chat: list[ChatLine] = field(default_factory=list)
+    reports: dict[str, Report] = field(default_factory=dict)
+    totals: tuple[int, int] | None = None
+
+    @property
+    def automatic(self) -> bool:
+        """Whether it came about by the schedule, not by a script."""
+        return self.host is not None
+
+
+@dataclass
+class Recording:
+    """A recorded session; its bytes follow from its id."""
+
+    id: int
+    name: str
+    size: int
+    duration: int
+    started: datetime
+    ready_at: datetime
+    session_id: int | None = None
+
+
+@dataclass
+class Token:
+    """An access token, perhaps bound to an address."""
+
+    token: str
+    sent_to_email: str | None = None
+
+
+@dataclass
+class Field:
+    """A question of the registration form."""
+
+    id: int
+    label: str
+    required: bool = True
+
+
+@dataclass
+class Registration:
+    """A filled-in registration form."""
+
+    id: int
+    email: str
+    nickname: str
+    at: datetime
+    fields: dict[str, str | None]
+    r: str
+    confirmed: datetime | None
+
+
+def standard_fields() -> list[Field]:
+    """Return the three questions every registration form asks."""
+    return [Field(FIRST_NAME, "First Name"), Field(LAST_NAME, "Last Name"), Field(EMAIL, "Email Address")]
+
+
+def standard_settings() -> dict[str, bool | str]:
+    """Return the settings of a new room."""
+    return {
+        "show_on_personal_page": True,
+        "thank_you_emails_enabled": True,
+        "connection_tester_enabled": False,
+        "phonegateway_enabled": False,
+        "recorder_autostart_enabled": False,
+        "room_invite_button_enabled": True,
+        "social_media_sharing_enabled": False,
+        "connection_status_enabled": True,
+        "thank_you_page_url": "",
+    }
+
+
+@dataclass
+class Room:
+    """A conference room and everything in it."""
+
+    id: int
+    created_at: datetime
+    updated_at: datetime
+    name: str = ""
+    name_url: str = ""
+    room_type: str = "webinar"
+    access_type: int = 1
+    permanent_room: bool = False
+    starts_at: datetime | None = None
+    duration: timedelta = timedelta(hours=3)
+    timezone: str = ACCOUNT_ZONE
+    password: str = ""
+    lobby_enabled: bool = True
+    lobby_description: str | None = None
+    registration_enabled: bool = False
+    registration_template: int = 1
+    skin_id: int | None = None
+    set_status: str | None = None
+    settings: dict[str, bool | str] = field(default_factory=standard_settings)
+    fields: list[Field] = field(default_factory=standard_fields)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    registrations: dict[str, Registration] = field(default_factory=dict)
+    guests: dict[str, Person] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    recordings: dict[int, Recording] = field(default_factory=dict)
+    held: datetime | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The room's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def pin(self) -> int:
+        """The number that is a room address, and no id."""
+        return 890_000_000 + self.id
+
+    @property
+    def url(self) -> str:
+        """The room's address."""
+        return f"https://{ACCOUNT_HOST}/{self.name_url}"
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The scheduled end."""
+        return self.starts_at + self.duration if self.starts_at else None
+
+    @property
+    def retired_at(self) -> datetime | None:
+        """When the periodic job, on every half hour, makes an ended room inactive."""
+        return floor(self.ends_at, HALF_HOUR) + HALF_HOUR if self.ends_at else None
+
+    def status(self, now: datetime) -> str:
+        """Return `active` or `inactive`."""
+        if self.set_status:
+            return self.set_status
+        return "inactive" if self.retired_at and now >= self.retired_at else "active"
+
+    def archived(self, now: datetime) -> bool:
+        """Tell whether the room has been inactive for over six months."""
+        since = self.updated_at if self.set_status else self.retired_at
+        return self.status(now) == "inactive" and since is not None and now - since > ARCHIVED_AFTER
+
+
+@dataclass
+class StoredFile:
+    """A file of the library; its bytes were uploaded, and lie in a temporary file when they are many."""
+
+    id: int
+    name: str
+    size: int
+    content: IO[bytes]
+    uploaded_at: datetime
+    room_id: int | None = None
+
+
+@dataclass
+class Mail:
+    """A mail that would have been sent."""
+
+    recipient: str
+    kind: str
+    room_id: int
+    at: datetime
+    lang: str
+    details: dict[str, str] = field(default_factory=dict)

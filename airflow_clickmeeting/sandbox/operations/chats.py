@@ -1,0 +1,79 @@
+"""Chat histories."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from airflow_clickmeeting.sandbox import attendance
+from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.errors import not_found
+from airflow_clickmeeting.sandbox.model import ChatLine, Room, Session
+from airflow_clickmeeting.sandbox.operations.lookup import visible_sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_clickmeeting.sandbox.calls import Call
+    from airflow_clickmeeting.sandbox.world import World
+
+HEADER = ["Date", "E-mail", "Nickname", "Message"]
+
+
+def _chats(world: World) -> Iterator[tuple[Room, Session, list[ChatLine]]]:
+    now = world.clock.now
+    for room in world.account.rooms.values():
+        for session in visible_sessions(world, room):
+            lines = [line for line in attendance.chat(room, session) if line.at <= now]
+            if lines and session.end <= now:
+                yield room, session, lines
+
+
+def list_chats(world: World, call: Call) -> Any:
+    """List the ended sessions that have a chat."""
+    listed = []
+    for room, session, _ in _chats(world):
+        start = session.start.astimezone(room.zone)
+        listed.append(
+            {
+                "id": session.id,
+                "name": room.name,
+                "timezone": room.timezone,
+                "date": start.strftime("%Y-%m-%d"),
+                "time": start.strftime("%H:%M"),
+                "download_link": f"{world.api_url}chats/{session.id}",
+            }
+        )
+    return listed
+
+
+def download_chat(world: World, call: Call) -> Any:
+    """Return a session's chat as a ZIP of CSV files."""
+    for room, session, lines in _chats(world):
+        if session.id == call.id("session_id"):
+            stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
+            return Answer(
+                iter((_archive(room, lines, world.switches.word("chat_format")),)),
+                headers={
+                    "content-type": "application/zip",
+                    "content-disposition": f"attachment; filename=chat_history_{session.id}_{stamp}.zip",
+                },
+            )
+    raise not_found("Chat")
+
+
+def _archive(room: Room, lines: list[ChatLine], chat_format: str) -> bytes:
+    table = io.StringIO()
+    rows = csv.writer(table)
+    if chat_format == "2023":
+        rows.writerow(HEADER)
+    for line in lines:
+        at = line.at.astimezone(room.zone).strftime("%B %d, %Y %I:%M:%S %p")
+        rows.writerow([at, line.email or "", line.nickname, line.message])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as chat:
+        chat.writestr("public.csv" if chat_format == "2023" else "chat.csv", table.getvalue())
+    return archive.getvalue()

@@ -1,0 +1,129 @@
+"""The file library."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_clickmeeting.sandbox import links
+from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_fields
+from airflow_clickmeeting.sandbox.media import file_bytes
+from airflow_clickmeeting.sandbox.model import StoredFile
+from airflow_clickmeeting.sandbox.operations.lookup import file_of, room_of
+from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, signed_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_clickmeeting.sandbox.calls import Call
+    from airflow_clickmeeting.sandbox.world import World
+
+CONVERSION = timedelta(seconds=30)
+_TYPES = {
+    "image": "png jpg jpeg gif bmp",
+    "presentation_pdf": "pdf",
+    "presentation": "ppt pptx odp key",
+    "document": "doc docx odt pages txt rtf",
+    "spreadsheet": "xls xlsx ods numbers csv",
+    "video": "mp4 mov avi webm mkv",
+    "audio": "mp3 wav ogg",
+}
+_TYPE_OF = {suffix: kind for kind, suffixes in _TYPES.items() for suffix in suffixes.split()}
+
+
+def document_type(name: str) -> str:
+    """Return what ClickMeeting calls this kind of file."""
+    return _TYPE_OF.get(name.rpartition(".")[2].lower(), "document")
+
+
+def list_files(world: World, call: Call) -> Any:
+    """List the whole library."""
+    return _listed(world, world.account.files.values())
+
+
+def list_conference_files(world: World, call: Call) -> Any:
+    """List the files of a room."""
+    room = room_of(world, call)
+    return _listed(world, (one for one in world.account.files.values() if one.room_id == room.id))
+
+
+def _listed(world: World, stored: Iterable[StoredFile]) -> list[dict[str, Any]]:
+    return [_item(world, one) for one in stored]
+
+
+def get_file(world: World, call: Call) -> Any:
+    """Return one file's entry."""
+    return _item(world, file_of(world, call))
+
+
+def _item(world: World, stored: StoredFile) -> dict[str, Any]:
+    kind = document_type(stored.name)
+    done = max(0, min(100, int(100 * (world.clock.now - stored.uploaded_at) / CONVERSION)))
+    converted = done == 100 or kind == "image"
+    return {
+        "id": stored.id,
+        "name": stored.name,
+        "document_type": kind,
+        "conversion_progress": 0 if kind == "image" else done,
+        "status": "converted" if converted else "waiting_for_conversion",
+        "status_message": "" if converted else "waiting for multiconverter to download file.",
+        "upload_date": naive_utc(stored.uploaded_at),
+        "url": signed_url(world, links.file_path(stored.id, stored.name)),
+        "created_at": instant(stored.uploaded_at, UTC),
+    }
+
+
+def upload_file(world: World, call: Call) -> Any:
+    """Take a file into the library, or into a room."""
+    room_id = room_of(world, call).id if "room_id" in call.ids else None
+    upload = call.upload
+    if not upload or not upload.filename:
+        raise invalid_fields([("uploaded", REQUIRED)])
+    call.upload = None  # the account keeps the bytes, so the end of the call must not close them
+    stored = StoredFile(
+        id=world.account.new_id("file"),
+        name=upload.filename,
+        size=upload.size or 0,
+        content=upload.file,
+        uploaded_at=world.clock.now,
+        room_id=room_id,
+    )
+    world.account.files[stored.id] = stored
+    return {
+        "id": stored.id,
+        "name": stored.name,
+        "document_type": document_type(stored.name),
+        "conversion_progress": 0,
+        "upload_date": naive_utc(stored.uploaded_at),
+        "status": "waiting_for_conversion",
+        "status_message": "waiting for multiconverter to download file.",
+        "url": f"{world.api_url}file-library/{stored.id}/download",
+    }
+
+
+def download_file(world: World, call: Call) -> Any:
+    """Return a file's bytes."""
+    stored = file_of(world, call)
+    if world.switches.on("media_redirect"):
+        location = signed_url(world, links.file_path(stored.id, stored.name))
+        return Answer(status=302, headers={"location": location})
+    name = stored.name.replace('"', "")
+    return Answer(
+        file_bytes(stored, 0, stored.size),
+        headers={
+            "content-type": "application/octet-stream",
+            "content-disposition": f'attachment; filename="{name}"',
+            "content-length": str(stored.size),
+            "content-transfer-encoding": "binary",
+            "connection": "close",
+        },
+    )
+
+
+def delete_file(world: World, call: Call) -> Any:
+    """Delete a file."""
+    stored = file_of(world, call)
+    del world.account.files[stored.id]
+    stored.content.close()
+    return {"response": "OK"}

@@ -1,0 +1,49 @@
+"""Find what a path names, or answer 404."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow_clickmeeting.sandbox.errors import not_found
+from airflow_clickmeeting.sandbox.model import Room, Session, StoredFile
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.sandbox.calls import Call
+    from airflow_clickmeeting.sandbox.world import World
+
+
+def room_of(world: World, call: Call) -> Room:
+    """Return the room."""
+    room = world.account.rooms.get(call.id())
+    if not room or (world.switches.word("archived") == "gone" and room.archived(world.clock.now)):
+        raise not_found()
+    return room
+
+
+def session_of(world: World, call: Call) -> tuple[Room, Session]:
+    """Return the session with its room."""
+    room = room_of(world, call)
+    for session in visible_sessions(world, room):
+        if session.id == call.id("session_id"):
+            return room, session
+    raise not_found("Session")
+
+
+def file_of(world: World, call: Call) -> StoredFile:
+    """Return the file of the library."""
+    stored = world.account.files.get(call.id("file_id"))
+    if not stored:
+        raise not_found("File")
+    return stored
+
+
+def session_time(world: World) -> datetime:
+    """Return the moment that the session list shows."""
+    return world.clock.now - timedelta(seconds=world.switches.number("sessions_delay"))
+
+
+def visible_sessions(world: World, room: Room) -> list[Session]:
+    """Return the sessions that have begun, the earliest first."""
+    now = session_time(world)
+    return sorted((one for one in room.sessions if one.start <= now), key=lambda one: (one.start, one.id))

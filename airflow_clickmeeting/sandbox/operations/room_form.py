@@ -1,0 +1,150 @@
+"""The parameters of a room, read and checked."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow_clickmeeting.sandbox.clock import floor
+from airflow_clickmeeting.sandbox.errors import invalid_dates, invalid_fields
+from airflow_clickmeeting.sandbox.forms import Form, flag, group, integer, text
+from airflow_clickmeeting.sandbox.model import Room, standard_settings
+from airflow_clickmeeting.sandbox.operations.account import timezones
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.sandbox.world import World
+
+Reader = Callable[[Any], Any]
+_DURATION = re.compile(r"(\d{1,3}):(\d{1,2})|(\d{1,3}(?:\.\d+)?)")
+
+
+def _one_of(*choices: Any, convert: Callable[[Any], Any] = str) -> Reader:
+    def read(value: Any) -> Any:
+        if convert(value) not in choices:
+            raise ValueError(f"This value may be {', '.join(map(str, choices))}.")
+        return convert(value)
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if len(str(value)) > 255:
+        raise ValueError("This value is too long.")
+    return str(value)
+
+
+def _filled(value: Any) -> str:
+    if not str(value).strip():
+        raise ValueError("This value is empty.")
+    return _text(value)
+
+
+def _zone(value: Any) -> str:
+    if str(value) not in timezones():
+        raise ValueError("This time zone is unknown.")
+    return str(value)
+
+
+READERS: dict[str, Reader] = {
+    "name": _filled,
+    "room_type": _one_of("meeting", "webinar"),
+    "permanent_room": flag,
+    "access_type": _one_of(1, 2, 3, convert=integer),
+    "password": str,
+    "lobby_enabled": flag,
+    "lobby_description": _text,
+    "timezone": _zone,
+    "skin_id": integer,
+    "status": _one_of("active", "inactive"),
+}
+
+
+def read_changes(world: World, form: Form, room: Room | None = None) -> dict[str, Any]:
+    """Return what the form wants to be different; `room` is the one that changes."""
+    changes: dict[str, Any] = {}
+    errors: list[tuple[str | int, str]] = []
+    for name in [name for name in READERS if name in form]:
+        try:
+            changes[name] = READERS[name](form[name])
+        except ValueError as error:
+            errors.append((name, str(error)))
+    if slug := _slug(text(form, "custom_room_url_name")):
+        if any(other.name_url == slug and other is not room for other in world.account.rooms.values()):
+            errors.append(("custom_room_url_name", "This address is taken."))
+        changes["name_url"] = slug
+    if errors:
+        raise invalid_fields(errors)
+    registration = group(form, "registration")
+    if "enabled" in registration:
+        changes["registration_enabled"] = flag(registration["enabled"])
+    if "template" in registration:
+        changes["registration_template"] = integer(registration["template"]) or 1
+    changes["settings"] = _settings(group(form, "settings"))
+    return changes
+
+
+def _settings(sent: Form) -> dict[str, bool | str]:
+    known = standard_settings() | {"encryption_enabled": False}
+    return {
+        name: str(value) if isinstance(known[name], str) else flag(value)
+        for name, value in sent.items()
+        if name in known
+    }
+
+
+def apply_changes(room: Room, changes: dict[str, Any]) -> None:
+    """Write what was read into the room."""
+    for name, value in changes.items():
+        if name == "settings":
+            room.settings |= value
+        else:
+            setattr(room, "set_status" if name == "status" else name, value)
+
+
+def moment(written: str, zone: ZoneInfo) -> datetime | None:
+    """Return the start: an offset or Z is absolute, a naive time is in the zone."""
+    if not written:
+        return None
+    try:
+        when = datetime.fromisoformat(written)
+    except ValueError:
+        raise invalid_dates("Start date is invalid.") from None
+    if not 1970 < when.year < 9000:
+        raise invalid_dates("Start date is out of range.")
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=zone)
+    return floor(when)
+
+
+def duration(form: Form) -> timedelta | None:
+    """Return the duration: hours and minutes as `1:30`, or a number of hours."""
+    written = text(form, "duration")
+    if not written:
+        return None
+    match = _DURATION.fullmatch(written)
+    length = timedelta()
+    if match:
+        length = timedelta(hours=float(match[3] or match[1]), minutes=int(match[2] or 0))
+    if not length:
+        raise invalid_fields([("duration", "This duration is invalid.")])
+    return length
+
+
+def _slug(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9-]+", "_", plain.lower()).strip("_")
+
+
+def free_slug(world: World, name: str) -> str:
+    """Return an address made from the name that no other room has."""
+    slug = _slug(name) or "room"
+    taken = {room.name_url for room in world.account.rooms.values()}
+    number, free = 1, slug
+    while free in taken:
+        number += 1
+        free = f"{slug}_{number}"
+    return free

@@ -1,0 +1,148 @@
+"""Sessions, their attendees and their reports."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow_clickmeeting.sandbox import attendance, reports
+from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.clock import floor
+from airflow_clickmeeting.sandbox.errors import not_found
+from airflow_clickmeeting.sandbox.model import Report, Room, Session, Visit
+from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, session_time, visible_sessions
+from airflow_clickmeeting.sandbox.operations.shapes import instant
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.sandbox.calls import Call
+    from airflow_clickmeeting.sandbox.world import World
+
+ROWS_AT_ONCE = 500
+JSON = {"content-type": "application/json"}
+Row = Callable[["World", Visit, datetime, ZoneInfo], dict[str, Any]]
+minute = lru_cache(maxsize=10_000)(instant)
+
+
+def list_sessions(world: World, call: Call) -> Any:
+    """List the sessions of a room, the earliest first."""
+    room = room_of(world, call)
+    sessions = visible_sessions(world, room)
+    if not sessions and world.switches.word("no_sessions") == "404":
+        raise not_found("Session")
+    return [{"id": session.id, **_summary(world, room, session)} for session in sessions]
+
+
+def _summary(world: World, room: Room, session: Session) -> dict[str, Any]:
+    now = session_time(world)
+    entries, peak = attendance.totals(room, session, now)
+    return {
+        "total_visitors": entries,
+        "max_visitors": peak,
+        **_span(world, session.start, session.end, now, room.zone),
+    }
+
+
+def _span(world: World, start: datetime, end: datetime, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
+    span: dict[str, str | None] = {"start_date": minute(start, zone)}
+    running_end = world.switches.word("running_end")
+    if end <= now:
+        span["end_date"] = minute(end, zone)
+    elif running_end == "now":
+        span["end_date"] = minute(floor(now), zone)
+    elif running_end == "null":
+        span["end_date"] = None
+    return span
+
+
+def get_session(world: World, call: Call) -> Any:
+    """Return one session, with its attendees and reports."""
+    room, session = session_of(world, call)
+
+    def pieces() -> Iterator[bytes]:
+        summary = json.dumps(_summary(world, room, session))
+        yield f'{summary[:-1]}, "attendees": '.encode()
+        yield from _array(world, room, session, _short_row)
+        reported = {lang: _report(world, room, session, lang) for lang in reports.LANGUAGES}
+        yield f', "pdf": {json.dumps(reported)}}}'.encode()
+
+    return Answer(pieces(), headers=JSON)
+
+
+def list_session_attendees(world: World, call: Call) -> Any:
+    """List every entry of every attendee."""
+    room, session = session_of(world, call)
+    return Answer(_array(world, room, session, _row), headers=JSON)
+
+
+def _array(world: World, room: Room, session: Session, row: Row) -> Iterator[bytes]:
+    """Yield the attendees as JSON, made while it is sent: there may be a million."""
+    now = world.clock.now - timedelta(seconds=world.switches.number("attendees_delay"))
+    listed = (visit for visit in attendance.visits(room, session) if visit.join <= now)
+    separator = "["
+    while rows := [row(world, visit, now, room.zone) for visit in itertools.islice(listed, ROWS_AT_ONCE)]:
+        yield (separator + json.dumps(rows, ensure_ascii=False)[1:-1]).encode()
+        separator = ", "
+    yield b"[]" if separator == "[" else b"]"
+
+
+def _short_row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "id": visit.person.uid,
+        **_span(world, visit.join, visit.leave, now, zone),
+        "login": visit.person.nickname,
+        "email": visit.person.email,
+    }
+
+
+def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    person = visit.person
+    return {
+        "uid": str(person.uid),
+        "role": person.role,
+        "nickname": person.nickname,
+        "email": person.email,
+        "device": person.device,
+        "rating": person.rating if visit.first else None,
+        "rating_comment": person.rating_comment if visit.first else None,
+        **_span(world, visit.join, visit.leave, now, zone),
+        "user_ip": person.user_ip,
+        "city": person.city,
+        "country_iso3": person.country_iso3,
+        "polls": [],
+    }
+
+
+def generate_session_report(world: World, call: Call) -> Any:
+    """Start the PDF report of a session, or tell how far it is."""
+    _, session = session_of(world, call)
+    lang = call.ids["lang"].lower()
+    if lang not in reports.LANGUAGES:
+        raise not_found("Language")
+    report = reports.request(session, lang, world.clock.now)
+    state: dict[str, Any] = {"status": reports.status(report, world.clock.now)}
+    progress = reports.progress(report, world.clock.now)
+    if progress == 100:
+        state["url"] = _report_url(world, session, lang, report)
+    return {**state, "progress": progress}
+
+
+def _report(world: World, room: Room, session: Session, lang: str) -> dict[str, Any]:
+    report = session.reports.get(lang)
+    if not report:
+        path = f"conferences/{room.id}/sessions/{session.id}/generate-pdf/{lang}"
+        return {"generate_pdf_url": f"{world.api_url}{path}", "progress": 0}
+    progress = reports.progress(report, world.clock.now)
+    return {
+        "status": "FINISHED" if progress == 100 else "IN PROGRESS",
+        "url": _report_url(world, session, lang, report),
+        "progress": progress,
+    }
+
+
+def _report_url(world: World, session: Session, lang: str, report: Report) -> str:
+    return f"{world.media_url}panel/pdf/{lang}/{session.id}/{report.code}"

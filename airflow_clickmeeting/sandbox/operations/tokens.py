@@ -1,0 +1,119 @@
+"""Access tokens and automatic logins."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from airflow_clickmeeting.sandbox import attendance, links
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found
+from airflow_clickmeeting.sandbox.forms import integer, items, text
+from airflow_clickmeeting.sandbox.model import Room, Token
+from airflow_clickmeeting.sandbox.operations.account import EMAIL
+from airflow_clickmeeting.sandbox.operations.lookup import room_of, visible_sessions
+from airflow_clickmeeting.sandbox.operations.shapes import instant
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.sandbox.calls import Call
+    from airflow_clickmeeting.sandbox.world import World
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+MOST_AT_ONCE = 1000
+ROLES = {"listener", "presenter", "host", "moderator", "guest_speaker"}
+
+
+def _token_room(world: World, call: Call) -> Room:
+    room = room_of(world, call)
+    if room.access_type != 3:
+        raise invalid("This room is not protected by tokens.")
+    return room
+
+
+def generate_tokens(world: World, call: Call) -> Any:
+    """Add tokens, and return these alone."""
+    room = _token_room(world, call)
+    how_many = integer(call.form.get("how_many", 1))
+    if how_many is None or not 1 <= how_many <= MOST_AT_ONCE:
+        raise invalid_fields([("how_many", f"This value should be from 1 to {MOST_AT_ONCE}.")])
+    taken = {token for other in world.account.rooms.values() for token in other.tokens}
+    added: list[Token] = []
+    while len(added) < how_many:
+        code = "".join(secrets.choice(LETTERS) for _ in range(6))
+        if code not in taken:
+            taken.add(code)
+            room.tokens[code] = Token(code)
+            added.append(room.tokens[code])
+    return {"access_tokens": [_token(token, None) for token in added]}
+
+
+def list_tokens(world: World, call: Call) -> Any:
+    """List the tokens of a room."""
+    room = _token_room(world, call)
+    used: dict[str, str] = {}
+    for session in visible_sessions(world, room):
+        for email, joined in attendance.present(room, session, world.clock.now).items():
+            used.setdefault(email, instant(joined, room.zone))
+    return {
+        "access_tokens": [
+            _token(token, used.get((token.sent_to_email or "").lower())) for token in room.tokens.values()
+        ]
+    }
+
+
+def _token(token: Token, first_use: str | None) -> dict[str, Any]:
+    return {"token": token.token, "sent_to_email": token.sent_to_email, "first_use_date": first_use}
+
+
+def bound_tokens(room: Room, email: str) -> list[str]:
+    """Return the tokens bound to an address."""
+    return [one.token for one in room.tokens.values() if (one.sent_to_email or "").lower() == email.lower()]
+
+
+def bind_token(room: Room, email: str) -> None:
+    """Bind a free token to an address that has none."""
+    if room.access_type == 3 and not bound_tokens(room, email):
+        free = next((token for token in room.tokens.values() if token.sent_to_email is None), None)
+        if free:
+            free.sent_to_email = email
+
+
+def get_token_by_email(world: World, call: Call) -> Any:
+    """Return the token of an address."""
+    room, email = _token_room(world, call), text(call.form, "email")
+    if not email:
+        raise invalid_fields([("email", REQUIRED)])
+    found = bound_tokens(room, email)
+    if not found:
+        raise not_found("Token")
+    return {"array": found, "object": {"token": found[0]}, "string": found[0]}[world.switches.word("token_answer")]
+
+
+def deactivate_tokens(world: World, call: Call) -> Any:
+    """Take tokens out of use."""
+    room = _token_room(world, call)
+    named = [str(token) for token in items(call.form.get("tokens"))]
+    if not named and world.switches.word("empty_deactivate") == "wipe":
+        named = list(room.tokens)
+    if not named:
+        raise invalid_fields([("tokens", REQUIRED)])
+    for token in named:
+        room.tokens.pop(token, None)
+    return {"status": "deleted", "message": "The tokens is not accessible anymore"}
+
+
+def generate_autologin_url(world: World, call: Call) -> Any:
+    """Return a login for one person and role."""
+    room, form = room_of(world, call), call.form
+    needed = ["email", "nickname", "role", *{2: ["password"], 3: ["token"]}.get(room.access_type, [])]
+    missing = [(name, REQUIRED) for name in needed if not text(form, name)]
+    if missing:
+        raise invalid_fields(missing)
+    if not EMAIL.fullmatch(text(form, "email")):
+        raise invalid("E-mail address is not valid.")
+    if text(form, "role") not in ROLES:
+        raise invalid_fields([("role", "This role is unknown.")])
+    if room.access_type == 2 and text(form, "password") != room.password:
+        raise invalid_fields([("password", "This password is wrong.")])
+    if room.access_type == 3 and text(form, "token") not in room.tokens:
+        raise invalid_fields([("token", "This token is wrong.")])
+    return {"autologin_hash": links.autologin_hash()}

@@ -1,0 +1,79 @@
+"""What happens in rooms by the schedule: sessions are held, and recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow_clickmeeting.sandbox.account import Account
+from airflow_clickmeeting.sandbox.clock import floor
+from airflow_clickmeeting.sandbox.model import HOST_COMES_EARLY, LONG_AGO, Person, Recording, Room, Session
+from airflow_clickmeeting.sandbox.switches import Switches
+
+BYTES_PER_SECOND = 1000
+
+
+def settle(account: Account, switches: Switches, now: datetime) -> None:
+    """Let the sessions happen whose time has come."""
+    if not switches.on("auto_sessions"):
+        return
+    for room in account.rooms.values():
+        if room.starts_at and room.starts_at != room.held and room.set_status != "inactive":
+            opened = max(room.starts_at - HOST_COMES_EARLY, floor(room.created_at))
+            if now >= opened:
+                _hold(account, switches, room, opened, room.starts_at + room.duration)
+
+
+def _hold(account: Account, switches: Switches, room: Room, opened: datetime, end: datetime) -> None:
+    host = Person(account.new_id("person"), "Hanna Host", "hanna.host@example.com", role="host")
+    session = Session(account.new_id("session"), opened, end, host, first_uid=account.new_id("person"))
+    room.held = room.starts_at
+    room.sessions.append(session)
+    if room.settings["recorder_autostart_enabled"]:
+        length = int(room.duration.total_seconds())
+        ready_at = end + timedelta(seconds=switches.number("recordings_delay"))
+        size = length * BYTES_PER_SECOND
+        record(account, room, size=size, duration=length, ready_at=ready_at, session=session)
+
+
+def record(
+    account: Account,
+    room: Room,
+    *,
+    size: int,
+    duration: int,
+    ready_at: datetime,
+    name: str | None = None,
+    session: Session | None = None,
+) -> Recording:
+    """Put a recording into a room; it is listed from `ready_at` on."""
+    started = session.start if session else ready_at - timedelta(seconds=duration)
+    recording = Recording(
+        id=account.new_id("recording"),
+        name=name or room.name,
+        size=size,
+        duration=duration,
+        started=started,
+        ready_at=ready_at,
+        session_id=session.id if session else None,
+    )
+    room.recordings[recording.id] = recording
+    return recording
+
+
+def end_running(room: Room, at: datetime, now: datetime) -> None:
+    """Let the room's running session end at another time, and its recording come accordingly."""
+    for session in room.sessions:
+        if session.automatic and session.start <= now < session.end:
+            shift = max(at, floor(now)) - session.end
+            session.end += shift
+            for recording in room.recordings.values():
+                if recording.session_id == session.id:
+                    recording.ready_at += shift
+                    recording.duration += int(shift.total_seconds())
+
+
+def drop_automatic(room: Room, since: datetime = LONG_AGO) -> None:
+    """Unmake the schedule's sessions that start at `since` or later, and their recordings."""
+    gone = {session.id for session in room.sessions if session.automatic and session.start >= since}
+    room.sessions = [session for session in room.sessions if session.id not in gone]
+    room.recordings = {id_: recording for id_, recording in room.recordings.items() if recording.session_id not in gone}

@@ -1,0 +1,42 @@
+"""The same question to several ClickMeeting accounts: a mapped task for each connection."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import Param, dag, task
+
+from airflow_clickmeeting.operators.conferences import ClickMeetingListConferencesOperator
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    tags=["clickmeeting"],
+    params={"accounts": Param(["clickmeeting_default"], type="array", description="Connection ids")},
+)
+def several_accounts():
+    @task
+    def accounts(params: dict | None = None) -> list[str]:
+        return params["accounts"]
+
+    # each account has its own key, so each mapped task has its own connection
+    rooms = ClickMeetingListConferencesOperator.partial(task_id="rooms", status="active").expand(
+        clickmeeting_conn_id=accounts()
+    )
+
+    @task
+    def calendar(accounts: list[str], rooms: list[list[dict]]) -> list[str]:
+        planned = [
+            f"{room['starts_at']}  {account}  {room['name']}"
+            for account, its_rooms in zip(accounts, rooms)
+            for room in its_rooms
+            if "starts_at" in room  # permanent rooms have no start
+        ]
+        print("\n".join(sorted(planned)))
+        return sorted(planned)
+
+    calendar(accounts.override(task_id="names")(), rooms.output)
+
+
+several_accounts()

@@ -1,0 +1,108 @@
+"""A webinar pipeline in Airflow against the sandbox, from creation to the exported files: `make demo`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import sys
+import time
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".airflow-demo"
+FILES = ROOT / "build" / "demo"
+
+shutil.rmtree(HOME, ignore_errors=True)
+# Airflow reads its settings, and makes its home, when it is imported
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME / 'airflow.db'}",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+from airflow.dag_processing.dagbag import DagBag  # noqa: E402
+from airflow.listeners import hookimpl  # noqa: E402
+from airflow.sdk.listener import get_listener_manager  # noqa: E402
+from airflow.utils.db import initdb  # noqa: E402
+
+from airflow_clickmeeting.sandbox.handle import Sandbox  # noqa: E402
+
+COLUMNS = ("email", "role", "start_date", "end_date", "rating")
+
+
+class Narrator:
+    """Tells what Airflow does, and lets a week pass in the sandbox when nothing is left to do but to wait."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._begin = time.monotonic()
+        self._waiting = False
+
+    def say(self, what: str) -> None:
+        """Print a line with the seconds since the beginning."""
+        print(f"{time.monotonic() - self._begin:6.1f} s  {what}", flush=True)
+
+    @hookimpl
+    def on_task_instance_running(self, task_instance: Any) -> None:
+        """Move the sandbox's clock to the end of the webinar."""
+        if task_instance.task_id == "wait" and not self._waiting:
+            self._waiting = True
+            self.say("wait           a week passes in the sandbox, people come and go ...")
+            room = self._sandbox.state["rooms"][0]
+            self._sandbox.set_time(datetime.fromisoformat(room["ends_at"]) - timedelta(minutes=1))
+            self._sandbox.set_speed(180)
+
+    @hookimpl
+    def on_task_instance_success(self, task_instance: Any) -> None:
+        """Tell that a task is done."""
+        index = f"[{task_instance.map_index}]" if task_instance.map_index >= 0 else ""
+        self.say(f"{task_instance.task_id + index:<14} done")
+
+
+def main() -> int:
+    """Run the pipeline, and show what it brought."""
+    shutil.rmtree(FILES, ignore_errors=True)
+    with Sandbox() as sandbox:
+        os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"] = sandbox.connection_json
+        print(
+            f"ClickMeeting sandbox on {sandbox.url}\nAirflow runs example_dags/webinar_lifecycle.py ...\n", flush=True
+        )
+        narrator = Narrator(sandbox)
+        initdb()
+        get_listener_manager().add_listener(narrator)  # type: ignore[no-untyped-call]
+        dag = DagBag(ROOT / "example_dags").dags["webinar_lifecycle"]
+        # nobody who watches wants to wait for a minute
+        vars(dag.get_task("wait"))["poke_interval"] = 5
+        run = dag.test(run_conf={"folder": FILES.as_uri()})
+        narrator.say(f"the run is a {run.state}\n")
+    files = sorted(path for path in FILES.rglob("*") if path.is_file())
+    for path in files:
+        if path.name == "attendees.csv":
+            show(path)
+    print("The files:", *(f"  {path.relative_to(ROOT)} ({path.stat().st_size} bytes)" for path in files), sep="\n")
+    return 0 if run.state == "success" else 1
+
+
+def show(path: Path, most: int = 6) -> None:
+    """Print some columns of a CSV's first rows."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [COLUMNS, *([row[name] or "-" for name in COLUMNS] for row in islice(csv.DictReader(file), most))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    print(f"The first rows of {path.name}:")
+    for row in rows:
+        print(" ", "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

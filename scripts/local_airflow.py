@@ -1,0 +1,267 @@
+"""Real Airflow processes and a sandbox on free ports of this machine, stopped for certain."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# `-s`: no log servers, for they listen on every address of the machine and nothing here needs them.
+COMMANDS = {
+    "standalone": ["standalone"],
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "-s"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "-s"],
+}
+STANDALONE = ("standalone",)
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+PATIENCE = 20.0
+
+# A proxy of the surroundings must not see what stays on this machine.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class LocalAirflow:
+    """A real Airflow: `standalone`, or its parts, each of which can be killed and started by name."""
+
+    def __init__(
+        self,
+        venv_bin: Path,
+        home: Path,
+        dags_folder: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        parts: Sequence[str] = STANDALONE,
+    ) -> None:
+        self.home = home
+        self.parts = parts
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._airflow = str(venv_bin.absolute() / "airflow")
+        self._env = _environment(venv_bin, home, dags_folder, self.url) | dict(env or {})
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        """Start everything and wait until it is healthy."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            if "standalone" not in self.parts:
+                self.cli("db", "migrate")
+            for part in self.parts:
+                self.start(part)
+            self.wait_healthy()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything that runs."""
+        running, self._running = self._running, {}
+        self._end(*running.values())
+
+    def start(self, part: str) -> None:
+        """Start one part; its output goes to `<home>/<part>.log`."""
+        with self.log_file(part).open("ab") as log:
+            self._running[part] = spawn([self._airflow, *COMMANDS[part]], self._env, stdout=log)
+
+    def stop(self, part: str) -> None:
+        """End one part the polite way."""
+        self._end(self._running.pop(part))
+
+    def kill(self, part: str) -> None:
+        """End one part, its children included, as a crash of its machine would."""
+        kill(self._running.pop(part))
+
+    def log_file(self, part: str) -> Path:
+        """Return the file that holds the output of one part."""
+        return self.home / f"{part}.log"
+
+    def cli(self, *arguments: str) -> str:
+        """Run `airflow <arguments>`; this takes seconds, so prefer `api`."""
+        command = [self._airflow, *arguments]
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def api(self, method: str, path: str, json: object = None) -> Any:
+        """Call the REST API: `api("GET", "/dags")`; what it refuses raises `HTTPError` with its words."""
+        return _call(method, f"{self.url}/api/v2{path}", json, self._token)
+
+    @functools.cached_property
+    def _token(self) -> str:
+        return str(_call("GET", f"{self.url}/auth/token")["access_token"])
+
+    def wait_healthy(self, timeout: float = 120) -> None:
+        """Wait until the API answers and all that was started is alive."""
+        deadline = time.monotonic() + timeout
+        while not self._healthy():
+            self._raise_if_ended()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Airflow was not healthy after {timeout:.0f} s, see {self.home}/*.log")
+            time.sleep(0.2)
+
+    def _end(self, *processes: subprocess.Popen[bytes]) -> None:
+        # `standalone` stops its children at a Ctrl-C only.
+        stop(*processes, by=signal.SIGINT if "standalone" in self.parts else signal.SIGTERM)
+
+    def _healthy(self) -> bool:
+        try:
+            health = _call("GET", f"{self.url}/api/v2/monitor/health")
+        except (OSError, http.client.HTTPException):
+            return False
+        started = {part.replace("-", "_") for part in self._running}
+        watched = health.keys() if "standalone" in started else health.keys() & started
+        return all(health[part]["status"] == "healthy" for part in watched)
+
+    def _raise_if_ended(self) -> None:
+        for part, process in self._running.items():
+            if process.poll() is not None:
+                tail = self.log_file(part).read_text(errors="replace")[-3000:]
+                raise RuntimeError(f"airflow {part} ended with {process.returncode}:\n{tail}")
+
+
+@contextlib.contextmanager
+def local_sandbox(venv_bin: Path) -> Iterator[str]:
+    """Run the package's sandbox and yield the address of its API."""
+    command = [str(venv_bin / "python"), "-m", "airflow_clickmeeting.sandbox", "--port", "0"]
+    process = spawn(command, clean_environment(), stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        first_line = process.stdout.readline().decode()
+        address = re.search(r"http://\S+", first_line)
+        if address is None:
+            raise RuntimeError(f"the sandbox did not start: {first_line!r}")
+        yield address[0]
+    finally:
+        stop(process)
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without its own Airflow's settings."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    local = "127.0.0.1,localhost"
+    return ours | {"NO_PROXY": local, "no_proxy": local, "PYTHONUNBUFFERED": "1"}
+
+
+def spawn(command: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own: a Ctrl-C ends it by `stop` alone, and `kill` finds its children."""
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.STDOUT if stdout is not subprocess.PIPE else None,
+        start_new_session=True,
+    )
+
+
+def stop(*processes: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the processes to end, wait, and kill what is left of them: some stops of Airflow hang."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        for process in processes:
+            process.send_signal(by)
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process of `spawn` and all that it left in its session."""
+    for pid in _session(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _session(leader: int) -> list[int]:
+    """List the processes of a session where /proc exists: tasks have process groups of their own."""
+    members = []
+    for pid in [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]:
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(pid) == leader:
+                members.append(pid)
+    return members
+
+
+def _call(method: str, url: str, body: object = None, token: str | None = None) -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with _direct.open(request, timeout=30) as response:
+            return json.loads(response.read() or b"null")
+    except urllib.error.HTTPError as error:
+        error.add_note(error.read().decode(errors="replace"))
+        raise
+
+
+def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dict[str, str]:
+    """Make the settings that all processes of one Airflow share."""
+    host, port = url.removeprefix("http://").split(":")
+    settings = {
+        "core": {
+            "dags_folder": str(dags_folder.absolute()),
+            "load_examples": "False",
+            "execution_api_server_url": f"{url}/execution/",
+            "simple_auth_manager_all_admins": "True",
+            "test_connection": "Enabled",
+            "parallelism": "4",
+        },
+        "api": {
+            "host": host,
+            "port": port,
+            "base_url": url,
+            "workers": "1",
+            "secret_key": secrets.token_hex(),
+        },
+        "api_auth": {"jwt_secret": secrets.token_hex(32)},
+        "usage_data_collection": {"enabled": "False"},
+        # Seconds that nobody wants to wait for on a machine of their own.
+        "scheduler": {"scheduler_heartbeat_sec": "1", "scheduler_idle_sleep_time": "0.1"},
+        "dag_processor": {"refresh_interval": "2", "min_file_process_interval": "2"},
+        # Two Airflows on one machine.
+        "logging": {"worker_log_server_port": str(free_port()), "trigger_log_server_port": str(free_port())},
+    }
+    flat = {
+        f"AIRFLOW__{section}__{name}".upper(): value
+        for section, options in settings.items()
+        for name, value in options.items()
+    }
+    # `standalone` looks for the other commands on the path.
+    path = f"{venv_bin.absolute()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return clean_environment() | {"PATH": path, "AIRFLOW_HOME": str(home.absolute())} | flat

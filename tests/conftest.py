@@ -1,0 +1,113 @@
+"""What all tests share: an Airflow of their own, connections to the sandbox, and retries without long pauses.
+
+Airflow reads its settings when it is imported, so they are set here first. Nothing here imports Airflow itself:
+the tests of `api` run without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
+DATABASE = f"sqlite:///{HOME / 'airflow.db'}"
+(HOME / "dags").mkdir()
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": DATABASE,
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+
+# a busy machine is no error
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Airflow's database, empty and migrated."""
+    from airflow import settings
+    from airflow.sdk.execution_time import supervisor
+    from airflow.utils.db import initdb
+
+    assert settings.SQL_ALCHEMY_CONN == DATABASE, (
+        "Airflow was imported before tests/conftest.py, so that this is not the tests' own database. "
+        "If a filter in pyproject names a class of Airflow's, run pytest with -o filterwarnings="
+    )
+    initdb()
+    if not hasattr(supervisor.in_process_api_server, "cache_info"):  # 3.1 and 3.2 make it anew for every task
+        supervisor.in_process_api_server = functools.lru_cache(1)(supervisor.in_process_api_server)
+
+
+def _register(dag: DAG) -> None:
+    """Serialize a DAG into the database, without which it cannot run."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:  # 3.1
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)
+    bag = DagBag(dag_folder=os.devnull, include_examples=False, bundle_name="dags-folder")
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+
+
+@pytest.fixture
+def run_dag(airflow_db: None) -> Callable[..., DagRun]:
+    """Run a DAG from beginning to end in this process, and return its run; arguments are those of `dag.test`."""
+
+    def run(dag: DAG, **kwargs: Any) -> DagRun:
+        _register(dag)
+        return dag.test(**kwargs)
+
+    return run
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Make a connection, to a sandbox or wherever else, and return its id."""
+
+    def connect(sandbox: Any = None, conn_id: str = "clickmeeting_default", **changes: Any) -> str:
+        there = sandbox.connection if sandbox else {"conn_type": "clickmeeting", "password": "test-key"}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(there | changes))
+        return conn_id
+
+    return connect
+
+
+@pytest.fixture(autouse=True)
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries begin with a pause of milliseconds."""
+    if "airflow" in sys.modules:
+        monkeypatch.setattr("airflow_clickmeeting.hooks.retrying.FIRST_PAUSE", 0.01)

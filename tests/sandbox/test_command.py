@@ -1,0 +1,66 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from airflow_clickmeeting.sandbox.handle import SandboxControl
+
+COMMAND = [sys.executable, "-m", "airflow_clickmeeting.sandbox"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_is_serves_and_ends_cleanly(number):
+    arguments = ["--api-key", "my-key", "--seed", "empty", "--speed", "3600", "--switch", "created_status=200"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        found = re.fullmatch(r"ClickMeeting sandbox on (http://127\.0\.0\.1:\d+/v1/) \(API key: my-key\)\n", line)
+        control = SandboxControl(found[1], "my-key")
+        key = {"X-Api-Key": "my-key"}
+        assert httpx.get(f"{control.url}ping", headers=key, trust_env=False).status_code == 200
+        assert control.state["counts"]["rooms"] == 0
+        control.advance(timedelta(days=1))
+        assert control.now > datetime.now(UTC) + timedelta(hours=23)
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_help_is_for_newcomers():
+    text = run("--help").stdout
+    for part in ("AIRFLOW_CONN_CLICKMEETING_DEFAULT", "/_sandbox/clock", "--speed", "no_recordings"):
+        assert part in text
+
+
+def test_mistakes_are_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for arguments in (["--port", port], ["--switch", "size=int"], ["--port", "99999999"], ["--speed", "-1"]):
+            failed = run(*arguments)
+            assert failed.returncode == 2
+            assert failed.stderr.startswith("The sandbox cannot start: ")
+            assert failed.stderr.count("\n") == 1
+
+
+def test_without_the_extra_it_says_what_to_install():
+    code = (
+        "import sys; sys.modules['uvicorn'] = None;"
+        "from airflow_clickmeeting.sandbox.__main__ import main; sys.exit(main([]))"
+    )
+    failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    assert failed.returncode == 2
+    assert failed.stderr == "uvicorn is missing: pip install 'airflow-clickmeeting[sandbox]'\n"

@@ -1,0 +1,127 @@
+"""The Python handle, the fixture and the seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from airflow_clickmeeting.sandbox.handle import Sandbox, SandboxControl
+
+
+def memory() -> int:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+def test_the_fixture_leads_airflow_to_the_sandbox(clickmeeting_sandbox):
+    connection = json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])
+    assert connection == clickmeeting_sandbox.connection
+    assert connection["host"].startswith("http://127.0.0.1:")
+    assert "127.0.0.1" in os.environ["NO_PROXY"]
+    assert clickmeeting_sandbox.state["counts"]["rooms"] == 0
+
+
+def test_the_plugin_loads_nothing_heavy():
+    code = (
+        "import sys, airflow_clickmeeting.sandbox.pytest_plugin;"
+        "print([name for name in ('starlette', 'uvicorn', 'airflow') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_reset_begins_anew(sandbox, api, finished):
+    sandbox.switch(sizes="int")
+    sandbox.fault("*", "status", times=None)
+    sandbox.set_time(sandbox.now + timedelta(days=400))
+    sandbox.reset()
+    assert api.get("conferences/inactive").json() == []
+    assert sandbox.counts == {"list_conferences": 1}
+    assert sandbox.state["counts"] == dict.fromkeys(sandbox.state["counts"], 0)
+
+
+def test_control_explains_mistakes(sandbox):
+    with pytest.raises(ValueError, match="There is no room 1"):
+        sandbox.play(1)
+    with pytest.raises(ValueError, match="cannot end before"):
+        sandbox.play(sandbox.add_room()["id"], start=sandbox.now, end=sandbox.now - timedelta(hours=1))
+    with pytest.raises(ValueError, match="timezone: This time zone is unknown"):
+        sandbox.add_room(timezone="Mars/Olympus")
+    answer = httpx.get(sandbox.url.replace("v1", "_sandbox") + "nothing", trust_env=False)
+    assert answer.status_code == 400
+    index = httpx.get(sandbox.url.replace("v1", "_sandbox"), trust_env=False).json()
+    assert "POST /_sandbox/sessions" in index
+
+
+def test_a_room_may_lie_in_the_past(sandbox, api):
+    start = sandbox.now - timedelta(days=30)
+    room = sandbox.add_room(name="Old", starts_at=start, duration=timedelta(minutes=90), timezone="UTC")
+    assert room["status"] == "inactive"
+    assert room["created_at"] < room["starts_at"]
+    assert [one["id"] for one in api.get("conferences/inactive").json()] == [room["id"]]
+
+
+def test_the_demo_account_is_believable():
+    with Sandbox(seed="demo") as sandbox:
+        counts = sandbox.state["counts"]
+        assert counts["rooms"] == 5
+        assert counts["sessions"] == counts["recordings"] == 2
+        assert counts["registrations"] == 10
+        assert counts["tokens"] == 5
+        assert counts["files"] == 2
+        assert {mail["kind"] for mail in sandbox.outbox} == {"invitation"}
+        key = {"X-Api-Key": sandbox.api_key}
+        with httpx.Client(base_url=sandbox.url, headers=key, trust_env=False) as api:
+            rooms = api.get("conferences").json()
+            assert len(rooms["active_conferences"]) == 3
+            for room in rooms["inactive_conferences"]:
+                (session,) = api.get(f"conferences/{room['id']}/sessions").json()
+                rows = api.get(f"conferences/{room['id']}/sessions/{session['id']}/attendees").json()
+                assert len(rows) > 2
+            assert len(api.get("chats").json()) == 2
+
+
+def test_two_sandboxes_do_not_share(sandbox):
+    with Sandbox(api_key="other") as other:
+        other.add_room()
+        assert sandbox.state["counts"]["rooms"] == 0
+        assert SandboxControl(other.url).state["counts"]["rooms"] == 1
+        assert httpx.get(f"{other.url}ping", headers={"X-Api-Key": "sandbox"}, trust_env=False).status_code == 401
+
+
+def test_a_million_rows_do_not_fill_the_memory(api, sandbox, room):
+    session = sandbox.play(room, start=sandbox.now - timedelta(hours=3), count=1_000_000)
+    path = f"conferences/{room}/sessions/{session}/attendees"
+    before, read = memory(), 0
+    with api.stream("GET", path) as answer:
+        for piece in answer.iter_raw():
+            read += len(piece)
+            if read > 30_000_000:
+                break
+    assert memory() - before < 30_000
+
+
+def test_a_crowd_is_whole_json(api, sandbox, room):
+    session = sandbox.play(room, start=sandbox.now - timedelta(hours=3), count=2_000)
+    rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
+    assert len({row["uid"] for row in rows}) == 2_000
+    (listed,) = api.get(f"conferences/{room}/sessions").json()
+    assert listed["total_visitors"] == len(rows) == 2_200
+    assert listed["max_visitors"] <= 2_000
+    assert all(listed["start_date"] <= row["start_date"] <= row["end_date"] <= listed["end_date"] for row in rows)
+
+
+def test_bulk(api, sandbox):
+    sandbox.bulk(20, 5, 100)
+    rooms = api.get("conferences/inactive").json()
+    assert len(rooms) == 20
+    sessions = api.get(f"conferences/{rooms[0]['id']}/sessions").json()
+    assert len(sessions) == 5
+    assert sessions[0]["total_visitors"] == 110

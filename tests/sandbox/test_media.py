@@ -1,0 +1,131 @@
+"""The file host: another origin, links that expire, ranges, and bytes that can be checked."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from airflow_clickmeeting.sandbox.media import recording_bytes
+
+
+def get(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, trust_env=False, verify=False)
+
+
+@pytest.fixture
+def recording(api, finished):
+    return api.get(f"conferences/{finished[0]}/recordings").json()[0]
+
+
+@pytest.fixture
+def content(recording):
+    return b"".join(recording_bytes(recording["id"], 0, 3_000_000))
+
+
+def test_links_lead_to_another_origin_and_need_no_key(api, sandbox, finished, recording, content):
+    url = recording["recording_url"]
+    assert httpx.URL(url).port != httpx.URL(sandbox.url).port
+    answer = get(url)
+    assert answer.content == content
+    assert answer.headers["content-length"] == "3000000"
+    assert answer.headers["content-type"] == "video/mp4"
+    room = api.get(f"conferences/{finished[0]}").json()["conference"]
+    assert get(room["recorder_list"][0]).content == content
+
+
+def test_the_file_host_remembers_what_it_was_sent(sandbox, recording):
+    get(recording["recording_url"])
+    get(recording["recording_url"], **{"X-Api-Key": "leaked"})
+    assert sandbox.count("media") == 2
+    assert [entry["headers"].get("x-api-key") for entry in sandbox.log("media")] == [None, "leaked"]
+
+
+def test_links_live_for_five_minutes(api, sandbox, recording):
+    url = recording["recording_url"]
+    sandbox.advance(timedelta(seconds=295))
+    assert get(url).status_code == 200
+    sandbox.advance(timedelta(seconds=10))
+    assert get(url).status_code == 410
+    sandbox.switch(expired_link="403")
+    assert get(url).status_code == 403
+    assert get(api.get("conferences/recordings").json()[0]["recording_url"]).status_code == 200
+
+
+def test_links_cannot_be_forged(recording):
+    url = httpx.URL(recording["recording_url"])
+    assert get(str(url.copy_set_param("e", "9999999999"))).status_code == 403
+    assert get(str(url.copy_set_param("e", "soon"))).status_code == 403
+    assert get(str(url.copy_set_param("st", "ż"))).status_code == 403
+    assert get(str(url.copy_with(query=None))).status_code == 403
+    assert get(str(url.copy_with(path="/other"))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "last"),
+    [
+        ("bytes=0-99", 0, 100),
+        ("bytes=1048570-1048590", 1_048_570, 1_048_591),
+        ("bytes=2999990-", 2_999_990, 3_000_000),
+        ("bytes=-10", 2_999_990, 3_000_000),
+        ("bytes=2999990-9999999", 2_999_990, 3_000_000),
+    ],
+)
+def test_ranges(recording, content, wanted, first, last):
+    answer = get(recording["recording_url"], Range=wanted)
+    assert answer.status_code == 206
+    assert answer.headers["content-range"] == f"bytes {first}-{last - 1}/3000000"
+    assert answer.content == content[first:last]
+
+
+def test_ranges_that_cannot_be_served(sandbox, recording):
+    url = recording["recording_url"]
+    beyond = get(url, Range="bytes=3000000-")
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */3000000")
+    assert get(url, Range="lines=1-2").status_code == 200
+    assert get(url, Range="bytes=0-9", **{"If-Range": '"another"'}).status_code == 200
+    tag = get(url, Range="bytes=0-9").headers["etag"]
+    assert get(url, Range="bytes=0-9", **{"If-Range": tag}).status_code == 206
+    sandbox.switch(ranges=False)
+    whole = get(url, Range="bytes=0-9")
+    assert (whole.status_code, len(whole.content)) == (200, 3_000_000)
+    assert "accept-ranges" not in whole.headers
+
+
+def test_a_head_request_brings_no_bytes(recording):
+    answer = httpx.head(recording["recording_url"], trust_env=False)
+    assert answer.headers["content-length"] == "3000000"
+
+
+def test_uploads_keep_their_bytes(api, sandbox):
+    content = bytes(range(256)) * 20_000
+    made = api.post("file-library", files={"uploaded": ("film.mp4", content)}).json()
+    download = api.get(f"file-library/{made['id']}/download")
+    assert hashlib.sha256(download.content).digest() == hashlib.sha256(content).digest()
+    url = api.get(f"file-library/{made['id']}").json()["url"]
+    assert get(url, Range="bytes=2097150-2097160").content == content[2_097_150:2_097_161]
+    assert api.post("file-library", data={"uploaded": "no file"}).status_code == 422
+    sandbox.switch(media_redirect=True)
+    redirect = api.get(f"file-library/{made['id']}/download")
+    assert redirect.status_code == 302
+    assert get(redirect.headers["location"]).content == content
+
+
+def test_an_image_is_converted_at_once(api):
+    made = api.post("file-library", files={"uploaded": ("logo.png", b"png")}).json()
+    listed = api.get(f"file-library/{made['id']}").json()
+    assert (listed["document_type"], listed["status"], listed["conversion_progress"]) == ("image", "converted", 0)
+
+
+def test_a_recording_may_be_huge_and_come_later(api, sandbox, room):
+    size = 5 << 40
+    ready = sandbox.now + timedelta(hours=1)
+    made = sandbox.add_recording(room, size=size, name="Long", ready_at=ready)
+    assert api.get("conferences/recordings").json() == []
+    sandbox.advance(timedelta(hours=1))
+    (recording,) = api.get("conferences/recordings").json()
+    assert (recording["id"], recording["recording_file_size"]) == (made, str(size))
+    tail = get(recording["recording_url"], Range="bytes=-100")
+    assert tail.content == b"".join(recording_bytes(made, size - 100, size))
