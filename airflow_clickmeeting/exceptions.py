@@ -20,15 +20,16 @@ class ClickMeetingError(AirflowException):
     :param problem: what it said.
     :param operation: what it was asked.
     :param conn_id: the connection used.
+    :param path: the path asked for, which names the room.
     """
 
-    def __init__(self, problem: Problem, operation: str = "", conn_id: str = "") -> None:
+    def __init__(self, problem: Problem, operation: str = "", conn_id: str = "", path: str = "") -> None:
         self.problem = problem
         self.operation = operation
         self.conn_id = conn_id
-        where = f"{operation}: " if operation else ""
-        account = f" (connection {conn_id!r})" if conn_id else ""
-        super().__init__(f"{where}{problem.message}{account}")
+        self.path = path
+        where = ", ".join([path] * bool(path) + [f"connection {conn_id!r}"] * bool(conn_id))
+        super().__init__(f"{operation}{': ' * bool(operation)}{problem.message}{f' ({where})' if where else ''}")
 
     @property
     def code(self) -> int | None:
@@ -52,12 +53,11 @@ class ClickMeetingError(AirflowException):
 
     def adding(self, more: str) -> Self:
         """Return the same error with more in its message."""
-        return type(self)(
-            replace(self.problem, message=f"{self.problem.message}; {more}"), self.operation, self.conn_id
-        )
+        longer = replace(self.problem, message=f"{self.problem.message}; {more}")
+        return type(self)(longer, self.operation, self.conn_id, self.path)
 
-    def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str]]:
-        return type(self), (self.problem, self.operation, self.conn_id)
+    def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str, str]]:
+        return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
 
 class AuthenticationError(ClickMeetingError):
@@ -100,6 +100,6 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
 }
 
 
-def error_for(problem: Problem, operation: str, conn_id: str) -> ClickMeetingError:
+def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
     """Return the exception of the problem's kind."""
-    return _BY_KIND[problem.kind](problem, operation, conn_id)
+    return _BY_KIND[problem.kind](problem, operation, conn_id, path)

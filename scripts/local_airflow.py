@@ -141,9 +141,9 @@ class LocalAirflow:
 
 
 @contextlib.contextmanager
-def local_sandbox(venv_bin: Path) -> Iterator[str]:
+def local_sandbox(venv_bin: Path, *options: str) -> Iterator[str]:
     """Run the package's sandbox and yield the address of its API."""
-    command = [str(venv_bin / "python"), "-m", "airflow_clickmeeting.sandbox", "--port", "0"]
+    command = [str(venv_bin / "python"), "-m", "airflow_clickmeeting.sandbox", "--port", "0", *options]
     process = spawn(command, clean_environment(), stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

@@ -7,6 +7,7 @@ the tests of `api` run without it.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import shutil
@@ -57,10 +58,7 @@ def airflow_db() -> None:
     from airflow.sdk.execution_time import supervisor
     from airflow.utils.db import initdb
 
-    assert settings.SQL_ALCHEMY_CONN == DATABASE, (
-        "Airflow was imported before tests/conftest.py, so that this is not the tests' own database. "
-        "If a filter in pyproject names a class of Airflow's, run pytest with -o filterwarnings="
-    )
+    assert settings.SQL_ALCHEMY_CONN == DATABASE, "Airflow was imported before tests/conftest.py"
     initdb()
     if not hasattr(supervisor.in_process_api_server, "cache_info"):  # 3.1 and 3.2 make it anew for every task
         supervisor.in_process_api_server = functools.lru_cache(1)(supervisor.in_process_api_server)
@@ -78,7 +76,9 @@ def _register(dag: DAG) -> None:
 
     with create_session() as session:
         DagBundlesManager().sync_bundles_to_db(session=session)
-    bag = DagBag(dag_folder=os.devnull, include_examples=False, bundle_name="dags-folder")
+    of_3_2 = "bundle_name" in inspect.signature(DagBag).parameters
+    bundle = {"bundle_name": "dags-folder"} if of_3_2 else {}
+    bag = DagBag(dag_folder=os.devnull, **bundle)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
 

@@ -20,6 +20,7 @@ from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem
 from airflow_clickmeeting.api.pages import RoomPages
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError, error_for
+from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.retrying import policy
@@ -48,11 +49,11 @@ class _Account(Operations, BaseHook):
     """What both hooks know of an account: its connection, what answers mean, and what time it is there."""
 
     conn_name_attr = "clickmeeting_conn_id"
-    default_conn_name = "clickmeeting_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "clickmeeting"
     hook_name = "ClickMeeting"
 
-    def __init__(self, clickmeeting_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.clickmeeting_conn_id = clickmeeting_conn_id
         self._ahead = timedelta(0)
@@ -69,7 +70,7 @@ class _Account(Operations, BaseHook):
             self._ahead = there - datetime.now(UTC)
         data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
         if isinstance(data, Problem):
-            raise error_for(data, call.name, self.clickmeeting_conn_id)
+            raise error_for(data, call.name, self.clickmeeting_conn_id, call.path)
         return data
 
     def now(self) -> datetime:
@@ -201,7 +202,7 @@ class ClickMeetingHook(_Account):
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
             # not from the error: its text holds the address, which may be a signed link
-            raise error_for(problem, call.name, self.clickmeeting_conn_id) from None
+            raise error_for(problem, call.name, self.clickmeeting_conn_id, call.path) from None
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
@@ -221,7 +222,7 @@ class ClickMeetingAsyncHook(_Account):
 
         if self._settings is None:
             try:
-                connection: Connection = await get_async_connection(self.clickmeeting_conn_id, hook=self)
+                connection: Connection = await get_async_connection(self.clickmeeting_conn_id)
             except AirflowNotFoundException as error:
                 raise self._missing(error) from None
             self._settings = Settings.of(connection)
@@ -270,5 +271,5 @@ class ClickMeetingAsyncHook(_Account):
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            raise error_for(problem, call.name, self.clickmeeting_conn_id) from None
+            raise error_for(problem, call.name, self.clickmeeting_conn_id, call.path) from None
         return self._data(call, answer, settings)

@@ -1,8 +1,9 @@
-"""How this provider presents itself to ClickMeeting."""
+"""How this provider is known to Airflow and to ClickMeeting."""
 
 from __future__ import annotations
 
 from airflow_clickmeeting import __version__
 
+DEFAULT_CONN_ID = "clickmeeting_default"
 KEY_HEADER = "X-Api-Key"
 USER_AGENT = f"airflow-clickmeeting/{__version__}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.log import mask_secret
@@ -12,7 +12,11 @@ from airflow.sdk.log import mask_secret
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook, Downloaded
+    from airflow_clickmeeting.storage import Path
 
 T = TypeVar("T")
 
@@ -34,7 +38,7 @@ class ClickMeetingOperator(BaseOperator):
     def __init__(
         self,
         *,
-        clickmeeting_conn_id: str = ClickMeetingHook.default_conn_name,
+        clickmeeting_conn_id: str = DEFAULT_CONN_ID,
         include_secrets: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -45,11 +49,19 @@ class ClickMeetingOperator(BaseOperator):
     @cached_property
     def hook(self) -> ClickMeetingHook:
         """The account."""
+        from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
         return ClickMeetingHook(self.clickmeeting_conn_id)
 
     def ask(self, call: Call[T]) -> T:
         """Make a call, and log what came of it without naming anybody."""
         return self._logged(call, self.hook.run(call))
+
+    def save(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
+        """Make a call for a file, save it, and log how much came of it."""
+        done = self.hook.download(call, path, name=name)
+        self.log.info("%s (%s %s): %d bytes", call.name, call.method, call.path, done["size"])
+        return done
 
     def _logged(self, call: Call[Any], data: T) -> T:
         self.log.info("%s (%s %s): %s", call.name, call.method, call.path, _summary(data))

@@ -10,10 +10,10 @@ from airflow.sdk import Context
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.shapes import Chat
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.hooks.clickmeeting import Downloaded
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
 
@@ -42,4 +42,4 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> Downloaded:
         """Download it."""
-        return self.hook.download(calls.download_chat(self.session_id), self.path, name=f"chat-{self.session_id}.zip")
+        return self.save(calls.download_chat(self.session_id), self.path, name=f"chat-{self.session_id}.zip")

@@ -10,11 +10,11 @@ from airflow.sdk import Context
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.shapes import File
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.hooks.clickmeeting import Downloaded
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
 from airflow_clickmeeting.storage import upload
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
 
@@ -96,7 +96,7 @@ class ClickMeetingDownloadFileOperator(FileOperator):
         """Download it; its name is looked up where only a folder is given."""
         in_folder = isinstance(self.path, str) and self.path.endswith("/")
         name = self.ask(calls.get_file(self.file_id))["name"] if in_folder else ""
-        return self.hook.download(calls.download_file(self.file_id), self.path, name=name)
+        return self.save(calls.download_file(self.file_id), self.path, name=name)
 
 
 class ClickMeetingDeleteFileOperator(FileOperator):

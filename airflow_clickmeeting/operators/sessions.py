@@ -12,10 +12,11 @@ from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.errors import Problem
 from airflow_clickmeeting.api.shapes import Attendee, Report, Session
 from airflow_clickmeeting.exceptions import ClickMeetingError
-from airflow_clickmeeting.hooks.clickmeeting import Downloaded
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
+from airflow_clickmeeting.storage import located
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
 
@@ -70,6 +71,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
     def execute(self, context: Context) -> Downloaded:
         """Ask until it is ready, and download it from where ClickMeeting put it."""
         call = calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
+        target = located(self.path, f"session-{self.session_id}-{self.lang}.pdf")
         report = Retrying(
             retry=retry_if_result(lambda report: not report.get("url") or report.get("status") != "FINISHED"),
             wait=wait_fixed(self.poll_interval),
@@ -77,8 +79,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
             before_sleep=self._log_progress,
             retry_error_callback=self._too_late,
         )(self.ask, call)
-        name = f"session-{self.session_id}-{self.lang}.pdf"
-        return self.hook.download_link(report["url"], self.path, name=name)
+        return self.hook.download_link(report["url"], target)
 
     def _log_progress(self, state: RetryCallState) -> None:
         report = _report_in(state)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, conf
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
@@ -15,8 +15,10 @@ from airflow_clickmeeting.api import times, values
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.conditions import Condition, SessionEnded
-from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.triggers.waiting import WaitTrigger
+from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 
 class ClickMeetingSensor(BaseSensorOperator):
@@ -33,7 +35,7 @@ class ClickMeetingSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        clickmeeting_conn_id: str = ClickMeetingHook.default_conn_name,
+        clickmeeting_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
@@ -44,6 +46,8 @@ class ClickMeetingSensor(BaseSensorOperator):
     @cached_property
     def hook(self) -> ClickMeetingHook:
         """The account."""
+        from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
         return ClickMeetingHook(self.clickmeeting_conn_id)
 
     def condition(self, context: Context) -> Condition:
@@ -65,6 +69,8 @@ class ClickMeetingSensor(BaseSensorOperator):
         return seen
 
     def _defer(self, condition: Condition) -> None:
+        from airflow_clickmeeting.triggers.waiting import WaitTrigger
+
         trigger = WaitTrigger(
             condition=condition.to_json(),
             clickmeeting_conn_id=self.clickmeeting_conn_id,

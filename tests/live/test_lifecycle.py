@@ -1,0 +1,131 @@
+"""The example `webinar_lifecycle` in a real Airflow: scheduler, triggerer, API server; and no secret anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from local_airflow import PARTS, LocalAirflow
+
+from airflow_clickmeeting.api.shapes import secrets_in
+from airflow_clickmeeting.sandbox.handle import Sandbox
+
+pytestmark = pytest.mark.live
+
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+KEY = "key-4f1d8c2ab7"  # what must not stand anywhere
+SECRET_LINK = re.compile(r"[?&](l|r|st|e)=\w{6,}")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(api_key=KEY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def airflow(sandbox, tmp_path_factory) -> Iterator[LocalAirflow]:
+    """Airflow with the example, whose sensor looks every five seconds, and a connection in its database."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    example = (EXAMPLES / "webinar_lifecycle.py").read_text()
+    assert "poke_interval=60" in example
+    (dags / "webinar_lifecycle.py").write_text(example.replace("poke_interval=60", "poke_interval=5"))
+    with LocalAirflow(Path(sys.executable).parent, home, dags, parts=PARTS) as airflow:
+        connection = {"connection_id": "clickmeeting_default", "conn_type": "clickmeeting"}
+        airflow.api("POST", "/connections", {**connection, "host": sandbox.url, "password": KEY})
+        yield airflow
+
+
+def until(what: str, holds: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not so after {seconds:g} s"
+        time.sleep(0.3)
+
+
+def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:
+    return airflow.api("GET", path)[key]
+
+
+@pytest.fixture(scope="module")
+def files(airflow, sandbox) -> Path:
+    """Where the files of a finished run lie; while the sensor waited in the triggerer, a week passed."""
+    folder = airflow.home / "files"
+    until("the DAG is there", lambda: listed(airflow, "/dags", "dags"))
+    airflow.api("PATCH", "/dags/webinar_lifecycle", {"is_paused": False})
+    run = {"dag_run_id": "first", "logical_date": None, "conf": {"folder": folder.as_uri()}}
+    airflow.api("POST", "/dags/webinar_lifecycle/dagRuns", run)
+    runs = "/dags/webinar_lifecycle/dagRuns/first"
+
+    def states() -> dict[str, str]:
+        return {task["task_id"]: task["state"] for task in listed(airflow, f"{runs}/taskInstances", "task_instances")}
+
+    until("the sensor is deferred", lambda: states().get("wait") == "deferred")
+    ends_at = datetime.fromisoformat(sandbox.state["rooms"][0]["ends_at"])
+    sandbox.set_time(ends_at + timedelta(minutes=6))
+    until("the run is over", lambda: airflow.api("GET", runs)["state"] in ("success", "failed"))
+    assert airflow.api("GET", runs)["state"] == "success", states()
+    return folder
+
+
+def test_the_files_are_there(files):
+    names = {path.name for path in files.rglob("*") if path.is_file()}
+    assert names == {"attendees.csv", "registrations.jsonl", "report.pdf"}
+    assert next(files.rglob("report.pdf")).read_bytes().startswith(b"%PDF")
+    assert len(next(files.rglob("registrations.jsonl")).read_text().splitlines()) == 4
+
+
+@pytest.mark.usefixtures("files")
+def test_everything_was_asked_for_once(sandbox):
+    made = {name: sandbox.count(name) for name in ("create_conference", "register_participant", "send_invitation")}
+    assert made == {"create_conference": 1, "register_participant": 4, "send_invitation": 1}
+    assert sorted(mail["recipient"] for mail in sandbox.outbox if mail["kind"] == "invitation") == [
+        "katherine@example.com",
+        "margaret@example.com",
+    ]
+
+
+def everything_written(airflow: LocalAirflow) -> Iterator[tuple[str, str]]:
+    """Yield all logs and all of the database: XCom, rendered templates, triggers' arguments."""
+    for log in airflow.home.rglob("*.log"):
+        yield str(log.relative_to(airflow.home)), log.read_text(errors="replace")
+    with sqlite3.connect(airflow.home / "airflow.db") as database:
+        tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        for table in tables:
+            for row in database.execute(f'select * from "{table}"'):
+                yield f"table {table}", json.dumps(row, default=str)
+
+
+def secrets_of(sandbox: Sandbox) -> set[str]:
+    """Return what the sandbox gave out: the room's PINs, the secrets in the registrations' links; and the key."""
+
+    def ask(path: str) -> list[dict]:
+        return requests.get(f"{sandbox.url}{path}", headers={"X-Api-Key": KEY}, timeout=10).json()
+
+    rooms = [*ask("conferences/active"), *ask("conferences/inactive")]
+    people = ask(f"conferences/{rooms[0]['id']}/registrations/all")
+    return secrets_in(rooms) | secrets_in(people) | {KEY}
+
+
+@pytest.mark.usefixtures("files")
+def test_no_secret_stands_in_a_log_or_in_the_database(airflow, sandbox):
+    secrets = secrets_of(sandbox)
+    assert len(secrets) > 10
+    # what differs at every reading is told by the name of its key
+    secrets |= {"access_role_hashes", "autologin_hash", "room_pin"}
+    # the one place for it is the connection, where Airflow encrypts it once it is given a key for that
+    texts = [(where, text) for where, text in everything_written(airflow) if where != "table connection"]
+    assert len(texts) > 100
+    told = [(where, secret) for where, text in texts for secret in secrets if secret in text]
+    told += [(where, match[0]) for where, text in texts if (match := SECRET_LINK.search(text))]
+    assert told == []
