@@ -132,7 +132,7 @@ def create_conference(
     permanent = bool(values.flag("permanent_room", permanent_room))
     if permanent and starts_at is not None:
         raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
-    if access == values.ACCESS_TYPES["password"] and not password:
+    if access == values.ACCESS_TYPES["password"] and password in (None, "", "None"):
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
     form = {
         "name": values.filled("name", name),

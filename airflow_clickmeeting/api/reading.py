@@ -57,10 +57,7 @@ def strings(data: Any) -> list[str]:
 
 def room(data: Any) -> Room:
     """Read a room, wrapped in `conference` or `room`, or bare."""
-    found = _unwrapped(data, "conference", "room")
-    if "id" not in found:
-        raise UnexpectedShape("no room in it")
-    return room_item(found)
+    return _identified(room_item(_unwrapped(data, "conference", "room")))
 
 
 def updated_room(data: Any) -> Room:
@@ -83,7 +80,7 @@ def rooms(data: Any) -> list[Room]:
     """Read a list of rooms: bare, or under the keys that an answer without a status has."""
     if isinstance(data, dict) and any(key in data for key in _ROOM_LISTS):
         data = [each for key in _ROOM_LISTS for each in _list(data.get(key) or [])]
-    return [room_item(each) for each in _list(data)]
+    return [_identified(room_item(each)) for each in _list(data)]
 
 
 def tokens(data: Any) -> list[Token]:
@@ -163,6 +160,12 @@ def chat(data: Any) -> Chat:
     if "name" in found:
         found["name"] = unescape(str(found["name"]))
     return cast("Chat", _numbers(found, "id"))
+
+
+def _identified(found: Room) -> Room:
+    if "id" not in found:
+        raise UnexpectedShape("no room in it")
+    return found
 
 
 def _object(data: Any) -> dict[str, Any]:

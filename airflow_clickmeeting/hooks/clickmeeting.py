@@ -166,8 +166,9 @@ class ClickMeetingHook(_Account):
     def test_connection(self) -> tuple[bool, str]:
         """Read the active rooms once, which needs a key that is right."""
         try:
-            self.settings = replace(self.settings, max_attempts=1)
-            rooms = self.run(calls.list_conferences("active"))
+            once = type(self)(self.clickmeeting_conn_id)
+            once.settings = replace(self.settings, max_attempts=1)
+            rooms = once.run(calls.list_conferences("active"))
         except ClickMeetingError as error:
             return False, f"Not connected to {self.settings.url}: {error.problem.message}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the form shows it

@@ -1,0 +1,565 @@
+"""Answers, in every variant on record, become one shape each, or the Problem they are (sections 1, 14 and 16)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_clickmeeting.api import calls, reading
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.errors import Problem, kind_of
+from airflow_clickmeeting.api.wire import Answer, decipher, has_file, server_time
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+NOT_FOUND = {
+    "code": 404,
+    "name": "NOT_FOUND",
+    "errors": [{"name": "NOT_FOUND", "message": "Meeting room not found."}],
+}
+ROOM = {"id": 9000101, "name": "Talk", "access_type": 3, "permanent_room": False}
+
+
+def answer(body, status=200, **headers):
+    """An answer with JSON, or with bytes as they are."""
+    if isinstance(body, bytes):
+        return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    headers.setdefault("content_type", "application/json; charset=utf-8")
+    return answer(json.dumps(body).encode(), status, **headers)
+
+
+def read(call, body, status=200, **headers):
+    return decipher(call, answer(body, status, **headers), NOW, secrets=["the-key"])
+
+
+def problem(body, status=200, call=None, **headers):
+    found = read(call or Call("GET", "conferences/7"), body, status, **headers)
+    assert isinstance(found, Problem)
+    return found
+
+
+# errors
+
+
+def test_an_error_under_http_200_is_still_an_error():
+    found = problem(NOT_FOUND)
+    assert (found.kind, found.code, found.name) == ("not_found", 404, "NOT_FOUND")
+    assert found.message == "NOT_FOUND: Meeting room not found."
+
+
+@pytest.mark.parametrize("status", [200, 201, 404])
+def test_a_code_may_be_a_text(status):
+    found = problem(NOT_FOUND | {"code": "404"}, status)
+    assert (found.kind, found.code) == ("not_found", 404)
+
+
+def test_the_code_in_the_error_object_counts_more_than_the_http_status():
+    found = problem(NOT_FOUND, 400)
+    assert (found.kind, found.code) == ("not_found", 404)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "validation"),
+        (401, "authentication"),
+        (403, "authentication"),
+        (404, "not_found"),
+        (409, "validation"),
+        (418, "other"),
+        (422, "validation"),
+        (429, "rate_limited"),
+        (500, "server"),
+        (501, "server"),
+        (504, "server"),
+        (599, "server"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", {}, [], {"id": 1}, "text", None, True])
+def test_every_http_status_beyond_success_is_an_error_whatever_its_body(status, kind, body):
+    found = problem(body, status)
+    assert (found.kind, found.code) == (kind, status)
+    assert str(status) in found.message
+    assert kind_of(status) == kind
+
+
+def test_only_too_many_requests_certainly_had_no_effect():
+    assert problem(b"", 429).undone
+    assert not problem(b"", 503).undone
+
+
+@pytest.mark.parametrize("code", [None, "none", "²", True, 200, "0", [404], -404])
+def test_an_object_with_another_kind_of_code_is_no_error(code):
+    assert read(Call("GET", "x"), {"code": code, "name": "Poland"}) == {"code": code, "name": "Poland"}
+
+
+def test_an_object_with_a_code_and_nothing_about_an_error_is_no_error():
+    assert read(Call("GET", "x"), {"code": 404, "value": 1}) == {"code": 404, "value": 1}
+
+
+@pytest.mark.parametrize("key", ["message", "error"])
+def test_an_error_may_have_one_message_instead_of_a_list(key):
+    found = problem({"code": 403, key: "Not yours."})
+    assert (found.kind, found.message, found.fields) == ("authentication", "Not yours.", {})
+
+
+def test_an_error_may_have_a_name_alone():
+    assert problem({"code": 400, "name": "INVALID_DATES"}).message == "INVALID_DATES"
+
+
+@pytest.mark.parametrize("errors", [None, {}, "text", ["text", 5, None], [{}], [{"message": None}]])
+def test_a_malformed_list_of_errors_does_not_hide_the_error(errors):
+    found = problem({"code": 422, "name": "VALIDATION_ERRORS", "errors": errors})
+    assert (found.kind, found.message, found.fields) == ("validation", "VALIDATION_ERRORS", {})
+
+
+def test_the_name_of_an_error_may_be_the_number_of_a_registration_field():
+    found = problem(
+        {
+            "code": 422,
+            "name": "VALIDATION_ERRORS",
+            "errors": [
+                {"name": 1, "message": "This field is required."},
+                {"name": 3, "message": "This field is required."},
+                {"name": 3, "message": "No e-mail address."},
+                {"message": "Try again."},
+            ],
+        },
+        422,
+    )
+    assert found.fields == {"1": ("This field is required.",), "3": ("This field is required.", "No e-mail address.")}
+    assert found.message == "VALIDATION_ERRORS: This field is required. No e-mail address. Try again."
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_body_may_be_the_text_404_not_found(status):
+    found = problem("404 Not Found", status)
+    assert (found.kind, found.code, found.message) == ("not_found", 404, "404 Not Found")
+
+
+def test_a_text_that_says_200_does_not_make_a_success_of_a_failure():
+    found = problem("200 OK", 500)
+    assert found.message == "200 OK"
+
+
+# answers that are no JSON
+
+
+@pytest.mark.parametrize("status", [200, 204, 500, 502])
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+def test_an_empty_body_is_told_as_such(status, body):
+    found = problem(body, status)
+    assert found.message == f"HTTP {status} with an empty body"
+    assert found.kind == ("server" if status >= 500 else "unexpected")
+
+
+def test_a_page_is_quoted_in_part_and_on_one_line():
+    found = problem(b"<html>\n  <h1>Sign in</h1>\n" + b"x" * 10_000, 200, content_type="text/html")
+    assert found.kind == "unexpected"
+    assert found.message.startswith("HTTP 200 with no JSON: '<html> <h1>Sign in</h1> xxx")
+    assert found.message.endswith("...'")
+    assert len(found.message) < 300
+
+
+def test_bytes_that_are_no_text_are_quoted_all_the_same():
+    assert "no JSON" in problem(b"\xff\xfe\x00\x80").message
+
+
+@pytest.mark.parametrize(
+    ("location", "where"),
+    [
+        ("https://login.example/in?token=secret", "https://login.example"),
+        ("/panel/login?token=secret", "another path"),
+        ("", "another path"),
+    ],
+)
+def test_a_redirection_tells_where_to_but_not_its_secrets(location, where):
+    found = problem(b"", 302, location=location)
+    assert found.kind == "other"
+    assert found.message.startswith(f"HTTP 302 with a redirection to {where}: does the connection's API URL point")
+    assert "secret" not in found.message
+
+
+@given(st.binary())
+def test_any_answer_at_all_is_read_or_is_a_problem(body):
+    for status in (200, 404, 503):
+        found = decipher(calls.get_conference(7), Answer(status, {}, body), NOW)
+        assert isinstance(found, Problem | dict)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["404", "²", "200 OK", "null"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["code", "errors", "name", "message", "id", "conference", "error"]), inner, max_size=4
+        )
+    ),
+    max_leaves=10,
+)
+READERS = [
+    calls.get_conference(7),
+    calls.list_conferences(),
+    calls.update_conference(7, name="Talk"),
+    calls.list_tokens(7),
+    calls.get_token_by_email(7, email="ada@example.com"),
+    calls.get_session(7, 8),
+    calls.list_sessions(7),
+    calls.list_registrations(7),
+    calls.list_recordings(7),
+    calls.list_chats(),
+    calls.get_file(9),
+    calls.delete_conference(7),
+    calls.download_chat(8),
+]
+
+
+@given(JSON, st.sampled_from(READERS))
+def test_json_of_any_shape_is_read_or_is_a_problem_and_never_a_crash(data, call):
+    found = read(call, data)
+    assert isinstance(found, Problem | dict | list | bool)
+
+
+# when to come back
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "seconds"),
+    [
+        ("120", "", 120),
+        ("0", "", 0),
+        ("Mon, 01 Mar 2027 12:01:30 GMT", "", 90),
+        ("Mon, 01 Mar 2027 12:01:30 GMT", "Mon, 01 Mar 2027 12:01:00 GMT", 30),
+        ("Mon, 01 Mar 2027 12:01:30 -0000", "", 90),
+        ("Mon, 01 Mar 2027 11:00:00 GMT", "", 0),
+        ("", "", None),
+        ("soon", "", None),
+        ("-5", "", None),
+        ("1.5", "", None),
+        ("²", "", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_by_the_answers_own_clock(retry_after, date, seconds):
+    assert problem(b"", 429, retry_after=retry_after, date=date).retry_after == seconds
+
+
+def test_the_servers_time_is_in_its_answer():
+    assert server_time({"date": "Mon, 01 Mar 2027 12:00:00 GMT"}) == NOW
+    assert server_time({}) is None
+    assert server_time({"date": "today"}) is None
+
+
+# successes
+
+
+@pytest.mark.parametrize("envelope", ["conference", "room", None])
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize(
+    "call", [calls.get_conference(7), calls.create_conference(name="Talk"), calls.update_conference(7, name="Talk")]
+)
+def test_a_room_comes_in_one_of_two_envelopes_or_in_none(call, envelope, status):
+    assert read(call, {envelope: ROOM} if envelope else ROOM, status)["id"] == ROOM["id"]
+
+
+def test_an_update_may_be_answered_with_a_word_alone():
+    assert read(calls.update_conference(7, name="Talk"), {"status": "ok"}) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("body", [{"status": "ok"}, {"conference": []}, [], "ok", None, 5])
+def test_a_reading_or_creation_without_a_room_is_unexpected(body):
+    for call in (calls.get_conference(7), calls.create_conference(name="Talk")):
+        assert problem(body, call=call).kind == "unexpected"
+
+
+@pytest.mark.parametrize(
+    ("received", "read_as"),
+    [
+        (True, True),
+        (False, False),
+        (1, True),
+        (0, False),
+        ("1", True),
+        ("0", False),
+        ("true", True),
+        (None, False),
+        ("", False),
+    ],
+)
+def test_flags_of_a_room_become_booleans(received, read_as):
+    flags = ("lobby_enabled", "registration_enabled", "paid_enabled", "automated_enabled", "permanent_room")
+    room = reading.room_item(dict.fromkeys(flags, received))
+    assert room == dict.fromkeys(flags, read_as)
+
+
+def test_a_room_is_read_as_it_should_have_been_sent():
+    room = read(
+        calls.get_conference(7),
+        {
+            "conference": {
+                "id": "9000101",
+                "room_pin": "900000101",
+                "access_type": "3",
+                "name": "A &quot;B&quot; &amp; C",
+                "lobby_description": None,
+                "unheard_of": 1,
+            }
+        },
+    )
+    assert room == {
+        "id": 9000101,
+        "room_pin": 900000101,
+        "access_type": 3,
+        "name": 'A "B" & C',
+        "lobby_description": None,
+        "unheard_of": 1,
+    }
+
+
+def test_a_permanent_room_has_no_start_and_nothing_makes_one_up():
+    room = read(calls.get_conference(7), {"conference": {**ROOM, "permanent_room": True}})
+    assert not room.keys() & {"starts_at", "ends_at", "ccc"}
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        ([{"id": 1}, {"id": "2"}], [1, 2]),
+        ([], []),
+        ({"active_conferences": [{"id": 1}], "inactive_conferences": [{"id": 3}]}, [1, 3]),
+        ({"active_conferences": [{"id": 1}], "scheduled_conferences": [{"id": 2}], "inactive_conferences": []}, [1, 2]),
+        ({"inactive_conferences": [{"id": 3}], "active_conferences": None}, [3]),
+    ],
+)
+def test_rooms_come_as_a_list_or_under_keys(body, ids):
+    assert [room["id"] for room in read(calls.list_conferences(), body)] == ids
+
+
+@pytest.mark.parametrize("body", [{"rooms": []}, "none", None, [5], [[]]])
+def test_a_list_of_rooms_of_another_shape_is_unexpected(body):
+    assert problem(body, call=calls.list_conferences()).kind == "unexpected"
+
+
+def test_a_page_past_the_last_one_may_be_an_error_and_is_an_empty_page():
+    assert read(calls.list_conferences(page=2), NOT_FOUND, 404) == []
+    assert problem(NOT_FOUND, 404, call=calls.list_conferences(page=1)).kind == "not_found"
+
+
+@pytest.mark.parametrize("body", [{"result": "OK"}, {"STATUS": "OK"}, {"response": "OK"}, "200 OK", True])
+@pytest.mark.parametrize("call", [calls.delete_conference(7), calls.delete_recording(7, 8), calls.delete_file(9)])
+def test_a_deletion_is_answered_in_many_words(call, body):
+    assert read(call, body) is True
+
+
+@pytest.mark.parametrize("body", ["ERROR", "OK", ""])
+def test_a_text_that_does_not_begin_with_a_2xx_number_is_no_success(body):
+    assert problem(body, call=calls.delete_conference(7)).kind == "unexpected"
+
+
+@pytest.mark.parametrize("body", [NOT_FOUND, "404 Not Found", NOT_FOUND | {"code": "404"}])
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_is_gone_already_counts_as_deleted_unless_one_wants_to_know(body, status):
+    assert read(calls.delete_conference(7), body, status) is False
+    assert read(calls.delete_conference(7, ignore_missing=False), body, status).kind == "not_found"
+
+
+def test_another_error_of_a_deletion_is_not_forgiven():
+    assert problem({"code": 403, "name": "FORBIDDEN"}, 403, call=calls.delete_conference(7)).kind == "authentication"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "free"),
+    [
+        ({}, 200, True),
+        (b"", 200, True),
+        (b"free", 200, True),
+        ("OK", 200, True),
+        (NOT_FOUND | {"code": 422}, 422, False),
+        (b"", 422, False),
+        ({}, 409, False),
+    ],
+)
+def test_an_availability_is_all_in_the_status(body, status, free):
+    call = calls.check_availability(start_time=NOW, duration=1)
+    assert read(call, body, status) is free
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_an_availability_that_could_not_be_asked_is_an_error(status):
+    call = calls.check_availability(start_time=NOW, duration=1)
+    assert problem({}, status, call=call).code == status
+
+
+TOKEN = {"token": "HCKFWT", "sent_to_email": None, "first_use_date": None}
+
+
+@pytest.mark.parametrize("body", [{"access_tokens": [TOKEN]}, [TOKEN]])
+def test_tokens_come_with_or_without_their_envelope(body):
+    assert read(calls.list_tokens(7), body) == [TOKEN]
+
+
+@pytest.mark.parametrize("body", [{}, {"access_tokens": None}, ["HCKFWT"], "HCKFWT"])
+def test_tokens_of_another_shape_are_unexpected(body):
+    assert problem(body, call=calls.list_tokens(7)).kind == "unexpected"
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        (["HCKFWT"], ["HCKFWT"]),
+        (["HCKFWT", "QX3M7P"], ["HCKFWT", "QX3M7P"]),
+        ({"token": "HCKFWT"}, ["HCKFWT"]),
+        ("HCKFWT", ["HCKFWT"]),
+        ("422ABC", ["422ABC"]),
+        ([], []),
+    ],
+)
+def test_the_tokens_of_a_person_come_as_a_list_an_object_or_a_text(body, tokens):
+    assert read(calls.get_token_by_email(7, email="ada@example.com"), body) == tokens
+
+
+@pytest.mark.parametrize("confirmed", ["null", "", None])
+def test_who_did_not_confirm_has_none_there_also_where_it_came_as_the_text_null(confirmed):
+    (found,) = read(calls.list_registrations(7), [{"id": "5", "registration_confirmed": confirmed, "session_id": None}])
+    assert found == {"id": 5, "registration_confirmed": None, "session_id": None}
+
+
+def test_who_confirmed_has_the_time_there():
+    (found,) = read(calls.list_session_registrations(7, 8), [{"registration_confirmed": "2025-08-30T12:00:00+02:00"}])
+    assert found["registration_confirmed"] == "2025-08-30T12:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("body", "exist"), [({"status": "OK", "url": "u"}, 0), ({"exist": 1}, 1), ({"exist": "1"}, 1), ({"exist": 0}, 0)]
+)
+def test_a_registration_says_whether_the_person_was_there_before(body, exist):
+    registration = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
+    assert read(calls.register_participant(7, registration=registration), body)["exist"] == exist
+
+
+@pytest.mark.parametrize(
+    ("received", "size"), [(183812200, 183812200), ("183812200", 183812200), ("", None), ("large", None), (None, None)]
+)
+def test_the_size_of_a_recording_is_a_number_also_where_it_came_as_text(received, size):
+    (found,) = read(
+        calls.list_recordings(7), [{"id": 4, "recording_file_size": received, "recording_duration": "5400"}]
+    )
+    assert (found["recording_file_size"], found["recording_duration"]) == (size, 5400)
+
+
+def test_a_recording_of_2016_has_no_name_and_none_is_made_up():
+    (found,) = read(calls.list_recordings(7), [{"id": 4, "recording_file_size": 5}])
+    assert found == {"id": 4, "recording_file_size": 5}
+
+
+def test_a_recording_names_its_room_as_conference_id_whatever_it_came_as():
+    listed = [{"id": 1, "conference_id": 7}, {"id": 2, "room_id": "8"}, {"id": 3, "recording_name": "A &amp; B"}]
+    found = read(calls.list_all_recordings(), listed)
+    assert [each.get("conference_id") for each in found] == [7, 8, None]
+    assert found[2]["recording_name"] == "A & B"
+
+
+def test_no_recordings_are_an_error_for_a_room_and_an_empty_list_for_the_account():
+    assert problem(NOT_FOUND, 200, call=calls.list_recordings(7)).kind == "not_found"
+    assert read(calls.list_all_recordings(), NOT_FOUND) == []
+
+
+def test_a_session_comes_without_its_id_and_is_given_it():
+    assert read(calls.get_session(7, "8"), {"total_visitors": 3})["id"] == 8
+    assert read(calls.get_session(7, 8), {"session": {"total_visitors": 3}}) == {"id": 8, "total_visitors": 3}
+
+
+def test_sessions_have_numbers():
+    listed = [{"id": "8", "total_visitors": "14", "max_visitors": 12}]
+    assert read(calls.list_sessions(7), listed) == [{"id": 8, "total_visitors": 14, "max_visitors": 12}]
+
+
+def test_an_attendee_is_left_as_it_is():
+    row = {"uid": "6000001", "email": None, "rating": "5", "polls": []}
+    assert read(calls.list_session_attendees(7, 8), [row]) == [row]
+
+
+def test_a_chat_has_its_zone_under_one_key():
+    listed = [{"id": 1, "timezone": "UTC"}, {"id": "2", "time_zone": "UTC", "name": "A &amp; B"}]
+    assert read(calls.list_chats(), listed) == [
+        {"id": 1, "timezone": "UTC"},
+        {"id": 2, "timezone": "UTC", "name": "A & B"},
+    ]
+
+
+def test_a_file_has_numbers():
+    found = read(calls.get_file(9), {"id": "9", "conversion_progress": "50", "name": "a.pdf"})
+    assert found == {"id": 9, "conversion_progress": 50, "name": "a.pdf"}
+
+
+def test_a_report_has_a_number():
+    report = {"status": "IN PROGRESS", "progress": "40"}
+    assert read(calls.generate_session_report(7, 8), report) == {"status": "IN PROGRESS", "progress": 40}
+
+
+def test_a_login_becomes_a_link():
+    room_url = "https://acme.clickmeeting.example/talk"
+    call = calls.generate_autologin_url(7, room_url=room_url, email="ada@example.com", nickname="Ada")
+    assert read(call, {"autologin_hash": "aB__"}) == f"{room_url}?l=aB__"
+    assert problem({"autologin_hash": ""}, call=call).kind == "unexpected"
+    assert problem({}, call=call).kind == "unexpected"
+
+
+def test_zones_of_an_unknown_country_are_none():
+    assert read(calls.list_timezones_by_country("XX"), NOT_FOUND, 404) == []
+    assert read(calls.list_timezones_by_country("PL"), ["Europe/Warsaw"]) == ["Europe/Warsaw"]
+
+
+def test_plain_lists_and_objects_pass_through():
+    assert read(calls.list_phone_gateways(), [{"code": "PL"}]) == [{"code": "PL"}]
+    assert read(calls.list_skins(), [{"id": "4"}]) == [{"id": "4"}]
+    assert read(calls.ping(), {"ping": "pong"}) == {"ping": "pong"}
+
+
+def test_what_was_expected_and_what_came_is_said():
+    assert problem([], call=calls.ping()).message == "expected an object, got a list ('[]')"
+    assert problem({}, call=calls.list_files()).message == "expected a list, got an object ('{}')"
+    assert problem(None, call=calls.list_files()).message == "expected a list, got nothing ('null')"
+    assert problem(5, call=calls.list_files()).message == "expected a list, got a int ('5')"
+
+
+# files
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "application/zip", "video/mp4", "text/plain", ""])
+def test_a_file_is_its_bytes(content_type):
+    assert read(calls.download_file(9), b"\x00\x01", content_type=content_type) == b"\x00\x01"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/html; charset=utf-8", "Text/HTML"])
+def test_a_page_or_json_is_no_file(content_type):
+    assert problem(b"<html>", call=calls.download_file(9), content_type=content_type).kind == "unexpected"
+
+
+def test_an_empty_file_is_none():
+    empty = answer(b"", 200, content_type="application/octet-stream", content_length="0")
+    assert not has_file(calls.download_file(9), empty)
+    assert decipher(calls.download_file(9), empty, NOW).message == "HTTP 200 with an empty body"
+
+
+def test_an_error_instead_of_a_file_is_an_error():
+    assert problem(NOT_FOUND, 200, call=calls.download_chat(8)).kind == "not_found"
+    assert problem(b"\x00", 503, call=calls.download_chat(8), content_type="application/zip").kind == "server"
+    assert (
+        problem({"id": 1}, call=calls.download_file(9)).message
+        == "expected a file, got an object in JSON ('{\"id\": 1}')"
+    )
+
+
+def test_only_a_call_for_a_file_gets_one():
+    zipped = answer(b"PK", 200, content_type="application/zip")
+    assert has_file(calls.download_chat(8), zipped)
+    assert not has_file(calls.list_chats(), zipped)
+
+
+@pytest.mark.parametrize("early", [timedelta(0), timedelta(hours=1)])
+def test_a_clock_that_is_wrong_does_not_matter_where_the_answer_has_its_own(early):
+    headers = {"retry-after": "Mon, 01 Mar 2027 12:01:00 GMT", "date": "Mon, 01 Mar 2027 12:00:00 GMT"}
+    assert decipher(calls.ping(), Answer(429, headers), NOW - early).retry_after == 60

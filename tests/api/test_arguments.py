@@ -1,0 +1,297 @@
+"""Wrong arguments are refused before anything is sent, by a message that names the parameter and its value."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_clickmeeting.api import calls, values
+
+NAIVE = datetime.fromisoformat("2027-03-01T15:00")
+ROOM_URL = "https://acme.clickmeeting.example/webinar"
+NO_ID = "the positive number of something that exists on ClickMeeting"
+
+
+def create(**changes):
+    return calls.create_conference(**{"name": "Talk"} | changes)
+
+
+def update(**changes):
+    return calls.update_conference(7, **changes)
+
+
+def register(**changes):
+    return calls.register_participant(7, **{"registration": {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}} | changes)
+
+
+def register_as(fields):
+    return register(registration={1: "Ada", 2: "Lovelace", 3: "ada@example.com"} | fields)
+
+
+def invite(**changes):
+    return calls.send_invitation(7, **{"attendees": ["ada@example.com"]} | changes)
+
+
+def log_in(**changes):
+    known = {"room_url": ROOM_URL, "email": "ada@example.com", "nickname": "Ada"}
+    return calls.generate_autologin_url(7, **known | changes)
+
+
+def contact(**changes):
+    return calls.create_contact(**{"email": "ada@example.com", "firstname": "Ada", "lastname": "Lovelace"} | changes)
+
+
+def available(**changes):
+    return calls.check_availability(**{"start_time": datetime(2027, 3, 1, tzinfo=UTC), "duration": 1} | changes)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None", 0, "0", "abc", True, -1, 1.5, "7x", "²", "٣"])
+@pytest.mark.parametrize(
+    ("parameter", "ask"),
+    [
+        ("room_id", calls.get_conference),
+        ("room_id", calls.delete_conference),
+        ("room_id", lambda value: calls.list_session_attendees(value, 8)),
+        ("session_id", lambda value: calls.get_session(7, value)),
+        ("session_id", calls.download_chat),
+        ("recording_id", lambda value: calls.delete_recording(7, value)),
+        ("file_id", calls.get_file),
+        ("room_id", calls.list_conference_files),
+    ],
+)
+def test_an_id_that_a_template_rendered_to_nothing_is_refused(parameter, ask, nothing):
+    with pytest.raises(ValueError) as refusal:
+        ask(nothing)
+    assert str(refusal.value) == f"{parameter} must be {NO_ID}; got {nothing!r}."
+
+
+@pytest.mark.parametrize("rendered", [7, "7", " 7 "])
+def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
+    assert calls.get_conference(rendered).path == "conferences/7"
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: create(name=" "), "name must be a text that is not blank; got ' '."),
+        (lambda: create(name=None), "name must be a text that is not blank; got None."),
+        (lambda: create(name="None"), "name must be a text that is not blank; got 'None'."),
+        (lambda: update(name=""), "name must be a text that is not blank; got ''."),
+        (lambda: create(room_type="party"), "room_type must be one of 'meeting', 'webinar'; got 'party'."),
+        (lambda: update(room_type="party"), "room_type must be one of 'meeting', 'webinar'; got 'party'."),
+        (
+            lambda: create(access_type="vip"),
+            "access_type must be 'open' (1), 'password' (2) or 'token' (3); got 'vip'.",
+        ),
+        (lambda: create(access_type=4), "access_type must be 'open' (1), 'password' (2) or 'token' (3); got 4."),
+        (lambda: update(access_type=""), "access_type must be 'open' (1), 'password' (2) or 'token' (3); got ''."),
+        (lambda: create(access_type="password"), "password is missing: access_type 'password' needs one"),
+        (lambda: create(access_type=2, password=""), "password is missing: access_type 'password' needs one"),
+        (lambda: create(permanent_room="maybe"), "permanent_room must be true or false; got 'maybe'."),
+        (lambda: create(lobby_enabled=2), "lobby_enabled must be true or false; got 2."),
+        (
+            lambda: create(permanent_room=True, starts_at=NAIVE),
+            "starts_at must be left out when permanent_room is true",
+        ),
+        (
+            lambda: create(starts_at=NAIVE),
+            "starts_at must be a time with its zone, or come with the parameter timezone",
+        ),
+        (
+            lambda: create(starts_at=NAIVE, timezone=""),
+            "timezone must be an IANA time zone such as 'Europe/Warsaw'; got ''.",
+        ),
+        (lambda: create(starts_at="2027-03-01", timezone="UTC"), "starts_at must be a datetime or an ISO 8601 text"),
+        (
+            lambda: create(starts_at="2027-13-01T15:00", timezone="UTC"),
+            "starts_at must be a datetime or an ISO 8601 text",
+        ),
+        (lambda: create(starts_at=5, timezone="UTC"), "starts_at must be a datetime or an ISO 8601 text"),
+        (lambda: create(starts_at=NAIVE, timezone="Mars/Base"), "timezone must be an IANA time zone such as"),
+        (lambda: create(timezone=""), "timezone must be an IANA time zone such as 'Europe/Warsaw'; got ''."),
+        (lambda: create(timezone="../etc/passwd"), "timezone must be an IANA time zone such as"),
+        (lambda: create(timezone=1), "timezone must be an IANA time zone such as 'Europe/Warsaw'; got 1."),
+        (
+            lambda: create(timezone="Europe"),
+            "timezone must be an IANA time zone such as 'Europe/Warsaw'; got 'Europe'.",
+        ),
+        (lambda: create(duration=0), "duration must be a timedelta of whole minutes, a number of minutes or 'H:MM'"),
+        (
+            lambda: create(duration="0:00"),
+            "duration must be a timedelta of whole minutes, a number of minutes or 'H:MM'",
+        ),
+        (lambda: create(duration=-30), "and more than zero; got -30."),
+        (lambda: create(duration=True), "and more than zero; got True."),
+        (lambda: create(duration="1:75"), "and more than zero; got '1:75'."),
+        (lambda: create(duration="²"), "and more than zero; got '²'."),
+        (lambda: create(duration=timedelta(seconds=90)), "duration must be a timedelta of whole minutes"),
+        (lambda: create(duration=timedelta(minutes=-5)), "duration must be a timedelta of whole minutes"),
+        (lambda: create(skin_id="blue"), f"skin_id must be {NO_ID}; got 'blue'."),
+        (lambda: create(registration=True), "registration must be a dict; got True."),
+        (
+            lambda: create(registration={"template": 4}),
+            "registration['template'] must be a whole number from 1 to 3; got 4.",
+        ),
+        (lambda: create(settings="on"), "settings must be a dict; got 'on'."),
+        (lambda: update(), "Nothing to update: give at least one of the room's parameters."),
+        (lambda: update(status="closed"), "status must be one of 'active', 'inactive'; got 'closed'."),
+        (lambda: calls.list_conferences("all"), "status must be one of 'active', 'inactive'; got 'all'."),
+        (lambda: calls.list_conferences(page=0), "page must be a whole number from 1 on; got 0."),
+        (lambda: calls.list_registrations(7, "some"), "status must be one of 'all', 'active'; got 'some'."),
+        (lambda: calls.list_timezones_by_country("Poland"), "country must be a two-letter country code such as 'PL'"),
+        (lambda: calls.generate_tokens(7, how_many=0), "how_many must be a whole number from 1 to 1000; got 0."),
+        (lambda: calls.generate_tokens(7, how_many=1001), "how_many must be a whole number from 1 to 1000; got 1001."),
+        (
+            lambda: calls.generate_tokens(7, how_many="many"),
+            "how_many must be a whole number from 1 to 1000; got 'many'.",
+        ),
+        (lambda: calls.get_token_by_email(7, email="ada"), "email must be an e-mail address; got 'ada'."),
+        (lambda: calls.get_token_by_email(7, email=None), "email must be an e-mail address; got None."),
+        (lambda: available(start_time=NAIVE), "start_time must be a time with its zone or UTC offset; got"),
+        (lambda: available(duration=0), "duration must be a whole number of hours; got 0."),
+        (lambda: available(duration="1:30"), "duration must be a whole number of hours; got '1:30'."),
+        (
+            lambda: register(registration=None),
+            "registration[1] (First Name) must be a text that is not blank; got None.",
+        ),
+        (lambda: register(registration="Ada"), "registration must be a dict; got 'Ada'."),
+        (lambda: register_as({1: ""}), "registration[1] (First Name) must be a text that is not blank; got ''."),
+        (lambda: register_as({2: " "}), "registration[2] (Last Name) must be a text that is not blank; got ' '."),
+        (lambda: register_as({3: "ada"}), "registration[3] (Email Address) must be an e-mail address; got 'ada'."),
+        (
+            lambda: register(lang="english"),
+            "lang must be a two-letter language code such as 'en' or 'pl'; got 'english'.",
+        ),
+        (lambda: register(confirmation_email="soon"), "confirmation_email must be true or false; got 'soon'."),
+        (lambda: invite(attendees=[]), "attendees must be a list with at least one of the e-mail addresses or dicts"),
+        (
+            lambda: invite(attendees=None),
+            "attendees must be a list of e-mail addresses or dicts with 'email'; got None.",
+        ),
+        (
+            lambda: invite(attendees={"email": "ada@example.com"}),
+            "attendees must be a list of e-mail addresses or dicts",
+        ),
+        (lambda: invite(attendees="['ada@example.com']"), "render_template_as_native_obj"),
+        (lambda: invite(attendees=["ada"]), "attendees[0]['email'] must be an e-mail address; got 'ada'."),
+        (
+            lambda: invite(attendees=["ada@example.com", {}]),
+            "attendees[1]['email'] must be an e-mail address; got None.",
+        ),
+        (lambda: invite(attendees=[None]), "attendees[0]['email'] must be an e-mail address; got None."),
+        (lambda: invite(attendees=[5]), "attendees[0] must be a dict; got 5."),
+        (lambda: invite(role="host"), "role must be one of 'listener', 'presenter'; got 'host'."),
+        (lambda: invite(template="fancy"), "template must be one of 'basic', 'advanced'; got 'fancy'."),
+        (lambda: invite(lang=None), "lang must be a two-letter language code such as 'en' or 'pl'; got None."),
+        (
+            lambda: log_in(role="guest"),
+            "role must be one of 'listener', 'presenter', 'host', 'moderator', 'guest_speaker'",
+        ),
+        (lambda: log_in(nickname=""), "nickname must be a text that is not blank; got ''."),
+        (lambda: log_in(email="ada@"), "email must be an e-mail address; got 'ada@'."),
+        (lambda: log_in(room_url=None), "room_url must be an address that begins with http:// or https://."),
+        (lambda: log_in(room_url="webinar"), "room_url must be an address that begins with http:// or https://."),
+        (lambda: calls.generate_session_report(7, 8, lang="de_DE"), "lang must be a two-letter language code"),
+        (lambda: contact(email="ada example.com"), "email must be an e-mail address; got 'ada example.com'."),
+        (lambda: contact(firstname=None), "firstname must be a text that is not blank; got None."),
+        (lambda: contact(lastname=""), "lastname must be a text that is not blank; got ''."),
+        (lambda: contact(country="Poland"), "country must be a two-letter country code such as 'PL'; got 'Poland'."),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_its_name_and_value(ask, message):
+    with pytest.raises(ValueError) as refusal:
+        ask()
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("tokens", [[], (), None, "HCKFWT", {"HCKFWT"}, {"token": "HCKFWT"}])
+def test_no_tokens_are_never_sent_for_that_might_mean_all(tokens):
+    with pytest.raises(ValueError, match=r"^tokens must be a list with at least one token"):
+        calls.deactivate_tokens(7, tokens=tokens)
+
+
+@pytest.mark.parametrize("token", ["", "  ", None, 5, {"sent_to_email": "ada@example.com"}])
+def test_a_blank_token_is_refused_without_showing_the_others(token):
+    with pytest.raises(ValueError, match=r"^tokens must be a list of access tokens") as refusal:
+        calls.deactivate_tokens(7, tokens=["HCKFWT", token])
+    assert "HCKFWT" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("open", 1), ("PASSWORD", 2), (" token ", 3), (1, 1), ("2", 2), (3, 3)],
+)
+def test_an_access_type_is_a_word_or_its_number(word, number):
+    assert values.access_type(word) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (True, True),
+        (False, False),
+        (None, None),
+        (1, True),
+        (0, False),
+        ("True", True),
+        ("off", False),
+        (" YES ", True),
+    ],
+)
+def test_a_flag_is_a_boolean_or_what_a_template_made_of_it(value, read):
+    assert values.flag("lobby_enabled", value) is read
+
+
+def test_flags_of_a_dict_become_booleans_and_all_else_stays():
+    given_ones = {"a": "true", "b": "OFF", "c": "1", "d": 0, "e": "https://example.com", 1: None}
+    assert values.flags("settings", given_ones) == {
+        "a": True,
+        "b": False,
+        "c": "1",
+        "d": 0,
+        "e": "https://example.com",
+        "1": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "address", ["ada@example.com", " ada@example.com\n", "a.b+c@mail.example.com", "ж@пример.example"]
+)
+def test_an_email_address_goes_out_without_the_blanks_around_it(address):
+    assert values.email("email", address) == address.strip()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ada", "@example.com", "ada@", "ada@example", "a b@example.com", "a@b@example.com", "a@example..com"],
+)
+def test_what_is_no_email_address_is_refused(address):
+    with pytest.raises(ValueError, match=r"^email must be an e-mail address"):
+        values.email("email", address)
+
+
+@given(st.text())
+def test_an_email_address_that_passes_has_one_at_sign_and_no_blanks(text):
+    try:
+        address = values.email("email", text)
+    except ValueError:
+        return
+    assert address.count("@") == 1
+    assert not set(address) & set(" \t\n\r")
+
+
+@given(st.integers(min_value=1, max_value=10**12))
+def test_a_whole_number_and_its_text_are_the_same(number):
+    assert values.whole_number("page", number) == values.whole_number("page", str(number)) == number
+
+
+@given(st.text() | st.integers() | st.floats() | st.booleans() | st.none())
+def test_what_is_no_plain_positive_number_is_no_id(value):
+    text = str(value).strip()
+    is_one = not isinstance(value, bool) and text.isascii() and text.isdigit() and int(text) > 0
+    with nullcontext() if is_one else pytest.raises(ValueError, match=r"^room_id must be"):
+        assert values.identifier("room_id", value) == int(text)

@@ -1,0 +1,217 @@
+"""Each operation, as the request it becomes: the index of the API's facts, section 13, and 1.13 on repeating."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.call import Call, Upload, batches
+from airflow_clickmeeting.api.wire import php_pairs
+
+SAFE, UNSAFE = True, False
+SLIDES = Upload("slides.pdf", 4, lambda: io.BytesIO(b"%PDF"))
+ROOM_URL = "https://acme.clickmeeting.example/webinar"
+
+# what is called, the request it becomes, whether it may be sent again after a lost answer
+OPERATIONS: list[tuple[Call, str, str, bool]] = [
+    (calls.ping(), "GET ping", "", SAFE),
+    (calls.list_timezones(), "GET time_zone_list", "", SAFE),
+    (calls.list_timezones_by_country("PL"), "GET time_zone_list/pl", "", SAFE),
+    (calls.list_phone_gateways(), "GET phone_gateways", "", SAFE),
+    (calls.list_skins(), "GET conferences/skins", "", SAFE),
+    (calls.list_conferences("inactive", page=2), "GET conferences/inactive?page=2", "", SAFE),
+    (calls.get_conference(7), "GET conferences/7", "", SAFE),
+    (
+        calls.create_conference(name="Talk"),
+        "POST conferences",
+        "name=Talk&room_type=webinar&permanent_room=0&access_type=1",
+        UNSAFE,
+    ),
+    (calls.update_conference(7, name="Talk"), "PUT conferences/7", "name=Talk", SAFE),
+    (calls.delete_conference(7), "DELETE conferences/7", "", SAFE),
+    (
+        calls.check_availability(start_time=datetime(2027, 3, 1, 14, tzinfo=UTC), duration=2),
+        "POST conference/availability",
+        "start_time=2027-03-01 14:00:00&duration=2&id=0",
+        SAFE,
+    ),
+    (calls.generate_tokens(7, how_many=5), "POST conferences/7/tokens", "how_many=5", UNSAFE),
+    (calls.list_tokens(7), "GET conferences/7/tokens", "", SAFE),
+    (calls.get_token_by_email(7, email="ada@example.com"), "POST conferences/7/token", "email=ada@example.com", UNSAFE),
+    (
+        calls.deactivate_tokens(7, tokens=["HCKFWT", {"token": "QX3M7P"}]),
+        "DELETE conferences/7/tokens",
+        "tokens[0]=HCKFWT&tokens[1]=QX3M7P",
+        SAFE,
+    ),
+    (
+        calls.generate_autologin_url(7, room_url=ROOM_URL, email="ada@example.com", nickname="Ada", token="HCKFWT"),
+        "POST conferences/7/room/autologin_hash",
+        "email=ada@example.com&nickname=Ada&role=listener&token=HCKFWT",
+        SAFE,
+    ),
+    (
+        calls.register_participant(
+            7,
+            registration={1: "Ada", "2": "Lovelace", 3: "ada@example.com", 10: "Acme"},
+            confirmation_email=True,
+            lang="PL",
+        ),
+        "POST conferences/7/registration",
+        (
+            "registration[1]=Ada&registration[2]=Lovelace&registration[3]=ada@example.com&registration[10]=Acme"
+            "&confirmation_email[enabled]=1&confirmation_email[lang]=pl"
+        ),
+        UNSAFE,
+    ),
+    (calls.list_registrations(7), "GET conferences/7/registrations/all", "", SAFE),
+    (calls.list_session_registrations(7, 8), "GET conferences/7/sessions/8/registrations", "", SAFE),
+    (
+        calls.send_invitation(7, attendees=["ada@example.com", {"email": "bob@example.com", "firstname": "Bob"}]),
+        "POST conferences/7/invitation/email/en",
+        "attendees[0][email]=ada@example.com&attendees[1][email]=bob@example.com&attendees[1][firstname]=Bob",
+        UNSAFE,
+    ),
+    (calls.list_sessions(7), "GET conferences/7/sessions", "", SAFE),
+    (calls.get_session(7, 8), "GET conferences/7/sessions/8", "", SAFE),
+    (calls.list_session_attendees(7, 8), "GET conferences/7/sessions/8/attendees", "", SAFE),
+    (calls.generate_session_report(7, 8, lang="pl"), "GET conferences/7/sessions/8/generate-pdf/pl", "", SAFE),
+    (calls.list_recordings(7), "GET conferences/7/recordings", "", SAFE),
+    (calls.list_all_recordings(), "GET conferences/recordings", "", SAFE),
+    (calls.delete_recording(7, 9), "DELETE conferences/7/recordings/9", "", SAFE),
+    (calls.delete_all_recordings(7), "DELETE conferences/7/recordings", "", SAFE),
+    (calls.list_files(), "GET file-library", "", SAFE),
+    (calls.list_conference_files(7), "GET file-library/conferences/7", "", SAFE),
+    (calls.get_file(9), "GET file-library/9", "", SAFE),
+    (calls.upload_file(SLIDES), "POST file-library", "", UNSAFE),
+    (calls.download_file(9), "GET file-library/9/download", "", SAFE),
+    (calls.delete_file(9), "DELETE file-library/9", "", SAFE),
+    (calls.list_chats(), "GET chats", "", SAFE),
+    (calls.download_chat(8), "GET chats/8", "", SAFE),
+    (
+        calls.create_contact(email="ada@example.com", firstname="Ada", lastname="Lovelace", country="gb"),
+        "POST contacts",
+        "email=ada@example.com&firstname=Ada&lastname=Lovelace&country=GB",
+        SAFE,
+    ),
+]
+
+
+def _joined(values: object) -> str:
+    return "&".join(f"{name}={value}" for name, value in php_pairs(values))
+
+
+@pytest.mark.parametrize(
+    ("call", "request_line", "form", "safe"), OPERATIONS, ids=lambda each: getattr(each, "name", "")
+)
+def test_an_operation_becomes_this_request(call, request_line, form, safe):
+    query = _joined(call.query)
+    assert f"{call.method} {call.path}{'?' * bool(query)}{query}" == request_line
+    assert _joined(call.form) == form
+    assert call.repeatable is safe
+
+
+def test_the_table_above_holds_every_operation_of_the_api():
+    written = {name for name, each in inspect.getmembers(calls, inspect.isfunction) if hasattr(each, "__wrapped__")}
+    assert [call.name for call, *_ in OPERATIONS] == list(dict.fromkeys(call.name for call, *_ in OPERATIONS))
+    assert {call.name for call, *_ in OPERATIONS} == written
+    assert len(OPERATIONS) == 37
+
+
+def test_every_operation_says_what_it_does_and_where_that_is_known_from():
+    for call, *_ in OPERATIONS:
+        documented = inspect.getdoc(getattr(calls, call.name)) or ""
+        assert re.search(r"\(\d+(\.\d+)?\)", documented), call.name
+
+
+def test_a_file_may_be_uploaded_into_a_room():
+    assert calls.upload_file(SLIDES, room_id="7").path == "file-library/conferences/7"
+    assert calls.upload_file(SLIDES).upload is SLIDES
+
+
+def test_a_room_with_everything():
+    call = calls.create_conference(
+        name="Talk",
+        room_type="Meeting",
+        access_type="password",
+        permanent_room="0",
+        starts_at="2027-03-01T15:00",
+        duration=timedelta(hours=1, minutes=30),
+        timezone="Europe/Warsaw",
+        password="sesame",
+        custom_room_url_name="talk",
+        lobby_enabled="true",
+        lobby_description="Soon",
+        skin_id="4",
+        registration={"enabled": "yes", "template": "2"},
+        settings={"recorder_autostart_enabled": "true", "thank_you_page_url": "https://example.com/thanks", "n": 1},
+    )
+    assert dict(php_pairs(call.form)) == {
+        "name": "Talk",
+        "room_type": "meeting",
+        "permanent_room": "0",
+        "access_type": "2",
+        "starts_at": "2027-03-01 15:00:00",
+        "timezone": "Europe/Warsaw",
+        "duration": "1:30",
+        "password": "sesame",
+        "custom_room_url_name": "talk",
+        "lobby_enabled": "1",
+        "lobby_description": "Soon",
+        "skin_id": "4",
+        "registration[enabled]": "1",
+        "registration[template]": "2",
+        "settings[recorder_autostart_enabled]": "1",
+        "settings[thank_you_page_url]": "https://example.com/thanks",
+        "settings[n]": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "form"),
+    [
+        ({"starts_at": "2027-03-01T15:00+01:00"}, "permanent_room=0&starts_at=2027-03-01T15:00:00+01:00"),
+        ({"duration": 45}, "permanent_room=0&duration=0:45"),
+        ({"duration": 45, "permanent_room": False}, "permanent_room=0&duration=0:45"),
+        ({"permanent_room": "yes"}, "permanent_room=1"),
+        ({"timezone": "Europe/Warsaw"}, "timezone=Europe/Warsaw"),
+        ({"status": "inactive"}, "status=inactive"),
+        ({"access_type": 3}, "access_type=3"),
+        ({"room_type": "meeting"}, "room_type=meeting"),
+        ({"lobby_enabled": False}, "lobby_enabled=0"),
+        ({"registration": {"enabled": False}}, "registration[enabled]=0"),
+        ({"settings": {"thank_you_page_url": ""}}, "settings[thank_you_page_url]="),
+    ],
+)
+def test_an_update_sends_only_what_changes_and_permanent_room_along_with_a_new_time(change, form):
+    assert _joined(calls.update_conference(7, **change).form) == form
+
+
+@pytest.mark.parametrize("delete", [calls.delete_conference, calls.delete_all_recordings, calls.delete_file])
+def test_a_deletion_is_repeated_blindly_only_where_gone_already_is_fine(delete):
+    assert delete(7, ignore_missing=True).repeatable
+    assert not delete(7, ignore_missing=False).repeatable
+
+
+def test_availability_can_leave_a_room_out():
+    call = calls.check_availability(start_time="2027-03-01T15:00+01:00", duration="2", room_id="7")
+    assert _joined(call.form) == "start_time=2027-03-01 14:00:00&duration=2&id=7"
+
+
+def test_a_call_of_ones_own_is_named_after_its_request_and_repeatable_if_it_only_reads():
+    assert Call("GET", "conferences/7/anything").name == "GET conferences/7/anything"
+    assert Call("GET", "x").repeatable
+    assert not Call("POST", "x").repeatable
+    assert Call("POST", "x", repeatable=True).repeatable
+
+
+@pytest.mark.parametrize(
+    ("total", "parts"), [(0, []), (1, [1]), (1000, [1000]), (1001, [1000, 1]), (2500, [1000, 1000, 500])]
+)
+def test_many_tokens_are_asked_for_in_batches(total, parts):
+    assert list(batches(total, calls.MOST_TOKENS)) == parts
