@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from airflow_clickmeeting.api.call import Upload
-
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_clickmeeting.api.call import Upload
 
     Path = str | ObjectStoragePath
 
@@ -60,6 +60,8 @@ def upload(path: Path, name: str | None = None) -> Upload:
     :param name: the name it gets on ClickMeeting; by default its own.
     :raises ValueError: when there is no such file, or when it is empty.
     """
+    from airflow_clickmeeting.api.call import Upload
+
     source = located(path, "")
     if not source.is_file():
         raise ValueError(f"path must be a file that exists; there is none at {str(source)!r}.")

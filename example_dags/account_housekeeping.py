@@ -46,8 +46,10 @@ def account_housekeeping():
             print(f"{'Would delete' if params['dry_run'] else 'Deleting'} room {room['id']}: {room['name']}")
         return [] if params["dry_run"] else [room["id"] for room in old]
 
-    # an empty list makes no task at all
-    delete = ClickMeetingDeleteConferenceOperator.partial(task_id="delete").expand(room_id=old_rooms(rooms.output))
+    # after the files are safe; an account without any skips that task, and still wants this one
+    delete = ClickMeetingDeleteConferenceOperator.partial(task_id="delete", trigger_rule="none_failed").expand(
+        room_id=old_rooms(rooms.output)
+    )
 
     save >> delete
 

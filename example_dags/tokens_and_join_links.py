@@ -10,10 +10,7 @@ import pendulum
 from airflow.sdk import dag, task
 
 from airflow_clickmeeting.api.joining import token_url
-from airflow_clickmeeting.operators.conferences import (
-    ClickMeetingCreateConferenceOperator,
-    ClickMeetingGetConferenceOperator,
-)
+from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
     ClickMeetingGenerateAutologinUrlOperator,
@@ -29,7 +26,6 @@ GUESTS = ["ada@example.com", "grace@example.com", "alan@example.com"]
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
-    render_template_as_native_obj=True,
 )
 def tokens_and_join_links():
     create = ClickMeetingCreateConferenceOperator(
@@ -40,12 +36,18 @@ def tokens_and_join_links():
     # one for each guest, one for the speaker, and two to spare
     generate = ClickMeetingGenerateTokensOperator(task_id="generate", room_id=room_id, how_many=len(GUESTS) + 3)
 
-    @task(multiple_outputs=False)
-    def guest_links(room: dict, tokens: list[dict]) -> dict[str, str]:
-        return {guest: token_url(room["room_url"], token["token"]) for guest, token in zip(GUESTS, tokens)}
+    @task(multiple_outputs=True)
+    def share_out(tokens: list[dict]) -> dict:
+        tokens = [each["token"] for each in tokens]
+        return {"guests": dict(zip(GUESTS, tokens)), "speaker": tokens[-3], "spare": tokens[-2:]}
 
-    read = ClickMeetingGetConferenceOperator(task_id="read", room_id=room_id)
-    links = guest_links(read.output, generate.output)
+    shares = share_out(generate.output)
+
+    @task(multiple_outputs=False)
+    def guest_links(room_url: str, tokens: dict[str, str]) -> dict[str, str]:
+        return {guest: token_url(room_url, token) for guest, token in tokens.items()}
+
+    links = guest_links(create.output["room_url"], shares["guests"])
 
     speaker_link = ClickMeetingGenerateAutologinUrlOperator(
         task_id="speaker_link",
@@ -53,12 +55,11 @@ def tokens_and_join_links():
         email_address="hedy@example.com",
         nickname="Hedy",
         role="presenter",
-        token="{{ ti.xcom_pull('generate')[-3]['token'] }}",
+        token=shares["speaker"],
     )
 
     # what nobody needs shall let nobody in
-    spare = "{{ ti.xcom_pull('generate')[-2:] }}"
-    deactivate = ClickMeetingDeactivateTokensOperator(task_id="deactivate", room_id=room_id, tokens=spare)
+    deactivate = ClickMeetingDeactivateTokensOperator(task_id="deactivate", room_id=room_id, tokens=shares["spare"])
     left = ClickMeetingListTokensOperator(task_id="left", room_id=room_id)
 
     [links, speaker_link] >> deactivate >> left

@@ -132,7 +132,7 @@ def create_conference(
     permanent = bool(values.flag("permanent_room", permanent_room))
     if permanent and starts_at is not None:
         raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
-    if access == values.ACCESS_TYPES["password"] and password in (None, "", "None"):
+    if access == values.ACCESS_TYPES["password"] and not password:
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
     form = {
         "name": values.filled("name", name),
@@ -140,7 +140,7 @@ def create_conference(
         "permanent_room": permanent,
         "access_type": access,
         **_timing(starts_at, duration, timezone),
-        "password": password,
+        "password": values.secret("password", password),
         "custom_room_url_name": custom_room_url_name,
         "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
         "lobby_description": lobby_description,
@@ -189,7 +189,7 @@ def update_conference(
         "permanent_room": permanent,
         "access_type": None if access_type is None else values.access_type(access_type),
         **_timing(starts_at, duration, timezone),
-        "password": password,
+        "password": values.secret("password", password),
         "custom_room_url_name": custom_room_url_name,
         "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
         "lobby_description": lobby_description,
@@ -204,7 +204,7 @@ def update_conference(
 
 
 @operation
-def delete_conference(room_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+def delete_conference(room_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
     """Delete a room and its recordings, for good (3.5).
 
     :param room_id: the room.
@@ -311,8 +311,8 @@ def generate_autologin_url(
         "email": values.email("email", email),
         "nickname": values.filled("nickname", nickname),
         "role": values.one_of("role", role, values.ROLES),
-        "password": password,
-        "token": token,
+        "password": values.secret("password", password),
+        "token": values.secret("token", token),
     }
     return Call(
         "POST",
@@ -451,7 +451,7 @@ def list_all_recordings() -> Call[list[Recording]]:
 
 
 @operation
-def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
     """Delete one recording, for good (9.3).
 
     :param room_id: its room.
@@ -463,7 +463,7 @@ def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool = Tr
 
 
 @operation
-def delete_all_recordings(room_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+def delete_all_recordings(room_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
     """Delete all recordings of a room, for good (9.3).
 
     :param room_id: the room.
@@ -509,7 +509,7 @@ def download_file(file_id: Id) -> Call[bytes]:
 
 
 @operation
-def delete_file(file_id: Id, *, ignore_missing: bool = True) -> Call[bool]:
+def delete_file(file_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
     """Delete a file of the library, for good (9.7).
 
     :param file_id: the file.
@@ -576,14 +576,15 @@ def _file(file_id: Id) -> str:
     return f"file-library/{values.identifier('file_id', file_id)}"
 
 
-def _deletion(path: str, ignore_missing: bool) -> Call[bool]:
+def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
+    fine = bool(values.flag("ignore_missing", ignore_missing))
     return Call(
         "DELETE",
         path,
         read=reading.done,
         # after a lost answer, "not found" is most likely our own doing
-        repeatable=ignore_missing,
-        forgive={"not_found": False} if ignore_missing else {},
+        repeatable=fine,
+        forgive={"not_found": False} if fine else {},
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.api.shapes import Room
 from airflow_clickmeeting.api.values import Id
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Room
 
 STANDARD = {1: "First Name", 2: "Last Name", 3: "Email Address"}
 

@@ -52,6 +52,13 @@ def filled(name: str, value: object) -> str:
     return value
 
 
+def secret(name: str, value: object) -> str | None:
+    """Return a password or token, or None; what a template turned into something else is refused, but not shown."""
+    if value is not None and (not isinstance(value, str) or not value.strip() or value == "None"):
+        raise ValueError(f"{name} must be a text that is not blank; got {type(value).__name__}, which is not shown.")
+    return value
+
+
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return one of some words, whatever its case."""
     word = str(value).strip().lower()

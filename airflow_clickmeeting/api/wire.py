@@ -204,13 +204,14 @@ def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> Prob
 def _problem(code: int, message: str, answer: Answer, now: datetime, error: Mapping[str, Any] | None = None) -> Problem:
     kind = kind_of(code)
     name = (error or {}).get("name")
+    wait = _retry_after(answer.headers, now)
     return Problem(
         kind=kind,
-        message=message,
+        message=message if wait is None else f"{message} (wait {wait:g} s)",
         code=code,
         name=str(name) if name else None,
         fields=_fields(error or {}),
-        retry_after=_retry_after(answer.headers, now),
+        retry_after=wait,
         undone=kind == "rate_limited",
     )
 
@@ -225,10 +226,16 @@ def _errors(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    parts = [str(each["message"]) for each in _errors(error) if each.get("message")]
+    parts = [_with_field(each) for each in _errors(error) if each.get("message")]
     parts = parts or [str(error[key]) for key in ("message", "error", "name") if error.get(key)][:1]
     name = error.get("name")
     return " ".join([f"{name}:"] * bool(name and name not in parts) + list(dict.fromkeys(parts)))
+
+
+def _with_field(each: Mapping[str, Any]) -> str:
+    """Return an error's message behind the field it is about; upper-case names are kinds of errors instead."""
+    name = "" if each.get("name") is None else str(each["name"])
+    return f"{name}: {each['message']}" if name and not name.isupper() else str(each["message"])
 
 
 def _fields(error: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -71,7 +71,11 @@ class _Account(Operations, BaseHook):
         data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
         if isinstance(data, Problem):
             raise error_for(data, call.name, self.clickmeeting_conn_id, call.path)
+        self._tell(call, _summary(data))
         return data
+
+    def _tell(self, call: Call[Any], what: str) -> None:
+        self.log.info("%s (%s %s): %s", call.name, call.method, call.path, what)
 
     def now(self) -> datetime:
         """Return the time by ClickMeeting's own clock, as its last answer told it; the local time before that."""
@@ -187,7 +191,9 @@ class ClickMeetingHook(_Account):
                 with written_whole(target) as file:
                     return sum(file.write(piece) for piece in pieces(response))
 
-        return {"path": str(target), "size": self._repeated(call, attempt)}
+        size = self._repeated(call, attempt)
+        self._tell(call, f"{size} bytes")
+        return {"path": str(target), "size": size}
 
     @contextmanager
     def _answer(
@@ -274,3 +280,12 @@ class ClickMeetingAsyncHook(_Account):
                 raise
             raise error_for(problem, call.name, self.clickmeeting_conn_id, call.path) from None
         return self._data(call, answer, settings)
+
+
+def _summary(data: object) -> str:
+    """Say what came of a call without naming anybody."""
+    if isinstance(data, list):
+        return f"{len(data)} found"
+    if isinstance(data, dict) and "id" in data:
+        return f"id {data['id']}"
+    return str(data) if isinstance(data, bool) else "done"

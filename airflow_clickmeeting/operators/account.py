@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls, values
-from airflow_clickmeeting.api.call import Call, Method
-from airflow_clickmeeting.api.shapes import PhoneGateway, Skin
+from airflow_clickmeeting.api import values
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Method
+    from airflow_clickmeeting.api.shapes import PhoneGateway, Skin
 
 
 class ClickMeetingPingOperator(ClickMeetingOperator):
@@ -18,7 +20,7 @@ class ClickMeetingPingOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Ask once."""
-        return self.result(self.ask(calls.ping()))
+        return self.result(self.hook.ping())
 
 
 class ClickMeetingListTimezonesOperator(ClickMeetingOperator):
@@ -26,7 +28,7 @@ class ClickMeetingListTimezonesOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Read the list."""
-        return self.ask(calls.list_timezones())
+        return self.hook.list_timezones()
 
 
 class ClickMeetingListTimezonesByCountryOperator(ClickMeetingOperator):
@@ -43,7 +45,7 @@ class ClickMeetingListTimezonesByCountryOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Read the list."""
-        return self.ask(calls.list_timezones_by_country(self.country))
+        return self.hook.list_timezones_by_country(self.country)
 
 
 class ClickMeetingListPhoneGatewaysOperator(ClickMeetingOperator):
@@ -51,7 +53,7 @@ class ClickMeetingListPhoneGatewaysOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[PhoneGateway]:
         """Read the list."""
-        return self.result(self.ask(calls.list_phone_gateways()))
+        return self.result(self.hook.list_phone_gateways())
 
 
 class ClickMeetingListSkinsOperator(ClickMeetingOperator):
@@ -59,7 +61,7 @@ class ClickMeetingListSkinsOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[Skin]:
         """Read the list."""
-        return self.result(self.ask(calls.list_skins()))
+        return self.result(self.hook.list_skins())
 
 
 class ClickMeetingCallOperator(ClickMeetingOperator):
@@ -71,7 +73,7 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
     :param path: below the API's URL, such as `conferences/123/anything`.
     :param query: parameters behind the path.
     :param form: the body, nested dicts and lists as PHP reads them.
-    :return: the decoded answer.
+    :return: the decoded answer as it came, without the keys that are secrets unless `include_secrets`.
     """
 
     template_fields: Sequence[str] = (
@@ -100,6 +102,8 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> Any:
         """Make the call."""
+        from airflow_clickmeeting.api.call import Call
+
         methods: dict[str, Method] = {"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"}
         call: Call[Any] = Call(
             methods[values.one_of("method", self.method, methods)],
@@ -107,4 +111,4 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
             query=values.table("query", self.query),
             form=values.table("form", self.form),
         )
-        return self.result(self.ask(call))
+        return self.result(self.hook.run(call))

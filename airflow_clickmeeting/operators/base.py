@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.log import mask_secret
 
-from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook, Downloaded
-    from airflow_clickmeeting.storage import Path
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 T = TypeVar("T")
 
@@ -53,22 +50,10 @@ class ClickMeetingOperator(BaseOperator):
 
         return ClickMeetingHook(self.clickmeeting_conn_id)
 
-    def ask(self, call: Call[T]) -> T:
-        """Make a call, and log what came of it without naming anybody."""
-        return self._logged(call, self.hook.run(call))
-
-    def save(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
-        """Make a call for a file, save it, and log how much came of it."""
-        done = self.hook.download(call, path, name=name)
-        self.log.info("%s (%s %s): %d bytes", call.name, call.method, call.path, done["size"])
-        return done
-
-    def _logged(self, call: Call[Any], data: T) -> T:
-        self.log.info("%s (%s %s): %s", call.name, call.method, call.path, _summary(data))
-        return data
-
     def result(self, data: T) -> T:
         """Return what of an answer may go to XCom, its secrets masked in logs or left out."""
+        from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
+
         if not self.include_secrets:
             data = without_secrets(data)
         self.mask(secrets_in(data))
@@ -94,9 +79,18 @@ class RoomOperator(ClickMeetingOperator):
         super().__init__(**kwargs)
         self.room_id = room_id
 
-    def ask_for_list(self, call: Call[list[T]]) -> list[T]:
-        """Make a call for a list of what the room has, and log how much came of it."""
-        return self._logged(call, self.hook.run_list(call, self.room_id))
+
+class RoomDeletionOperator(RoomOperator):
+    """Base of operators that delete a room or something in it.
+
+    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
+    """
+
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "ignore_missing")
+
+    def __init__(self, *, ignore_missing: bool | Id = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ignore_missing = ignore_missing
 
 
 class SessionOperator(RoomOperator):
@@ -110,11 +104,3 @@ class SessionOperator(RoomOperator):
     def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
-
-
-def _summary(data: object) -> str:
-    if isinstance(data, list):
-        return f"{len(data)} found"
-    if isinstance(data, dict) and "id" in data:
-        return f"id {data['id']}"
-    return str(data) if isinstance(data, bool) else "done"

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.shapes import Chat
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Chat
     from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
@@ -22,7 +21,7 @@ class ClickMeetingListChatsOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[Chat]:
         """Read the list."""
-        return self.result(self.ask(calls.list_chats()))
+        return self.result(self.hook.list_chats())
 
 
 class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
@@ -42,4 +41,6 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> Downloaded:
         """Download it."""
-        return self.save(calls.download_chat(self.session_id), self.path, name=f"chat-{self.session_id}.zip")
+        from airflow_clickmeeting.api import calls
+
+        return self.hook.download(calls.download_chat(self.session_id), self.path, name=f"chat-{self.session_id}.zip")

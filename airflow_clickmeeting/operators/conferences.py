@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.shapes import Room
-from airflow_clickmeeting.api.times import Duration, When
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Room
+    from airflow_clickmeeting.api.times import Duration, When
 
 _PARAMETERS = (
     "name",
@@ -48,7 +49,6 @@ class ClickMeetingListConferencesOperator(ClickMeetingOperator):
     def execute(self, context: Context) -> list[Room]:
         """Walk the pages."""
         rooms = list(self.hook.iter_conferences(self.status))
-        self.log.info("list_conferences %s: %d rooms", self.status, len(rooms))
         return self.result(rooms)
 
 
@@ -57,7 +57,7 @@ class ClickMeetingGetConferenceOperator(RoomOperator):
 
     def execute(self, context: Context) -> Room:
         """Read the room."""
-        return self.result(self.ask(calls.get_conference(self.room_id)))
+        return self.result(self.hook.get_conference(self.room_id))
 
 
 class RoomParametersOperator(ClickMeetingOperator):
@@ -70,7 +70,8 @@ class RoomParametersOperator(ClickMeetingOperator):
     :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
         that the zone's clocks skip or show twice is refused.
     :param duration: a timedelta, minutes or `H:MM`.
-    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries.
+    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
+        A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
     :param password: what people must enter; needed with access by password.
     :param custom_room_url_name: the last part of its address, unique in the account.
     :param lobby_enabled: whether people wait in a lobby.
@@ -134,11 +135,13 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
     def execute(self, context: Context) -> Room:
         """Create it."""
         given: dict[str, Any] = {"name": None, **self.parameters()}
-        return self.result(self.ask(calls.create_conference(**given)))
+        return self.result(self.hook.create_conference(**given))
 
 
 class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
-    """Change what is given of a room; a second run changes nothing more. A new `name` changes its address.
+    """Change what is given of a room; a second run changes nothing more.
+
+    A new `name` changes its address. A new start or duration makes a permanent room a scheduled one.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
@@ -154,26 +157,18 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
 
     def execute(self, context: Context) -> Room:
         """Change it."""
-        room = self.ask(calls.update_conference(self.room_id, status=self.status, **self.parameters()))
+        room = self.hook.update_conference(self.room_id, status=self.status, **self.parameters())
         if "id" not in room:  # the answer may say no more than that it is done
-            room = self.ask(calls.get_conference(self.room_id))
+            room = self.hook.get_conference(self.room_id)
         return self.result(room)
 
 
-class ClickMeetingDeleteConferenceOperator(RoomOperator):
-    """Delete a room and its recordings, for good.
-
-    :param ignore_missing: whether a room that is gone already, as in a second run, is fine.
-    :return: whether this run deleted it.
-    """
-
-    def __init__(self, *, ignore_missing: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ignore_missing = ignore_missing
+class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
+    """Delete a room and its recordings, for good; returns whether this run did it."""
 
     def execute(self, context: Context) -> bool:
         """Delete it."""
-        return self.ask(calls.delete_conference(self.room_id, ignore_missing=self.ignore_missing))
+        return self.hook.delete_conference(self.room_id, ignore_missing=self.ignore_missing)
 
 
 class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
@@ -200,5 +195,4 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> bool:
         """Ask once."""
-        call = calls.check_availability(start_time=self.start_time, duration=self.duration, room_id=self.room_id)
-        return self.ask(call)
+        return self.hook.check_availability(start_time=self.start_time, duration=self.duration, room_id=self.room_id)

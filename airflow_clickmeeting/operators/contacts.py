@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 
@@ -54,7 +53,7 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send it."""
-        call = calls.create_contact(
+        answer = self.hook.create_contact(
             email=self.email_address,
             firstname=self.firstname,
             lastname=self.lastname,
@@ -62,4 +61,4 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
             company=self.company,
             country=self.country,
         )
-        return self.result(self.ask(call))
+        return self.result(answer)

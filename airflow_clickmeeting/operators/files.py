@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.shapes import File
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
 from airflow_clickmeeting.storage import upload
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import File
     from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
@@ -36,7 +35,7 @@ class ClickMeetingListFilesOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> list[File]:
         """Read the list."""
-        return self.result(self.ask(calls.list_files()))
+        return self.result(self.hook.list_files())
 
 
 class ClickMeetingListConferenceFilesOperator(RoomOperator):
@@ -44,7 +43,9 @@ class ClickMeetingListConferenceFilesOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[File]:
         """Read the list."""
-        return self.result(self.ask_for_list(calls.list_conference_files(self.room_id)))
+        from airflow_clickmeeting.api import calls
+
+        return self.result(self.hook.run_list(calls.list_conference_files(self.room_id), self.room_id))
 
 
 class ClickMeetingGetFileOperator(FileOperator):
@@ -52,7 +53,7 @@ class ClickMeetingGetFileOperator(FileOperator):
 
     def execute(self, context: Context) -> File:
         """Read it."""
-        return self.result(self.ask(calls.get_file(self.file_id)))
+        return self.result(self.hook.get_file(self.file_id))
 
 
 class ClickMeetingUploadFileOperator(ClickMeetingOperator):
@@ -76,7 +77,7 @@ class ClickMeetingUploadFileOperator(ClickMeetingOperator):
 
     def execute(self, context: Context) -> File:
         """Send it."""
-        return self.result(self.ask(calls.upload_file(upload(self.path, self.name), room_id=self.room_id)))
+        return self.result(self.hook.upload_file(upload(self.path, self.name), room_id=self.room_id))
 
 
 class ClickMeetingDownloadFileOperator(FileOperator):
@@ -94,22 +95,25 @@ class ClickMeetingDownloadFileOperator(FileOperator):
 
     def execute(self, context: Context) -> Downloaded:
         """Download it; its name is looked up where only a folder is given."""
+        from airflow_clickmeeting.api import calls
+
         in_folder = isinstance(self.path, str) and self.path.endswith("/")
-        name = self.ask(calls.get_file(self.file_id))["name"] if in_folder else ""
-        return self.save(calls.download_file(self.file_id), self.path, name=name)
+        name = self.hook.get_file(self.file_id)["name"] if in_folder else ""
+        return self.hook.download(calls.download_file(self.file_id), self.path, name=name)
 
 
 class ClickMeetingDeleteFileOperator(FileOperator):
-    """Delete a file of the library, for good.
+    """Delete a file of the library, for good; returns whether this run did it.
 
-    :param ignore_missing: whether a file that is gone already, as in a second run, is fine.
-    :return: whether this run deleted it.
+    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
     """
 
-    def __init__(self, *, ignore_missing: bool = True, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = (*FileOperator.template_fields, "ignore_missing")
+
+    def __init__(self, *, ignore_missing: bool | Id = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ignore_missing = ignore_missing
 
     def execute(self, context: Context) -> bool:
         """Delete it."""
-        return self.ask(calls.delete_file(self.file_id, ignore_missing=self.ignore_missing))
+        return self.hook.delete_file(self.file_id, ignore_missing=self.ignore_missing)

@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.operators.base import RoomOperator
 
 
@@ -50,9 +49,8 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send them in one call."""
-        call = calls.send_invitation(
+        answer = self.hook.send_invitation(
             self.room_id, attendees=self.attendees, lang=self.lang, role=self.role, template=self.template
         )
-        answer = self.result(self.ask(call))
         self.log.info("%d people invited to room %s", len(self.attendees), self.room_id)
-        return answer
+        return self.result(answer)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.shapes import Recording
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Recording
 
 
 class ClickMeetingListRecordingsOperator(RoomOperator):
@@ -21,42 +22,26 @@ class ClickMeetingListRecordingsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Recording]:
         """Read the list."""
-        return self.result(self.ask_for_list(calls.list_recordings(self.room_id)))
+        from airflow_clickmeeting.api import calls
+
+        return self.result(self.hook.run_list(calls.list_recordings(self.room_id), self.room_id))
 
 
 class ClickMeetingListAllRecordingsOperator(ClickMeetingOperator):
-    """Return the recordings of the whole account, each with its `conference_id`."""
+    """Return the recordings of the whole account, each with its `conference_id`; links only with `include_secrets`."""
 
     def execute(self, context: Context) -> list[Recording]:
         """Read the list."""
-        return self.result(self.ask(calls.list_all_recordings()))
+        return self.result(self.hook.list_all_recordings())
 
 
-class ClickMeetingDeleteAllRecordingsOperator(RoomOperator):
-    """Delete all recordings of a room, for good.
-
-    :param ignore_missing: whether it is fine that there are none, as in a second run.
-    :return: whether this run deleted any.
-    """
-
-    def __init__(self, *, ignore_missing: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ignore_missing = ignore_missing
-
-    def execute(self, context: Context) -> bool:
-        """Delete them."""
-        return self.ask(calls.delete_all_recordings(self.room_id, ignore_missing=self.ignore_missing))
-
-
-class ClickMeetingDeleteRecordingOperator(ClickMeetingDeleteAllRecordingsOperator):
-    """Delete one recording, for good.
+class ClickMeetingDeleteRecordingOperator(RoomDeletionOperator):
+    """Delete one recording, for good; returns whether this run did it.
 
     :param recording_id: the recording.
-    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
-    :return: whether this run deleted it.
     """
 
-    template_fields: Sequence[str] = (*RoomOperator.template_fields, "recording_id")
+    template_fields: Sequence[str] = (*RoomDeletionOperator.template_fields, "recording_id")
 
     def __init__(self, *, recording_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,5 +49,12 @@ class ClickMeetingDeleteRecordingOperator(ClickMeetingDeleteAllRecordingsOperato
 
     def execute(self, context: Context) -> bool:
         """Delete it."""
-        call = calls.delete_recording(self.room_id, self.recording_id, ignore_missing=self.ignore_missing)
-        return self.ask(call)
+        return self.hook.delete_recording(self.room_id, self.recording_id, ignore_missing=self.ignore_missing)
+
+
+class ClickMeetingDeleteAllRecordingsOperator(RoomDeletionOperator):
+    """Delete all recordings of a room, for good; returns whether this run did it."""
+
+    def execute(self, context: Context) -> bool:
+        """Delete them."""
+        return self.hook.delete_all_recordings(self.room_id, ignore_missing=self.ignore_missing)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls, fields, values
-from airflow_clickmeeting.api.shapes import Registered, Registration
+from airflow_clickmeeting.api import fields, values
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Registered, Registration
 
 
 class ClickMeetingRegisterParticipantOperator(RoomOperator):
@@ -52,14 +54,12 @@ class ClickMeetingRegisterParticipantOperator(RoomOperator):
         given = values.table("registration", self.registration)
         labels = fields.STANDARD
         if not fields.are_standard(given):
-            labels = fields.labels_of(self.ask(calls.get_conference(self.room_id)))
-        answer = self.ask(
-            calls.register_participant(
-                self.room_id,
-                registration=fields.numbered(given, labels),
-                confirmation_email=self.confirmation_email,
-                lang=self.lang,
-            )
+            labels = fields.labels_of(self.hook.get_conference(self.room_id))
+        answer = self.hook.register_participant(
+            self.room_id,
+            registration=fields.numbered(given, labels),
+            confirmation_email=self.confirmation_email,
+            lang=self.lang,
         )
         self.log.info("The person %s", "was registered already" if answer["exist"] else "is registered now")
         return self.result(answer)
@@ -79,7 +79,7 @@ class ClickMeetingListRegistrationsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Registration]:
         """Read the list."""
-        return self.result(self.ask(calls.list_registrations(self.room_id, self.status)))
+        return self.result(self.hook.list_registrations(self.room_id, self.status))
 
 
 class ClickMeetingListSessionRegistrationsOperator(SessionOperator):
@@ -87,4 +87,4 @@ class ClickMeetingListSessionRegistrationsOperator(SessionOperator):
 
     def execute(self, context: Context) -> list[Registration]:
         """Read the list."""
-        return self.result(self.ask(calls.list_session_registrations(self.room_id, self.session_id)))
+        return self.result(self.hook.list_session_registrations(self.room_id, self.session_id))

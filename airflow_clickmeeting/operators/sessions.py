@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.errors import Problem
-from airflow_clickmeeting.api.shapes import Attendee, Report, Session
-from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
 from airflow_clickmeeting.storage import located
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Attendee, Report, Session
     from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 
@@ -25,7 +22,9 @@ class ClickMeetingListSessionsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Session]:
         """Read the list, which is empty for a room that was never used."""
-        return self.result(self.ask_for_list(calls.list_sessions(self.room_id)))
+        from airflow_clickmeeting.api import calls
+
+        return self.result(self.hook.run_list(calls.list_sessions(self.room_id), self.room_id))
 
 
 class ClickMeetingGetSessionOperator(SessionOperator):
@@ -33,7 +32,7 @@ class ClickMeetingGetSessionOperator(SessionOperator):
 
     def execute(self, context: Context) -> Session:
         """Read it."""
-        return self.result(self.ask(calls.get_session(self.room_id, self.session_id)))
+        return self.result(self.hook.get_session(self.room_id, self.session_id))
 
 
 class ClickMeetingListSessionAttendeesOperator(SessionOperator):
@@ -44,7 +43,7 @@ class ClickMeetingListSessionAttendeesOperator(SessionOperator):
 
     def execute(self, context: Context) -> list[Attendee]:
         """Read the list."""
-        return self.result(self.ask(calls.list_session_attendees(self.room_id, self.session_id)))
+        return self.result(self.hook.list_session_attendees(self.room_id, self.session_id))
 
 
 class ClickMeetingGenerateSessionReportOperator(SessionOperator):
@@ -70,7 +69,6 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
 
     def execute(self, context: Context) -> Downloaded:
         """Ask until it is ready, and download it from where ClickMeeting put it."""
-        call = calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
         target = located(self.path, f"session-{self.session_id}-{self.lang}.pdf")
         report = Retrying(
             retry=retry_if_result(lambda report: not report.get("url") or report.get("status") != "FINISHED"),
@@ -78,7 +76,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
             stop=stop_after_delay(self.timeout),
             before_sleep=self._log_progress,
             retry_error_callback=self._too_late,
-        )(self.ask, call)
+        )(self.hook.generate_session_report, self.room_id, self.session_id, lang=self.lang)
         return self.hook.download_link(report["url"], target)
 
     def _log_progress(self, state: RetryCallState) -> None:
@@ -86,6 +84,9 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         self.log.info("The report is %s, %s %%", report.get("status"), report.get("progress"))
 
     def _too_late(self, state: RetryCallState) -> Report:
+        from airflow_clickmeeting.api.errors import Problem
+        from airflow_clickmeeting.exceptions import ClickMeetingError
+
         report = _report_in(state)
         message = f"the report of session {self.session_id} is {report.get('status')} after {self.timeout:g} s"
         raise ClickMeetingError(Problem("other", message), "generate_session_report", self.clickmeeting_conn_id)

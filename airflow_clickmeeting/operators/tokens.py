@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls, values
-from airflow_clickmeeting.api.call import batches
-from airflow_clickmeeting.api.shapes import Room, Token
+from airflow_clickmeeting.api import values
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.base import RoomOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.shapes import Room, Token
 
 
 class ClickMeetingGenerateTokensOperator(RoomOperator):
     """Make access tokens for a room with access by token; a second run makes as many again.
 
     More than 1000 go out in several calls. When a later one fails, so does the task, but the tokens made until
-    then are in its XCom `tokens_made`, and the error says how many.
+    then are in its XCom `tokens_made`, and the error says how many. Airflow clears XComs before a retry: where none
+    may be lost, leave `retries` at 0, or find them with `ClickMeetingListTokensOperator`.
 
     :param how_many: any number.
     :return: the new tokens, a list of `token`, `sent_to_email`, `first_use_date`; masked in logs.
@@ -33,11 +34,15 @@ class ClickMeetingGenerateTokensOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Token]:
         """Make them, a thousand at a time."""
+        from airflow_clickmeeting.api.call import batches
+        from airflow_clickmeeting.api.calls import MOST_TOKENS
+        from airflow_clickmeeting.exceptions import ClickMeetingError
+
         wanted = values.whole_number("how_many", self.how_many)
         made: list[Token] = []
         try:
-            for number in batches(wanted, calls.MOST_TOKENS):
-                more: list[Token] = self.ask(calls.generate_tokens(self.room_id, how_many=number))
+            for number in batches(wanted, MOST_TOKENS):
+                more: list[Token] = self.hook.generate_tokens(self.room_id, how_many=number)
                 made += more
         except ClickMeetingError as error:
             if made:
@@ -53,7 +58,7 @@ class ClickMeetingListTokensOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Token]:
         """Read the list."""
-        return self.result(self.ask(calls.list_tokens(self.room_id)))
+        return self.result(self.hook.list_tokens(self.room_id))
 
 
 class ClickMeetingGetTokenByEmailOperator(RoomOperator):
@@ -72,7 +77,7 @@ class ClickMeetingGetTokenByEmailOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Ask once."""
-        tokens = self.ask(calls.get_token_by_email(self.room_id, email=self.email_address))
+        tokens = self.hook.get_token_by_email(self.room_id, email=self.email_address)
         self.mask(tokens)
         return tokens
 
@@ -93,7 +98,7 @@ class ClickMeetingDeactivateTokensOperator(RoomOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take it away."""
-        return self.result(self.ask(calls.deactivate_tokens(self.room_id, tokens=self.tokens)))
+        return self.result(self.hook.deactivate_tokens(self.room_id, tokens=self.tokens))
 
 
 class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
@@ -135,18 +140,16 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
 
     def execute(self, context: Context) -> str:
         """Read the room's address, and ask for the hash that goes behind it."""
-        room = self.ask(calls.get_conference(self.room_id))
+        room = self.hook.get_conference(self.room_id)
         self._check_access(room)
-        url = self.ask(
-            calls.generate_autologin_url(
-                self.room_id,
-                room_url=room["room_url"],
-                email=self.email_address,
-                nickname=self.nickname,
-                role=self.role,
-                password=self.password,
-                token=self.token,
-            )
+        url = self.hook.generate_autologin_url(
+            self.room_id,
+            room_url=room["room_url"],
+            email=self.email_address,
+            nickname=self.nickname,
+            role=self.role,
+            password=self.password,
+            token=self.token,
         )
         self.mask([url, url.rpartition("l=")[2]])
         return url

@@ -14,10 +14,10 @@ from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 from airflow_clickmeeting.api import times, values
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.conditions import Condition, SessionEnded
 from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.conditions import Condition, SessionEnded
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 
@@ -92,12 +92,14 @@ class ClickMeetingSensor(BaseSensorOperator):
     def _look(self, condition: Condition) -> dict[str, Any] | None:
         answer = self.hook.run_list(condition.call, condition.room_id)
         seen = condition.seen(answer, self.hook.now())
-        self.log.info("%s of room %s: %s", condition.call.name, condition.room_id, seen or "not yet")
+        self.log.info("Room %s: %s", condition.room_id, seen or "not yet")
         return seen
 
 
 class ClickMeetingSessionEndedSensor(ClickMeetingSensor):
     """Wait until a session of a room has ended.
+
+    Airflow's default `timeout` is seven days: give a longer one for a webinar planned further ahead.
 
     :param room_id: the room.
     :param since: sessions that ended before do not count: an aware datetime or ISO 8601 text; by default the start
@@ -116,6 +118,8 @@ class ClickMeetingSessionEndedSensor(ClickMeetingSensor):
 
     def condition(self, context: Context) -> SessionEnded:
         """Return the end of a session since then."""
+        from airflow_clickmeeting.conditions import SessionEnded
+
         if self.settle >= self.timeout:
             values.refuse("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
         since = self.since or context.get("data_interval_start") or context["dag_run"].run_after

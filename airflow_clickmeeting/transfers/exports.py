@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import RoomOperator
 from airflow_clickmeeting.storage import located, written_whole
-from airflow_clickmeeting.transfers.datasets import ATTENDEES, REGISTRATIONS, Dataset
-from airflow_clickmeeting.transfers.formats import WRITERS, format_of
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.storage import Path
+    from airflow_clickmeeting.transfers.datasets import Dataset
 
 
 class Exported(TypedDict):
@@ -33,18 +31,22 @@ class ExportOperator(RoomOperator):
     The file is written beside its place and moved there whole. A second run writes it anew, with the same bytes
     while ClickMeeting's answer is the same. Secrets, such as personal links, are not exported.
 
-    :param path: the file, on any object storage.
-    :param file_format: `csv` or `jsonl`; by default what the path ends in.
+    :param path: the file, or a folder with a slash at its end, on any object storage.
+    :param file_format: `csv` or `jsonl`; by default what the path ends in, and in a folder `csv`.
     :return: `path`, `format` and the number of `rows`.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "path", "file_format")
-    dataset: ClassVar[Dataset]
 
     def __init__(self, *, path: Path, file_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.file_format = file_format
+
+    @property
+    @abstractmethod
+    def dataset(self) -> Dataset:
+        """The table to write."""
 
     @abstractmethod
     def items(self) -> Iterable[dict[str, Any]]:
@@ -52,7 +54,9 @@ class ExportOperator(RoomOperator):
 
     def execute(self, context: Context) -> Exported:
         """Ask, and write."""
-        target = located(self.path, self.dataset.name)
+        from airflow_clickmeeting.transfers.formats import WRITERS, format_of
+
+        target = located(self.path, f"{self.dataset.name}.{self.file_format or 'csv'}")
         chosen = format_of(target.name, self.file_format)
         items = self.items()
         with written_whole(target) as file:
@@ -68,15 +72,21 @@ class ClickMeetingExportAttendeesOperator(ExportOperator):
     """
 
     template_fields: Sequence[str] = (*ExportOperator.template_fields, "session_id")
-    dataset = ATTENDEES
 
     def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
 
+    @property
+    def dataset(self) -> Dataset:
+        """A row per entry."""
+        from airflow_clickmeeting.transfers.datasets import ATTENDEES
+
+        return ATTENDEES
+
     def items(self) -> Iterable[dict[str, Any]]:
         """List the entries."""
-        attendees = self.ask(calls.list_session_attendees(self.room_id, self.session_id))
+        attendees = self.hook.list_session_attendees(self.room_id, self.session_id)
         place = {"room_id": int(self.room_id), "session_id": int(self.session_id)}
         return ({**place, **attendee} for attendee in attendees)
 
@@ -84,9 +94,14 @@ class ClickMeetingExportAttendeesOperator(ExportOperator):
 class ClickMeetingExportRegistrationsOperator(ExportOperator):
     """Export who registered for a room to a file, a row per registration; the room's own fields go into `fields`."""
 
-    dataset = REGISTRATIONS
+    @property
+    def dataset(self) -> Dataset:
+        """A row per registration."""
+        from airflow_clickmeeting.transfers.datasets import REGISTRATIONS
+
+        return REGISTRATIONS
 
     def items(self) -> Iterable[dict[str, Any]]:
         """List the registrations."""
-        registrations = self.ask(calls.list_registrations(self.room_id))
+        registrations = self.hook.list_registrations(self.room_id)
         return ({"room_id": int(self.room_id), **registration} for registration in registrations)

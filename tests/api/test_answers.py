@@ -131,7 +131,10 @@ def test_the_name_of_an_error_may_be_the_number_of_a_registration_field():
         422,
     )
     assert found.fields == {"1": ("This field is required.",), "3": ("This field is required.", "No e-mail address.")}
-    assert found.message == "VALIDATION_ERRORS: This field is required. No e-mail address. Try again."
+    assert (
+        found.message
+        == "VALIDATION_ERRORS: 1: This field is required. 3: This field is required. 3: No e-mail address. Try again."
+    )
 
 
 @pytest.mark.parametrize("status", [200, 404])

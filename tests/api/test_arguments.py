@@ -91,6 +91,8 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
         (lambda: update(access_type=""), "access_type must be 'open' (1), 'password' (2) or 'token' (3); got ''."),
         (lambda: create(access_type="password"), "password is missing: access_type 'password' needs one"),
         (lambda: create(access_type=2, password=""), "password is missing: access_type 'password' needs one"),
+        (lambda: create(password=23e4), "password must be a text that is not blank; got float, which is not shown."),
+        (lambda: create(password="None"), "password must be a text that is not blank; got str, which is not shown."),
         (lambda: create(permanent_room="maybe"), "permanent_room must be true or false; got 'maybe'."),
         (lambda: create(lobby_enabled=2), "lobby_enabled must be true or false; got 2."),
         (

@@ -58,6 +58,12 @@ def test_account_housekeeping(examples, run_dag, old_account, tmp_path, dry_run,
     assert sorted(saved) == ["first", "second"]
 
 
+def test_account_housekeeping_without_any_files(examples, run_dag, clickmeeting_sandbox):
+    clickmeeting_sandbox.add_room(name="old", starts_at=clickmeeting_sandbox.now - timedelta(days=120))
+    assert run_dag(examples.dags["account_housekeeping"], run_conf={"dry_run": False}).state == "success"
+    assert clickmeeting_sandbox.state["rooms"] == []
+
+
 def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
     for name in ("one", "two"):
         connect(clickmeeting_sandbox, conn_id=name)

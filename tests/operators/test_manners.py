@@ -1,0 +1,296 @@
+"""The manners that all operators, sensors and transfers share (docs/architecture.md), whoever wrote them."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseOperator, BaseSensorOperator
+
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.shapes import SECRET_KEYS, secrets_in
+from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator
+from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
+from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator
+
+ROOT = "airflow_clickmeeting"
+ADA = {"First Name": "Ada", "Last Name": "Lovelace", "Email Address": "ada@example.com"}
+
+# decided when the DAG is written, not computed in it
+KNOBS = {"include_secrets", "poll_interval", "timeout", "deferrable", "settle"}
+
+# the index of the API's facts (reference 13), with `generate_session_pdf` under the name it has here
+# fmt: off
+OPERATIONS = [
+    "ping", "list_conferences", "get_conference", "create_conference", "update_conference", "delete_conference",
+    "list_skins", "generate_tokens", "list_tokens", "get_token_by_email", "deactivate_tokens", "list_sessions",
+    "get_session", "list_session_attendees", "list_session_registrations", "generate_session_report",
+    "list_registrations", "register_participant", "generate_autologin_url", "send_invitation", "create_contact",
+    "list_recordings", "list_all_recordings", "delete_recording", "delete_all_recordings", "list_files",
+    "list_conference_files", "get_file", "upload_file", "download_file", "delete_file", "list_chats", "download_chat",
+    "list_phone_gateways", "list_timezones", "list_timezones_by_country",
+]
+# fmt: on
+
+
+def classes() -> Iterator[type[BaseOperator]]:
+    """Yield what this package derives from Airflow's operators: for DAGs, and the bases of those."""
+    for folder in ("operators", "sensors", "transfers"):
+        package = import_module(f"{ROOT}.{folder}")
+        for found in pkgutil.iter_modules(package.__path__):
+            module = import_module(f"{package.__name__}.{found.name}")
+            for each in vars(module).values():
+                if isinstance(each, type) and issubclass(each, BaseOperator) and each.__module__ == module.__name__:
+                    yield each
+
+
+ALL = list(classes())
+BASES = {"ClickMeetingOperator", "ClickMeetingSensor"}
+FOR_DAGS = [each for each in ALL if each.__name__.startswith("ClickMeeting") and each.__name__ not in BASES]
+
+every_class = pytest.mark.parametrize("operator", ALL, ids=lambda each: each.__name__)
+every_operator = pytest.mark.parametrize("operator", FOR_DAGS, ids=lambda each: each.__name__)
+
+
+def own_parameters(operator: type) -> list[inspect.Parameter]:
+    """Return what the constructor of this very class takes."""
+    if "__init__" not in vars(operator):
+        return []
+    _, *parameters = inspect.signature(vars(operator)["__init__"]).parameters.values()
+    return [each for each in parameters if each.kind is not each.VAR_KEYWORD]
+
+
+def parameters(operator: type) -> dict[str, inspect.Parameter]:
+    """Return what the constructor takes, but for what all of Airflow's operators take."""
+    ours = [each for each in operator.__mro__ if each.__module__.startswith(f"{ROOT}.")]
+    return {each.name: each for base in ours for each in own_parameters(base)}
+
+
+def documented(operator: type) -> list[str]:
+    return re.findall(r"^\s*:param (\w+):", operator.__doc__ or "", re.MULTILINE)
+
+
+@every_class
+def test_arguments_have_names(operator):
+    assert {each.kind for each in own_parameters(operator)} <= {inspect.Parameter.KEYWORD_ONLY}
+
+
+@every_class
+def test_every_argument_is_documented_where_it_is_taken(operator):
+    assert {each.name for each in own_parameters(operator)} <= set(documented(operator))
+
+
+@every_class
+def test_nothing_is_documented_that_is_not_taken(operator):
+    names = documented(operator)
+    assert set(names) <= parameters(operator).keys()
+    assert len(names) == len(set(names))
+
+
+@every_operator
+def test_every_argument_that_a_dag_could_compute_is_a_template_field(operator):
+    assert set(operator.template_fields) == parameters(operator).keys() - KNOBS
+    assert len(operator.template_fields) == len(set(operator.template_fields))
+
+
+@every_operator
+def test_the_constructor_assigns_and_nothing_else(operator):
+    given = {name: object() for name in parameters(operator)}
+    if issubclass(operator, BaseSensorOperator):  # whose own constructor checks this one
+        given |= {"timeout": 60.0} if "timeout" in given else {}
+    made = operator(task_id="task", **given)
+    assert {name: vars(made)[name] for name in given} == given
+
+
+@every_operator
+def test_what_is_not_needed_has_a_default(operator):
+    needed = {name: "{{ later }}" for name, each in parameters(operator).items() if each.default is each.empty}
+    made = operator(task_id="task", **needed)
+    assert made.clickmeeting_conn_id == "clickmeeting_default"
+
+
+@every_operator
+def test_an_operator_says_what_it_does_and_a_sensor_what_it_waits_for(operator):
+    assert "__doc__" in vars(operator)
+    assert inspect.getdoc(operator).startswith("Wait ") is issubclass(operator, BaseSensorOperator)
+
+
+@every_operator
+def test_a_name_in_a_dag_tells_the_provider_and_the_kind(operator):
+    assert operator.__name__.endswith("Sensor" if issubclass(operator, BaseSensorOperator) else "Operator")
+
+
+@pytest.mark.parametrize("operation", [*OPERATIONS, "check_availability"])
+def test_every_operation_of_the_api_has_its_operator(operation):
+    name = f"ClickMeeting{operation.title().replace('_', '')}Operator"
+    assert name in {each.__name__ for each in FOR_DAGS}
+    assert hasattr(calls, operation)
+
+
+def test_there_are_no_operations_besides():
+    offered = {name for name, build in inspect.getmembers(calls, inspect.isfunction) if hasattr(build, "__wrapped__")}
+    assert offered == {*OPERATIONS, "check_availability"}
+
+
+@dataclass
+class Account:
+    """An account in which there is some of everything, and where an operator may write."""
+
+    room_id: int
+    session_id: int
+    recording_id: int
+    token_room_id: int
+    token: str
+    file_id: int
+    slides: str
+    folder: str
+    now: Any
+
+    @property
+    def room(self) -> dict[str, Any]:
+        return {"room_id": self.room_id}
+
+    @property
+    def session(self) -> dict[str, Any]:
+        return {"room_id": self.room_id, "session_id": self.session_id}
+
+    @property
+    def file(self) -> dict[str, Any]:
+        return {"file_id": self.file_id}
+
+    @property
+    def tokens(self) -> dict[str, Any]:
+        return {"room_id": self.token_room_id}
+
+
+# how each is used in a DAG: a new operator needs a line here
+EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
+    "Call": lambda account: {"path": f"conferences/{account.room_id}"},
+    "CheckAvailability": lambda account: {"start_time": account.now + timedelta(days=9), "duration": 1},
+    "CreateConference": lambda account: {"name": "Talk", "access_type": "password", "password": "mellon"},
+    "CreateContact": lambda account: {
+        "email_address": "ada@example.com",
+        "firstname": "Ada",
+        "lastname": "Lovelace",
+    },
+    "DeactivateTokens": lambda account: {**account.tokens, "tokens": [account.token]},
+    "DeleteAllRecordings": lambda account: account.room,
+    "DeleteConference": lambda account: account.room,
+    "DeleteFile": lambda account: account.file,
+    "DeleteRecording": lambda account: {**account.room, "recording_id": account.recording_id},
+    "DownloadChat": lambda account: {"session_id": account.session_id, "path": account.folder},
+    "DownloadFile": lambda account: {**account.file, "path": f"{account.folder}copy.pdf"},
+    "ExportAttendees": lambda account: {**account.session, "path": f"{account.folder}attendees.csv"},
+    "ExportRegistrations": lambda account: {**account.room, "path": f"{account.folder}registrations.jsonl"},
+    "GenerateAutologinUrl": lambda account: {
+        **account.tokens,
+        "email_address": "ada@example.com",
+        "nickname": "Ada",
+        "token": account.token,
+    },
+    "GenerateSessionReport": lambda account: {**account.session, "path": account.folder, "poll_interval": 0.01},
+    "GenerateTokens": lambda account: {**account.tokens, "how_many": 2},
+    "GetConference": lambda account: account.room,
+    "GetFile": lambda account: account.file,
+    "GetSession": lambda account: account.session,
+    "GetTokenByEmail": lambda account: {**account.tokens, "email_address": "ada@example.com"},
+    "ListAllRecordings": lambda account: {},
+    "ListChats": lambda account: {},
+    "ListConferenceFiles": lambda account: account.room,
+    "ListConferences": lambda account: {"status": "all"},
+    "ListFiles": lambda account: {},
+    "ListPhoneGateways": lambda account: {},
+    "ListRecordings": lambda account: account.room,
+    "ListRegistrations": lambda account: account.room,
+    "ListSessionAttendees": lambda account: account.session,
+    "ListSessionRegistrations": lambda account: account.session,
+    "ListSessions": lambda account: account.room,
+    "ListSkins": lambda account: {},
+    "ListTimezones": lambda account: {},
+    "ListTimezonesByCountry": lambda account: {"country": "PL"},
+    "ListTokens": lambda account: account.tokens,
+    "Ping": lambda account: {},
+    "RegisterParticipant": lambda account: {**account.room, "registration": ADA},
+    "SendInvitation": lambda account: {**account.room, "attendees": ["ada@example.com"]},
+    "SessionEnded": lambda account: {**account.room, "since": account.now - timedelta(days=7), "deferrable": False},
+    "UpdateConference": lambda account: {**account.room, "name": "Longer talk"},
+    "UploadFile": lambda account: {**account.room, "path": account.slides},
+}
+
+# whose results hold secrets if the author wants them
+# fmt: off
+WITH_SECRETS = [
+    "Call", "CreateConference", "GetConference", "GetFile", "GetSession", "ListAllRecordings", "ListConferenceFiles",
+    "ListConferences", "ListFiles", "ListRecordings", "ListRegistrations", "ListSessionRegistrations",
+    "RegisterParticipant", "UpdateConference", "UploadFile",
+]
+# fmt: on
+
+# whose results are secrets by purpose
+LETTING_IN = {"GenerateAutologinUrl", "GenerateTokens", "GetTokenByEmail", "ListTokens"}
+
+
+def short_name(operator: type) -> str:
+    return operator.__name__.removeprefix("ClickMeeting").removesuffix("Operator").removesuffix("Sensor")
+
+
+@pytest.fixture
+def account(run, sandbox, finished, room_id, token_room_id, register, tmp_path) -> Account:
+    (tmp_path / "slides.pdf").write_bytes(b"%PDF")
+    uploaded = run(ClickMeetingUploadFileOperator, path=f"{tmp_path}/slides.pdf", room_id=finished.room_id)
+    (token,) = run(ClickMeetingGenerateTokensOperator, room_id=token_room_id)
+    register(token_room_id)
+    run(ClickMeetingGenerateSessionReportOperator, **finished.session, path=f"{tmp_path}/out/", poll_interval=0.01)
+    return Account(
+        *finished,
+        token_room_id=token_room_id,
+        token=token["token"],
+        file_id=uploaded["id"],
+        slides=f"{tmp_path}/slides.pdf",
+        folder=f"{tmp_path}/out/",
+        now=sandbox.now,
+    )
+
+
+def keys_in(data: Any) -> set[str]:
+    if isinstance(data, dict):
+        return set(data).union(*map(keys_in, data.values()))
+    return set().union(*map(keys_in, data)) if isinstance(data, list) else set()
+
+
+def test_the_table_of_examples_is_complete():
+    assert sorted(EXAMPLES) == sorted(map(short_name, FOR_DAGS))
+
+
+@every_operator
+def test_a_result_is_json_without_secrets(run, account, operator):
+    result = run(operator, **EXAMPLES[short_name(operator)](account))
+    assert result not in (None, [], {})
+    assert not keys_in(result) & SECRET_KEYS
+
+
+@pytest.mark.parametrize(
+    "operator", [each for each in FOR_DAGS if not issubclass(each, BaseSensorOperator)], ids=short_name
+)
+def test_secrets_come_to_who_asks_for_them(run, account, operator):
+    result = run(operator, include_secrets=True, **EXAMPLES[short_name(operator)](account))
+    assert bool(keys_in(result) & SECRET_KEYS) is (short_name(operator) in WITH_SECRETS)
+
+
+@every_operator
+def test_the_log_tells_of_the_work_but_names_nobody_and_no_secret(told_by, account, operator):
+    wanted = {"include_secrets": True} if "include_secrets" in parameters(operator) else {}
+    result, told = told_by(operator, **wanted, **EXAMPLES[short_name(operator)](account))
+    assert told
+    assert "@" not in told
+    secrets = (
+        {account.token, str(result)} | secrets_in(result) if short_name(operator) in LETTING_IN else secrets_in(result)
+    )
+    assert not [secret for secret in secrets if secret in told]

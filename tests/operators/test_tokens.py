@@ -1,0 +1,168 @@
+"""Access tokens, and links that let somebody in."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_clickmeeting.api.joining import autologin_url
+from airflow_clickmeeting.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
+from airflow_clickmeeting.operators.tokens import (
+    ClickMeetingDeactivateTokensOperator,
+    ClickMeetingGenerateAutologinUrlOperator,
+    ClickMeetingGenerateTokensOperator,
+    ClickMeetingGetTokenByEmailOperator,
+    ClickMeetingListTokensOperator,
+)
+
+ADA = {"email_address": "ada@example.com", "nickname": "Ada"}
+
+
+@pytest.fixture
+def tokens(run, token_room_id):
+    """Three tokens that were made before."""
+    return [token["token"] for token in run(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=3)]
+
+
+@pytest.fixture
+def tokens_in(room_in):
+    def tokens_in(room_id):
+        return [token["token"] for token in room_in(room_id)["tokens"]]
+
+    return tokens_in
+
+
+class TestGenerate:
+    @pytest.mark.parametrize(
+        ("how_many", "calls"), [(1, ["1"]), ("1000", ["1000"]), (1001, ["1000", "1"]), (2500, ["1000", "1000", "500"])]
+    )
+    def test_more_than_a_thousand_take_several_calls(self, run, sandbox, token_room_id, tokens_in, how_many, calls):
+        made = run(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=how_many)
+        assert [entry["form"]["how_many"] for entry in sandbox.log("generate_tokens")] == calls
+        assert [token["token"] for token in made] == tokens_in(token_room_id)
+        assert len(made) == int(how_many)
+
+    def test_one_by_default_and_only_the_new_one_is_returned(self, run, token_room_id, tokens):
+        (made,) = run(ClickMeetingGenerateTokensOperator, room_id=token_room_id)
+        assert made["token"] not in tokens
+        assert made.keys() == {"token", "sent_to_email", "first_use_date"}
+
+    @pytest.mark.parametrize("how_many", [0, -1, "", None, "None", "many", 1.5])
+    def test_a_number_that_is_none_is_refused(self, refusal, token_room_id, how_many):
+        told = refusal(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=how_many)
+        assert told == f"how_many must be a whole number from 1 on; got {how_many!r}."
+
+    def test_a_room_without_access_by_token_has_none(self, run, room_id):
+        with pytest.raises(ValidationError, match="not protected by tokens"):
+            run(ClickMeetingGenerateTokensOperator, room_id=room_id)
+
+    def test_where_the_first_call_fails_nothing_was_made(self, run, sandbox, token_room_id, tokens_in):
+        sandbox.fault("generate_tokens", "status", status=500)
+        with pytest.raises(ServerError) as error:
+            run(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=2500)
+        assert "tokens_made" not in str(error.value)
+        assert tokens_in(token_room_id) == []
+
+
+def test_all_tokens_of_a_room(run, token_room_id, tokens):
+    assert [token["token"] for token in run(ClickMeetingListTokensOperator, room_id=token_room_id)] == tokens
+
+
+class TestGetByEmail:
+    @pytest.mark.parametrize("answer", ["array", "object", "string"])
+    def test_the_tokens_of_who_was_invited(self, run, sandbox, token_room_id, tokens, answer):
+        sandbox.switch(token_answer=answer)
+        run(ClickMeetingSendInvitationOperator, room_id=token_room_id, attendees=["ada@example.com"])
+        found = run(ClickMeetingGetTokenByEmailOperator, room_id=token_room_id, email_address=" ada@example.com ")
+        assert found == tokens[:1]
+
+    def test_somebody_without(self, run, token_room_id, tokens):
+        with pytest.raises(NotFoundError, match="Token not found"):
+            run(ClickMeetingGetTokenByEmailOperator, room_id=token_room_id, email_address="bob@example.com")
+
+
+class TestDeactivate:
+    def test_those_that_are_given_and_no_others(self, run, token_room_id, tokens, tokens_in):
+        answer = run(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=tokens[:2])
+        assert answer["status"] == "deleted"
+        assert tokens_in(token_room_id) == tokens[2:]
+
+    def test_the_objects_that_generating_returned_will_do(self, run, token_room_id, tokens, tokens_in):
+        objects = run(ClickMeetingListTokensOperator, room_id=token_room_id)
+        run(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=objects[1:])
+        assert tokens_in(token_room_id) == tokens[:1]
+
+    def test_a_second_run_changes_nothing_more(self, run, token_room_id, tokens, tokens_in):
+        for _ in range(2):
+            run(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=tokens[:1])
+        assert tokens_in(token_room_id) == tokens[1:]
+
+    @pytest.mark.parametrize("nothing", [[], (), None, ""])
+    def test_an_empty_list_might_mean_all_of_them(self, refusal, sandbox, token_room_id, tokens, tokens_in, nothing):
+        sandbox.switch(empty_deactivate="wipe")
+        told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=nothing)
+        assert told == "tokens must be a list with at least one token: without any, all of them might be meant."
+        assert tokens_in(token_room_id) == tokens
+
+    @pytest.mark.parametrize("blank", ["", " ", None, {}, {"token": None}, 234567])
+    def test_a_blank_among_them_is_refused_without_showing_the_others(self, refusal, token_room_id, tokens, blank):
+        told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=[*tokens, blank])
+        assert told == "tokens must be a list of access tokens; one of them is blank or no text."
+
+    def test_a_list_that_a_template_made_a_text_of_is_refused_without_showing_it(self, refusal, token_room_id, tokens):
+        told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=str(tokens))
+        assert told.startswith("tokens must be a list")
+        assert not any(token in told for token in tokens)
+
+
+class TestAutologinUrl:
+    def test_an_open_room(self, run, sandbox, room_id):
+        url = run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, **ADA)
+        room_url, _, login = url.partition("?l=")
+        assert room_url == "https://acme.clickmeeting.example/talk"
+        assert len(login) > 100
+        (entry,) = sandbox.log("generate_autologin_url")
+        assert entry["form"] == {"email": "ada@example.com", "nickname": "Ada", "role": "listener"}
+
+    @pytest.mark.parametrize("role", ["listener", "presenter", "host", "moderator", "guest_speaker", "Host"])
+    def test_a_role(self, run, sandbox, room_id, role):
+        run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, role=role, **ADA)
+        assert sandbox.log("generate_autologin_url")[0]["form"]["role"] == role.lower()
+
+    def test_every_run_makes_another_link(self, run, room_id):
+        assert len({run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, **ADA) for _ in range(2)}) == 2
+
+    def test_a_room_with_access_by_token(self, run, sandbox, token_room_id, tokens):
+        url = run(ClickMeetingGenerateAutologinUrlOperator, room_id=token_room_id, token=tokens[0], **ADA)
+        assert "?l=" in url
+        assert sandbox.log("generate_autologin_url")[0]["form"]["token"] == tokens[0]
+
+    def test_a_room_with_access_by_password(self, run, sandbox):
+        room_id = sandbox.add_room(name="Moria", access_type=2, password="mellon")["id"]
+        assert "?l=" in run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, password="mellon", **ADA)
+        assert sandbox.log("generate_autologin_url")[0]["form"]["password"] == "mellon"
+
+    @pytest.mark.parametrize(("access", "needed"), [(2, "password"), (3, "token")])
+    @pytest.mark.parametrize("nothing", [None, ""])
+    def test_what_the_room_asks_for_is_asked_for_here(self, run, sandbox, access, needed, nothing):
+        room_id = sandbox.add_room(name="Moria", access_type=access, password="mellon")["id"]
+        with pytest.raises(ValueError) as error:
+            run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, **ADA, **{needed: nothing})
+        assert str(error.value) == f"{needed} is missing: room {room_id} lets people in by {needed}."
+        assert sandbox.counts == {"get_conference": 1}
+
+    def test_a_wrong_password_is_not_told(self, run, sandbox):
+        room_id = sandbox.add_room(name="Moria", access_type=2, password="mellon")["id"]
+        with pytest.raises(ValidationError, match="This password is wrong") as error:
+            run(ClickMeetingGenerateAutologinUrlOperator, room_id=room_id, password="friend", **ADA)
+        assert "friend" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("room_url", "url"),
+        [
+            ("https://acme.clickmeeting.example/talk", "https://acme.clickmeeting.example/talk?l=aB_1__"),
+            ("https://acme.clickmeeting.example/talk?a=1", "https://acme.clickmeeting.example/talk?a=1&l=aB_1__"),
+        ],
+    )
+    def test_the_hash_goes_behind_the_rooms_address(self, room_url, url):
+        assert autologin_url(room_url, "aB_1__") == url
