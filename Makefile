@@ -27,8 +27,8 @@ help: ## list the targets
 demo: .venv/ready ## see the provider work against the sandbox, without an account
 	$(BIN)/python scripts/demo.py
 
-test: .venv/ready ## run the tests on the newest Airflow
-	$(BIN)/python -m pytest
+test: .venv/ready ## run the tests on the newest Airflow, and see that they reach all of the core
+	$(BIN)/python -m pytest --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100
 
 lint: .venv/ready ## check style, types and the constraints files
 	$(BIN)/ruff check

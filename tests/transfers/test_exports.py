@@ -56,8 +56,10 @@ def folder(request, tmp_path):
 def test_attendees_as_csv_a_row_per_entry(room, session_id, folder):
     path = f"{folder}/deep/a.csv"
     export = ClickMeetingExportAttendeesOperator(task_id="x", room_id=room["id"], session_id=session_id, path=path)
-    assert export.execute({}) == {"path": path, "format": "csv", "rows": 3}
-    rows = rows_of(path)
+    exported = export.execute({})
+    assert (exported["format"], exported["rows"]) == ("csv", 3)
+    rows = rows_of(exported["path"])
+    assert rows == rows_of(path)
     assert [row["email"] for row in rows].count("ada@example.com") == 2
     assert {row["nickname"] for row in rows} == {'Ada, "the first"', "Zażółć"}
     assert {(row["room_id"], row["session_id"]) for row in rows} == {(str(room["id"]), str(session_id))}
