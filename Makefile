@@ -28,7 +28,8 @@ demo: .venv/ready ## see the provider work against the sandbox, without an accou
 	$(BIN)/python scripts/demo.py
 
 test: .venv/ready ## run the tests on the newest Airflow, and see that they reach all of the core
-	$(BIN)/python -m pytest --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100
+	$(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100
+	$(BIN)/python -m pytest --ignore tests/api
 
 lint: .venv/ready ## check style, types and the constraints files
 	$(BIN)/ruff check
