@@ -78,9 +78,9 @@ class SessionEnded(Condition):
     def seen(self, answer: list[Session], now: datetime) -> dict[str, Any] | None:
         """Return the session: `room_id`, `session_id`, `started_at`, `ended_at`, `total_visitors`, `max_visitors`."""
         ended = sorted((session for session in answer if session.get("end_date")), key=_end)
-        latest = now - timedelta(seconds=self.settle)
+        earliest, latest = times.instant("since", self.since), now - timedelta(seconds=self.settle)
         for session in ended:
-            if times.instant("since", self.since) <= _end(session) <= latest:
+            if earliest <= _end(session) <= latest:
                 return {
                     "room_id": int(self.room_id),
                     "session_id": session["id"],

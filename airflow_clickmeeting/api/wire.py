@@ -71,6 +71,11 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = b""
 
+    @classmethod
+    def head(cls, status: int, headers: Mapping[str, str]) -> Answer:
+        """Make one of what comes before the body, whatever the case of its header names."""
+        return cls(status, {name.lower(): value for name, value in headers.items()})
+
     @property
     def content_type(self) -> str:
         """The media type without its parameters."""

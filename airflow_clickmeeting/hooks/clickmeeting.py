@@ -70,9 +70,12 @@ class _Account(Operations, BaseHook):
             self._ahead = there - datetime.now(UTC)
         data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
         if isinstance(data, Problem):
-            raise error_for(data, call.name, self.clickmeeting_conn_id, call.path)
+            raise self._error(data, call)
         self._tell(call, _summary(data))
         return data
+
+    def _error(self, problem: Problem, call: Call[Any]) -> ClickMeetingError:
+        return error_for(problem, call.name, self.clickmeeting_conn_id, call.path)
 
     def _tell(self, call: Call[Any], what: str) -> None:
         self.log.info("%s (%s %s): %s", call.name, call.method, call.path, what)
@@ -204,12 +207,12 @@ class ClickMeetingHook(_Account):
         time.sleep(self._pace.delay(time.monotonic()))
         try:
             with transport.answer_to(self._session, request, self.settings, follow=follow) as response:
-                yield transport.head_of(response), response
+                yield wire.Answer.head(response.status_code, response.headers), response
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
             # not from the error: its text holds the address, which may be a signed link
-            raise error_for(problem, call.name, self.clickmeeting_conn_id, call.path) from None
+            raise self._error(problem, call) from None
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
@@ -274,11 +277,12 @@ class ClickMeetingAsyncHook(_Account):
         request = wire.request(call, settings.url)
         try:
             async with client.answer_to(request, follow=call.raw) as response:
-                answer = replace(transport.head_of(response), body=await response.aread())
+                head = wire.Answer.head(response.status_code, response.headers)
+                answer = replace(head, body=await response.aread())
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            raise error_for(problem, call.name, self.clickmeeting_conn_id, call.path) from None
+            raise self._error(problem, call) from None
         return self._data(call, answer, settings)
 
 

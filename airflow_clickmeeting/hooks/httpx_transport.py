@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from airflow_clickmeeting.api.errors import Problem
-from airflow_clickmeeting.api.wire import Answer, Multipart, Request, origin
-from airflow_clickmeeting.hooks.identity import KEY_HEADER, USER_AGENT
+from airflow_clickmeeting.api.wire import Multipart, Request, origin
+from airflow_clickmeeting.hooks.identity import HEADERS, KEY_HEADER
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.settings import Settings
 
@@ -34,7 +34,7 @@ class Client:
         self.http = httpx.AsyncClient(
             verify=context,
             timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json, */*;q=0.5"},
+            headers=HEADERS,
             event_hooks={"request": [self._bind_key]},
             mounts={
                 f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=context)
@@ -70,11 +70,6 @@ def client_for(settings: Settings) -> Client:
     if settings not in clients:
         clients[settings] = Client(settings)
     return clients[settings]
-
-
-def head_of(response: httpx.Response) -> Answer:
-    """Return status and headers."""
-    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()})
 
 
 def problem_of(error: Exception, url: str) -> Problem | None:

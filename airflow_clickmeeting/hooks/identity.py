@@ -6,4 +6,4 @@ from airflow_clickmeeting import __version__
 
 DEFAULT_CONN_ID = "clickmeeting_default"
 KEY_HEADER = "X-Api-Key"
-USER_AGENT = f"airflow-clickmeeting/{__version__}"
+HEADERS = {"User-Agent": f"airflow-clickmeeting/{__version__}", "Accept": "application/json, */*;q=0.5"}

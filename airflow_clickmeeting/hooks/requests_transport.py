@@ -11,8 +11,8 @@ from requests import exceptions as failures
 from urllib3 import exceptions as urllib3_failures
 
 from airflow_clickmeeting.api.errors import Problem
-from airflow_clickmeeting.api.wire import CHUNK, Answer, Request, origin
-from airflow_clickmeeting.hooks.identity import KEY_HEADER, USER_AGENT
+from airflow_clickmeeting.api.wire import CHUNK, Request, origin
+from airflow_clickmeeting.hooks.identity import HEADERS, KEY_HEADER
 from airflow_clickmeeting.hooks.settings import Settings
 
 
@@ -28,8 +28,7 @@ class ClickMeetingSession(requests.Session):
         super().__init__()
         self._settings = settings
         self.auth = self._bind_key
-        self.headers["User-Agent"] = USER_AGENT
-        self.headers["Accept"] = "application/json, */*;q=0.5"
+        self.headers.update(HEADERS)
 
     def _bind_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop(KEY_HEADER, None)
@@ -65,11 +64,6 @@ def answer_to(
         proxies=dict(settings.proxies),
     ) as response:
         yield response
-
-
-def head_of(response: requests.Response) -> Answer:
-    """Return status and headers."""
-    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()})
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:

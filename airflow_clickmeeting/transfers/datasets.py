@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 from airflow_clickmeeting.api.fields import STANDARD
@@ -45,10 +46,13 @@ class Dataset:
         """The names of all columns."""
         return [*(column.name for column in self.columns), "extra"]
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(key for column in self.columns for key in column.takes)
+
     def row(self, item: Mapping[str, Any]) -> Row:
         """Return one item as a row; secrets are left out."""
-        known = {key for column in self.columns for key in column.takes}
-        extra = {key: value for key, value in without_secrets(dict(item)).items() if key not in known}
+        extra = {key: value for key, value in without_secrets(dict(item)).items() if key not in self._known}
         return {**{column.name: column.read(item) for column in self.columns}, "extra": as_json(extra)}
 
 

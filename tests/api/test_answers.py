@@ -566,3 +566,9 @@ def test_only_a_call_for_a_file_gets_one():
 def test_a_clock_that_is_wrong_does_not_matter_where_the_answer_has_its_own(early):
     headers = {"retry-after": "Mon, 01 Mar 2027 12:01:00 GMT", "date": "Mon, 01 Mar 2027 12:00:00 GMT"}
     assert decipher(calls.ping(), Answer(429, headers), NOW - early).retry_after == 60
+
+
+def test_header_names_are_found_whatever_their_case():
+    head = Answer.head(200, {"Content-Type": "Application/JSON; charset=utf-8", "RETRY-AFTER": "3"})
+    assert (head.status, head.content_type, head.body) == (200, "application/json", b"")
+    assert head.headers["retry-after"] == "3"
