@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     endpoints = [f"  {method:6} /_sandbox/{path:16} {about}" for (method, path), (_, about) in ENDPOINTS.items()]
     switches = [
-        f"  {name:17} {'|'.join(switch.choices) or switch.default!s:24} {switch.about}"
+        f"  {name:18} {'|'.join(switch.choices) or switch.default!s:30} {switch.about}"
         for name, switch in SWITCHES.items()
     ]
     parser = argparse.ArgumentParser(

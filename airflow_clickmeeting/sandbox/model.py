@@ -85,13 +85,14 @@ class Session:
 
 @dataclass
 class Recording:
-    """A recorded session; its bytes follow from its id."""
+    """A recorded session, processed from its end until it is ready; its bytes follow from its id."""
 
     id: int
     name: str
     size: int
     duration: int
     started: datetime
+    ended: datetime
     ready_at: datetime
     session_id: int | None = None
 

@@ -45,7 +45,7 @@ def record(
     name: str | None = None,
     session: Session | None = None,
 ) -> Recording:
-    """Put a recording into a room; it is listed from `ready_at` on."""
+    """Put a recording into a room, ready from `ready_at` on; without a session it needs no processing."""
     started = session.start if session else ready_at - timedelta(seconds=duration)
     recording = Recording(
         id=account.new_id("recording"),
@@ -53,6 +53,7 @@ def record(
         size=size,
         duration=duration,
         started=started,
+        ended=session.end if session else ready_at,
         ready_at=ready_at,
         session_id=session.id if session else None,
     )
@@ -68,6 +69,7 @@ def end_running(room: Room, at: datetime, now: datetime) -> None:
             session.end += shift
             for recording in room.recordings.values():
                 if recording.session_id == session.id:
+                    recording.ended += shift
                     recording.ready_at += shift
                     recording.duration += int(shift.total_seconds())
 

@@ -42,6 +42,7 @@ def _choice(about: str, *choices: str) -> Switch:
 
 SWITCHES: dict[str, Switch] = {
     "active_pages": _choice("is `page` followed in the list of active rooms", "honoured", "ignored"),
+    "all_recordings": _choice("the list of all recordings", "conference_id", "room_id", "bare", "404"),
     "archived": _choice("a room inactive for six months, asked for by id", "unlisted", "gone"),
     "attendees_delay": Switch(0.0, "seconds by which the attendee list lags behind"),
     "auto_sessions": Switch(True, "scheduled rooms hold their session by themselves"),
@@ -68,6 +69,7 @@ SWITCHES: dict[str, Switch] = {
     "sizes": _choice("type of `recording_file_size`", "string", "int"),
     "token_answer": _choice("the answer of token by e-mail", "array", "object", "string"),
     "unconfirmed": _choice("`registration_confirmed` before it is", "string", "null"),
+    "unready_recordings": _choice("a recording that is still being processed", "hidden", "sizeless", "growing"),
 }
 
 

@@ -78,6 +78,91 @@ def test_sizes(api, sandbox, finished):
     assert api.get("conferences/recordings").json()[0]["recording_file_size"] == 3_000_000
 
 
+@pytest.mark.parametrize("position", ["conference_id", "room_id", "bare"])
+def test_the_list_of_all_recordings_may_name_rooms_otherwise(api, sandbox, finished, position):
+    sandbox.switch(all_recordings=position)
+    (listed,) = api.get("conferences/recordings").json()
+    (alone,) = api.get(f"conferences/{finished[0]}/recordings").json()
+    assert listed["id"] == alone["id"]
+    added = {key: listed[key] for key in set(listed) - set(alone)}
+    assert added == ({} if position == "bare" else {position: finished[0]})
+
+
+def test_there_may_be_no_list_of_all_recordings(api, sandbox, finished):
+    sandbox.switch(all_recordings="404")
+    answer = api.get("conferences/recordings")
+    assert (answer.status_code, answer.json()["code"]) == (404, 404)
+    assert len(api.get(f"conferences/{finished[0]}/recordings").json()) == 1
+
+
+@pytest.fixture
+def unready(sandbox, room):
+    """A room whose session ends in a minute; its recording of 1001 bytes is ready 1000 seconds after that."""
+    sandbox.set_speed(0)
+    sandbox.set_time(sandbox.now.replace(second=0, microsecond=0))
+    end = sandbox.now + timedelta(minutes=1)
+    recordings = [{"size": 1001, "duration": 60, "ready_after": 1000}]
+    sandbox.play(room, start=end - timedelta(hours=1), end=end, recordings=recordings)
+    return room
+
+
+@pytest.fixture
+def sizes(api):
+    """Return the sizes in a room's list of recordings, which are those in the account's."""
+
+    def sizes(room):
+        answer = api.get(f"conferences/{room}/recordings").json()
+        none = isinstance(answer, dict) and answer["code"] == 404
+        listed = [] if none else [one["recording_file_size"] for one in answer]
+        assert none or listed
+        assert listed == [one["recording_file_size"] for one in api.get("conferences/recordings").json()]
+        return listed
+
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("position", "seen"),
+    [
+        ("hidden", [[], [], [], [], ["1001"]]),
+        ("sizeless", [[], [None], [None], [None], ["1001"]]),
+        ("growing", [[], ["1"], ["501"], ["1000"], ["1001"]]),
+    ],
+)
+def test_a_recording_in_the_making(sandbox, unready, sizes, position, seen):
+    sandbox.switch(unready_recordings=position)
+    for seconds, expected in zip((59, 1, 500, 499, 1), seen, strict=True):
+        sandbox.advance(timedelta(seconds=seconds))
+        assert sizes(unready) == expected
+
+
+def test_a_growing_size_may_be_a_number(sandbox, unready, sizes):
+    sandbox.switch(unready_recordings="growing", sizes="int")
+    sandbox.advance(timedelta(seconds=560))
+    assert sizes(unready) == [501]
+
+
+@pytest.mark.parametrize("position", ["hidden", "sizeless"])
+def test_a_recording_in_the_making_is_deleted_with_all_when_it_is_listed(api, sandbox, unready, position):
+    sandbox.switch(unready_recordings=position)
+    sandbox.advance(timedelta(minutes=2))
+    api.delete(f"conferences/{unready}/recordings")
+    sandbox.advance(timedelta(hours=1))
+    assert len(api.get("conferences/recordings").json()) == (position == "hidden")
+
+
+def test_a_recording_is_in_the_making_from_the_end_of_a_session_that_was_cut_short(api, sandbox, sizes):
+    sandbox.set_speed(0)
+    room = sandbox.add_room(duration=2, settings={"recorder_autostart_enabled": 1})["id"]
+    sandbox.switch(unready_recordings="sizeless")
+    sandbox.advance(timedelta(hours=2))
+    assert sizes(room) == []
+    api.put(f"conferences/{room}", data={"status": "inactive"})
+    assert sizes(room) == [None]
+    sandbox.advance(timedelta(minutes=20))
+    assert sizes(room) == ["7200000"]
+
+
 @pytest.mark.parametrize(("position", "shape"), [("array", list), ("object", dict), ("string", str)])
 def test_token_by_email(api, sandbox, token_room, position, shape):
     api.post(f"conferences/{token_room}/tokens")

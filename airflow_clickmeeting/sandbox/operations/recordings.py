@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.sandbox.answers import json_answer
 from airflow_clickmeeting.sandbox.errors import not_found
-from airflow_clickmeeting.sandbox.model import Recording
+from airflow_clickmeeting.sandbox.model import Recording, Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
 from airflow_clickmeeting.sandbox.operations.shapes import (
     instant,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def list_recordings(world: World, call: Call) -> Any:
     """List the recordings of a room; that there are none is an error in the disguise of a success."""
     room = room_of(world, call)
-    listed = [_item(world, recording) for recording in ready_recordings(room, world.clock.now)]
+    listed = [_item(world, recording) for recording in _listed(world, room)]
     none = world.switches.word("no_recordings")
     if listed or none == "empty":
         return listed
@@ -35,25 +35,46 @@ def list_recordings(world: World, call: Call) -> Any:
 
 
 def list_all_recordings(world: World, call: Call) -> Any:
-    """List the recordings of the whole account."""
+    """List the recordings of the whole account, each with its room under the key that the switch names."""
+    key = world.switches.word("all_recordings")
+    if key == "404":
+        raise not_found("Resource")
     return [
-        {**_item(world, recording), "conference_id": room.id}
+        {**_item(world, recording), **({} if key == "bare" else {key: room.id})}
         for room in world.account.rooms.values()
-        for recording in ready_recordings(room, world.clock.now)
+        for recording in _listed(world, room)
     ]
 
 
+def _listed(world: World, room: Room) -> list[Recording]:
+    """Return the recordings that are shown by now: those that are ready, perhaps those in the making too."""
+    now = world.clock.now
+    if world.switches.word("unready_recordings") == "hidden":
+        return ready_recordings(room, now)
+    return [recording for recording in room.recordings.values() if min(recording.ended, recording.ready_at) <= now]
+
+
 def _item(world: World, recording: Recording) -> dict[str, Any]:
-    size: int | str = recording.size if world.switches.word("sizes") == "int" else str(recording.size)
     return {
         "id": recording.id,
         "recording_url": recording_url(world, recording),
         "recording_duration": recording.duration,
         "recorder_started": naive_utc(recording.started),
         "recorder_start_date": instant(recording.started, UTC),
-        "recording_file_size": size,
+        "recording_file_size": _size(world, recording),
         "recording_name": recording.name,
     }
+
+
+def _size(world: World, recording: Recording) -> int | str | None:
+    """Return the size so far; one that grows begins with a byte."""
+    size, now = recording.size, world.clock.now
+    if now < recording.ready_at:
+        if world.switches.word("unready_recordings") == "sizeless":
+            return None
+        share = (now - recording.ended) / (recording.ready_at - recording.ended)
+        size = 1 + int((recording.size - 1) * share)
+    return size if world.switches.word("sizes") == "int" else str(size)
 
 
 def delete_recording(world: World, call: Call) -> Any:
@@ -65,8 +86,8 @@ def delete_recording(world: World, call: Call) -> Any:
 
 
 def delete_all_recordings(world: World, call: Call) -> Any:
-    """Delete the recordings of a room that are there by now."""
+    """Delete the recordings of a room that its list shows."""
     room = room_of(world, call)
-    for recording in ready_recordings(room, world.clock.now):
+    for recording in _listed(world, room):
         del room.recordings[recording.id]
     return {"STATUS": "OK"}
