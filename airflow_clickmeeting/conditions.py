@@ -1,47 +1,68 @@
-"""What can be waited for: which call to make, and a pure test of its answer; sensors and triggers share both."""
+"""What can be waited for: which call to make, and a pure test of its answer. Sensors and triggers share both."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 from airflow_clickmeeting.api import calls, times, values
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.shapes import Session
-from airflow_clickmeeting.api.times import parse
+from airflow_clickmeeting.api.shapes import (
+    Attendee,
+    File,
+    Recording,
+    Registration,
+    Report,
+    Room,
+    Session,
+    without_secrets,
+)
 from airflow_clickmeeting.api.values import Id
 
 
 @dataclass(frozen=True)
 class Condition(ABC):
-    """Something about a room that is not so yet.
+    """Something on ClickMeeting that is not so yet.
 
-    A subclass is a frozen dataclass of plain values, so that it travels to the triggerer as JSON.
-
-    :param room_id: the room.
+    A subclass is a frozen dataclass of plain values, at the top of a module that the triggerer can import, since it
+    travels there as JSON. What it tells goes to logs and XCom, so it must hold no secret.
     """
-
-    room_id: Id
 
     @property
     @abstractmethod
     def call(self) -> Call[Any]:
-        """What to ask."""
+        """What to ask; it must only read, for it is asked again and again."""
 
     @abstractmethod
     def seen(self, answer: Any, now: datetime) -> dict[str, Any] | None:
-        """Return what to tell when it is so, else None.
+        """Return what to tell when it is so, as plain JSON, else None.
 
-        :param answer: what the call gave; an empty list for a room that has none of it.
+        :param answer: what the call gave.
         :param now: by ClickMeeting's clock.
         """
 
+    @property
+    def steady(self) -> bool:
+        """Whether it counts only once two looks in a row read the same."""
+        return False
+
+    def evidence(self, seen: dict[str, Any]) -> Call[Any] | None:
+        """Return a call whose answer, too, must read the same twice where `steady` is set."""
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "values": asdict(self)}
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        # Airflow loads DAG files as modules of such a name, which no other process can import
+        if path.startswith(("__main__.", "unusual_prefix_")) or "<locals>" in path:
+            raise ValueError(f"{type(self).__name__} must stand at the top of a module that the triggerer can import.")
+        return {"class": path, "values": asdict(self)}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Condition:
@@ -51,46 +72,310 @@ class Condition(ABC):
         return condition
 
 
+Seen = dict[str, Any] | None
+Look = Generator[Call[Any], tuple[Any, datetime], tuple[Seen, str | None]]
+
+
+def look(condition: Condition, mark: str | None) -> Look:
+    """Look once: yield each call to make, take its answer with ClickMeeting's time, and return what was seen.
+
+    :param mark: what the look before this one returned as its second value; None at the first look.
+    :return: what to tell, or None for not yet; and the mark for the next look.
+    """
+    answer, now = yield condition.call
+    seen = condition.seen(answer, now)
+    if seen is None or not condition.steady:
+        return seen, None
+    evidence = condition.evidence(seen)
+    read = (yield fingerprint_of(evidence))[0] if evidence else ""
+    new = fingerprint([seen, read])
+    return (seen if new == mark else None), new
+
+
+def fingerprint(rows: Iterable[Any]) -> str:
+    """Return the same short text for the same rows, in whatever order, with whatever links that change meanwhile."""
+    lines = sorted(json.dumps(without_secrets(row), sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
-class SessionEnded(Condition):
-    """A session of the room has ended, and that is so long ago that the reports on it are there.
+class Fingerprint:
+    """Reads the fingerprint of what another reader reads; calls with equal ones are equal."""
 
-    Of several it is the first, so that the answer does not depend on when the question is asked.
+    read: Callable[[Any], Iterable[Any]]
 
-    :param since: ISO 8601 with an offset; sessions that ended before do not count.
-    :param settle: seconds that the end must lie back.
+    def __call__(self, data: Any) -> str:
+        """Return the fingerprint of what the call would have read."""
+        return fingerprint(self.read(data))
+
+
+def fingerprint_of(call: Call[Any]) -> Call[str]:
+    """Return the call that reads the fingerprint of its list, which itself may be long."""
+    return replace(call, read=Fingerprint(call.read))
+
+
+def over_since(session: Session, since: str) -> bool:
+    """Tell whether a session was not over yet at a moment."""
+    return not session.get("end_date") or times.parse(str(session["end_date"])) >= _minute(since)
+
+
+def over_for(session: Session, settle: float, now: datetime) -> bool:
+    """Tell whether a session ended, and so many seconds ago; one that runs may have the present as its end."""
+    return bool(session.get("end_date")) and times.parse(str(session["end_date"])) <= now - timedelta(seconds=settle)
+
+
+def recorded(recording: Recording) -> bool:
+    """Tell whether a recording's size is known, as it is when it was processed."""
+    return bool(recording.get("recording_file_size"))
+
+
+def session_facts(room_id: Id, session: Session) -> dict[str, Any]:
+    """Return what is told of a session."""
+    return {
+        "room_id": int(room_id),
+        "session_id": session["id"],
+        "started_at": session.get("start_date"),
+        "ended_at": session.get("end_date"),
+        "total_visitors": session.get("total_visitors"),
+        "max_visitors": session.get("max_visitors"),
+    }
+
+
+def recording_facts(recording: Recording) -> dict[str, Any]:
+    """Return what is told of a recording: not its link, which lives for minutes."""
+    return {
+        "recording_id": recording["id"],
+        "name": recording.get("recording_name"),
+        "started_at": began.isoformat() if (began := recorded_at(recording)) else None,
+        "duration": recording.get("recording_duration"),
+        "size": recording.get("recording_file_size"),
+    }
+
+
+def recorded_at(recording: Recording) -> datetime | None:
+    """Return when a recording began."""
+    written = recording.get("recorder_start_date") or recording.get("recorder_started")
+    return times.parse(written) if written else None
+
+
+def _recorded_until(recording: Recording) -> datetime | None:
+    began = recorded_at(recording)
+    return began and began + timedelta(seconds=recording.get("recording_duration") or 0)
+
+
+def _minute(since: str) -> datetime:
+    # ClickMeeting rounds the times of sessions to the minute (1.6)
+    return times.instant("since", since).replace(second=0, microsecond=0)
+
+
+def _by(key: str) -> Callable[[Session], datetime]:
+    return lambda session: times.parse(str(session.get(key)))
+
+
+@dataclass(frozen=True)
+class _SinceInRoom(Condition):
+    """Something that happens in a room at or after a moment.
+
+    :param room_id: the room.
+    :param since: ISO 8601 with an offset.
     """
 
+    room_id: Id
     since: str
-    settle: float = 300
 
     def __post_init__(self) -> None:
         values.identifier("room_id", self.room_id)
         times.instant("since", self.since)
-        if self.settle < 0:
-            values.refuse("settle", self.settle, "a number of seconds, zero or more")
+
+
+@dataclass(frozen=True)
+class SessionStarted(_SinceInRoom):
+    """A session of the room has started, and was not over by `since`; of several it is the first."""
 
     @property
     def call(self) -> Call[list[Session]]:
         """List the room's sessions."""
         return calls.list_sessions(self.room_id)
 
-    def seen(self, answer: list[Session], now: datetime) -> dict[str, Any] | None:
-        """Return the session: `room_id`, `session_id`, `started_at`, `ended_at`, `total_visitors`, `max_visitors`."""
-        ended = sorted((session for session in answer if session.get("end_date")), key=_end)
-        earliest, latest = times.instant("since", self.since), now - timedelta(seconds=self.settle)
-        for session in ended:
-            if earliest <= _end(session) <= latest:
-                return {
-                    "room_id": int(self.room_id),
-                    "session_id": session["id"],
-                    "started_at": session.get("start_date"),
-                    "ended_at": session.get("end_date"),
-                    "total_visitors": session.get("total_visitors"),
-                    "max_visitors": session.get("max_visitors"),
-                }
-        return None
+    def seen(self, answer: list[Session], now: datetime) -> Seen:
+        """Return the session's facts."""
+        started = [session for session in answer if session.get("start_date") and over_since(session, self.since)]
+        return session_facts(self.room_id, min(started, key=_by("start_date"))) if started else None
 
 
-def _end(session: Session) -> datetime:
-    return parse(str(session["end_date"]))
+@dataclass(frozen=True)
+class SessionEnded(_SinceInRoom):
+    """A session of the room has ended, and the reports on it are there; of several it is the first.
+
+    :param settle: seconds that the end must lie back; the attendee list must also read the same twice, unless this is
+        zero.
+    :param session_id: the only session that counts; then `since` does not matter.
+    """
+
+    settle: float = 300
+    session_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.session_id is not None:
+            values.identifier("session_id", self.session_id)
+        if not self.settle >= 0:
+            values.refuse("settle", self.settle, "a number of seconds, zero or more")
+
+    @property
+    def steady(self) -> bool:
+        """Whether the attendee list is waited for."""
+        return self.settle > 0
+
+    @property
+    def call(self) -> Call[list[Session]]:
+        """List the room's sessions."""
+        return calls.list_sessions(self.room_id)
+
+    def seen(self, answer: list[Session], now: datetime) -> Seen:
+        """Return the session's facts."""
+        ended = [each for each in answer if over_for(each, self.settle, now) and self._counts(each)]
+        return session_facts(self.room_id, min(ended, key=_by("end_date"))) if ended else None
+
+    def _counts(self, session: Session) -> bool:
+        if self.session_id is None:
+            return over_since(session, self.since)
+        return session["id"] == int(self.session_id)
+
+    def evidence(self, seen: dict[str, Any]) -> Call[list[Attendee]]:
+        """List who was there."""
+        return calls.list_session_attendees(self.room_id, seen["session_id"])
+
+
+@dataclass(frozen=True)
+class RecordingReady(_SinceInRoom):
+    """The room has recordings that were not over by `since`, and all of them have been processed."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether the sizes must read the same twice."""
+        return True
+
+    @property
+    def call(self) -> Call[list[Recording]]:
+        """List the room's recordings."""
+        return calls.list_recordings(self.room_id)
+
+    def seen(self, answer: list[Recording], now: datetime) -> Seen:
+        """Return the recordings: `recording_id`, `name`, `started_at`, `duration` and `size` of each."""
+        earliest = _minute(self.since)
+        found = [each for each in answer if not (end := _recorded_until(each)) or end >= earliest]
+        if not found or not all(map(recorded, found)):
+            return None
+        return {"room_id": int(self.room_id), "recordings": [recording_facts(each) for each in found]}
+
+
+@dataclass(frozen=True)
+class ConferenceStatus(Condition):
+    """The room has a status. `inactive` follows the end of its time by up to half an hour (1.14).
+
+    :param room_id: the room.
+    :param status: `active` or `inactive`.
+    """
+
+    room_id: Id
+    status: str = "inactive"
+
+    def __post_init__(self) -> None:
+        values.identifier("room_id", self.room_id)
+        values.one_of("status", self.status, ("active", "inactive"))
+
+    @property
+    def call(self) -> Call[Room]:
+        """Read the room."""
+        return calls.get_conference(self.room_id)
+
+    def seen(self, answer: Room, now: datetime) -> Seen:
+        """Return `room_id`, `status` and `updated_at`."""
+        if answer.get("status") != self.status.strip().lower():
+            return None
+        return {"room_id": int(self.room_id), "status": answer["status"], "updated_at": answer.get("updated_at")}
+
+
+@dataclass(frozen=True)
+class Registrations(Condition):
+    """So many people have registered for the room.
+
+    :param room_id: the room.
+    :param at_least: how many.
+    :param status: which registrations count: `all` or `active`.
+    """
+
+    room_id: Id
+    at_least: Id = 1
+    status: str = "all"
+
+    def __post_init__(self) -> None:
+        values.whole_number("at_least", self.at_least)
+        calls.list_registrations(self.room_id, self.status)
+
+    @property
+    def call(self) -> Call[list[Registration]]:
+        """List the registrations."""
+        return calls.list_registrations(self.room_id, self.status)
+
+    def seen(self, answer: list[Registration], now: datetime) -> Seen:
+        """Return `room_id` and the number of `registrations`."""
+        enough = len(answer) >= int(self.at_least)
+        return {"room_id": int(self.room_id), "registrations": len(answer)} if enough else None
+
+
+@dataclass(frozen=True)
+class SessionReport(Condition):
+    """A session's PDF report is finished; the first look asks for it (5.4).
+
+    :param room_id: the room.
+    :param session_id: the session.
+    :param lang: the report's language.
+    """
+
+    room_id: Id
+    session_id: Id
+    lang: str = "en"
+
+    def __post_init__(self) -> None:
+        calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
+
+    @property
+    def call(self) -> Call[Report]:
+        """Ask how far it is."""
+        return calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
+
+    def seen(self, answer: Report, now: datetime) -> Seen:
+        """Return `room_id`, `session_id` and `lang`; the address is a secret, so it is not among them."""
+        if answer.get("status") != "FINISHED" or not answer.get("url"):
+            return None
+        return {"room_id": int(self.room_id), "session_id": int(self.session_id), "lang": self.lang}
+
+
+@dataclass(frozen=True)
+class FileConverted(Condition):
+    """An uploaded file has been converted, so that it can be shown (9.4).
+
+    :param file_id: the file.
+    """
+
+    file_id: Id
+
+    def __post_init__(self) -> None:
+        values.identifier("file_id", self.file_id)
+
+    @property
+    def call(self) -> Call[File]:
+        """Read the file's state."""
+        return calls.get_file(self.file_id)
+
+    def seen(self, answer: File, now: datetime) -> Seen:
+        """Return `file_id`, `name` and `document_type`."""
+        if answer.get("status") != "converted":
+            return None
+        return {
+            "file_id": int(self.file_id),
+            "name": answer.get("name"),
+            "document_type": answer.get("document_type"),
+        }

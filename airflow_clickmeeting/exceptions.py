@@ -6,8 +6,8 @@ They are `AirflowException`s, since sensors treat only those softly. Wrong argum
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Self
+from dataclasses import asdict, replace
+from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException
 
@@ -56,6 +56,11 @@ class ClickMeetingError(AirflowException):
         longer = replace(self.problem, message=f"{self.problem.message}; {more}")
         return type(self)(longer, self.operation, self.conn_id, self.path)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON, from which `error_from_json` makes it again."""
+        problem = asdict(self.problem)
+        return {"problem": problem, "operation": self.operation, "conn_id": self.conn_id, "path": self.path}
+
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
@@ -103,3 +108,8 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
 def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
     """Return the exception of the problem's kind."""
     return _BY_KIND[problem.kind](problem, operation, conn_id, path)
+
+
+def error_from_json(data: Mapping[str, Any]) -> ClickMeetingError:
+    """Return the exception that was made plain JSON."""
+    return error_for(Problem(**data["problem"]), data["operation"], data["conn_id"], data["path"])

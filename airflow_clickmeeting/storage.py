@@ -36,21 +36,51 @@ def safe_name(name: str) -> str:
     return last if last not in ("", ".", "..") else "file"
 
 
+class Part:
+    """A file in the making: `NAME.part` beside its place, which it takes when it is whole.
+
+    :param path: the place.
+    """
+
+    def __init__(self, path: ObjectStoragePath) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._place = path
+        self._part = path.parent / f"{path.name}{PART}"
+        self.file: IO[bytes] = self._part.open("wb")
+
+    def begin_anew(self) -> None:
+        """Drop what was written so far."""
+        self.file.close()
+        self.file = self._part.open("wb")
+
+    def keep(self) -> None:
+        """Move it to its place, where it replaces an older file."""
+        self.file.close()
+        self._part.rename(self._place)
+
+    def drop(self) -> None:
+        """Remove it; an older file in its place stays."""
+        self.file.close()
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def part_of(path: ObjectStoragePath) -> Iterator[Part]:
+    """Yield a file in the making, which is kept at the end, or dropped when the writing fails."""
+    part = Part(path)
+    try:
+        yield part
+        part.keep()
+    except BaseException:
+        part.drop()
+        raise
+
+
 @contextmanager
 def written_whole(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its place, and any older file's, only when all of it is there.
-
-    Until then it is `NAME.part` beside it; when the writing fails, that is removed and the older file stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f"{path.name}{PART}"
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.rename(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    """Open a file for writing that takes its place, and any older file's, only when all of it is there."""
+    with part_of(path) as part:
+        yield part.file
 
 
 def upload(path: Path, name: str | None = None) -> Upload:

@@ -21,12 +21,13 @@ LAYERS: dict[str, set[str]] = {
     "exceptions": {"api"},
     "storage": {"api"},
     "hooks": {"api", "exceptions", "storage", "get_provider_info"},
-    "conditions": {"api", "exceptions"},
+    "conditions": {"api"},
+    "patience": {"api", "exceptions"},
     "attendance": {"api"},
-    "triggers": {"api", "exceptions", "storage", "hooks", "conditions", "attendance"},
-    "operators": {"api", "exceptions", "storage", "hooks", "conditions", "attendance"},
-    "sensors": {"api", "exceptions", "storage", "hooks", "conditions", "attendance", "triggers"},
-    "transfers": {"api", "exceptions", "storage", "hooks", "conditions", "attendance", "operators"},
+    "triggers": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"},
+    "operators": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"},
+    "sensors": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "triggers"},
+    "transfers": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "operators"},
     "sandbox": set(),
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
@@ -37,6 +38,7 @@ OUTSIDE: dict[str, set[str]] = {
     "storage": {"airflow"},
     "hooks": {"airflow", "tenacity", "requests", "urllib3", "httpx"},
     "conditions": set(),
+    "patience": set(),
     "attendance": set(),
     "sandbox": {"starlette", "uvicorn", "pytest"},
 }

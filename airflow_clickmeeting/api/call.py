@@ -46,6 +46,8 @@ class Call(Generic[T]):
     :param repeatable: whether it may be sent again when its answer was lost; by default only a GET may.
     :param raw: the answer is bytes, not JSON.
     :param forgive: what a problem of some kind is worth as an answer, such as "gone already" for a deletion.
+    :param none_if: of a list that ClickMeeting answers with "not found" when there is nothing in it: the call whose
+        success tells that from a room that is not there.
     :param name: the operation, for logs and errors.
     """
 
@@ -58,7 +60,12 @@ class Call(Generic[T]):
     repeatable: bool | None = None
     raw: bool = False
     forgive: Mapping[Kind, T] = field(default_factory=dict, repr=False)
+    none_if: Call[Any] | None = field(default=None, repr=False)
     name: str = ""
+
+    def __hash__(self) -> int:
+        # calls that ask the same are equal, so that they can share an answer; queries and forms have no hash
+        return hash((self.method, self.path))
 
     def __post_init__(self) -> None:
         if self.repeatable is None:

@@ -7,8 +7,8 @@ here. Wrong arguments raise `ValueError` before anything is sent. A call that fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from airflow_clickmeeting.api import reading, times, values
 from airflow_clickmeeting.api.call import Call, Upload, operation
@@ -30,6 +30,8 @@ from airflow_clickmeeting.api.shapes import (
 )
 from airflow_clickmeeting.api.times import Duration, When
 from airflow_clickmeeting.api.values import Id
+
+T = TypeVar("T")
 
 MOST_TOKENS = 1000
 PAGE_SIZE = 250
@@ -402,11 +404,8 @@ def send_invitation(
 
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
-    """List the meetings that took place, or are taking place, in a room (5.1).
-
-    A room without any answers with an empty list or with NotFoundError.
-    """
-    return Call("GET", f"{_room(room_id)}/sessions", read=reading.listed(reading.session_item))
+    """List the meetings that took place, or are taking place, in a room; none if it was never used (5.1)."""
+    return _list_in(room_id, f"{_room(room_id)}/sessions", reading.session_item)
 
 
 @operation
@@ -437,11 +436,8 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
 
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
-    """List a room's recordings; their links live for minutes (9.2).
-
-    A room without any answers with NotFoundError, just as one that does not exist.
-    """
-    return Call("GET", f"{_room(room_id)}/recordings", read=reading.listed(reading.recording))
+    """List a room's recordings, or none; their links live for minutes (9.2)."""
+    return _list_in(room_id, f"{_room(room_id)}/recordings", reading.recording)
 
 
 @operation
@@ -481,8 +477,7 @@ def list_files() -> Call[list[File]]:
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
     """List the files of one room (9.4)."""
-    path = f"file-library/conferences/{values.identifier('room_id', room_id)}"
-    return Call("GET", path, read=reading.listed(reading.file))
+    return _list_in(room_id, f"file-library/conferences/{values.identifier('room_id', room_id)}", reading.file)
 
 
 @operation
@@ -574,6 +569,10 @@ def _session(room_id: Id, session_id: Id) -> str:
 
 def _file(file_id: Id) -> str:
     return f"file-library/{values.identifier('file_id', file_id)}"
+
+
+def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
+    return Call("GET", path, read=reading.listed(item), none_if=get_conference(room_id))
 
 
 def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import unescape
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from airflow_clickmeeting.api.errors import UnexpectedShape
 from airflow_clickmeeting.api.shapes import (
@@ -26,9 +27,15 @@ _ROOM_FLAGS = ("lobby_enabled", "registration_enabled", "paid_enabled", "automat
 _ROOM_LISTS = ("active_conferences", "scheduled_conferences", "inactive_conferences")
 
 
-def listed(item: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    """Make a reader of a list of items."""
-    return lambda data: [item(each) for each in _list(data)]
+@dataclass(frozen=True)
+class listed(Generic[T]):  # noqa: N801 - used as a function; a class, since calls that read alike are equal
+    """A reader of a list of items."""
+
+    item: Callable[[Any], T]
+
+    def __call__(self, data: Any) -> list[T]:
+        """Read the list."""
+        return [self.item(each) for each in _list(data)]
 
 
 def plain(data: Any) -> Any:

@@ -147,6 +147,16 @@ def has_file(call: Call[Any], answer: Answer) -> bool:
     return call.raw and ok and answer.content_type not in ("application/json", "text/html")
 
 
+def continued(request: Request, size: int) -> Request:
+    """Return the request for what follows so many bytes of a file."""
+    return replace(request, headers={**request.headers, "Range": f"bytes={size}-"}) if size else request
+
+
+def continues(answer: Answer, size: int) -> bool:
+    """Tell whether an answer holds what follows so many bytes, instead of the whole file."""
+    return answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {size}-")
+
+
 def decipher(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | Problem:
     """Return what an answer says, or the Problem it is.
 

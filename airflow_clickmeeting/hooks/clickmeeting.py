@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
@@ -19,20 +20,19 @@ from airflow_clickmeeting.api import calls, reading, values, wire
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem
 from airflow_clickmeeting.api.pages import RoomPages
-from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError, error_for
+from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError, error_for
 from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.retrying import policy
 from airflow_clickmeeting.hooks.settings import Settings
-from airflow_clickmeeting.storage import located, written_whole
+from airflow_clickmeeting.storage import located, part_of
 
 if TYPE_CHECKING:
     import requests
     from airflow.sdk import Connection
 
     from airflow_clickmeeting.api.shapes import Room
-    from airflow_clickmeeting.api.values import Id
     from airflow_clickmeeting.storage import Path
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class _Account(Operations, BaseHook):
     default_conn_name = DEFAULT_CONN_ID
     conn_type = "clickmeeting"
     hook_name = "ClickMeeting"
+    _log_level = logging.INFO
 
     def __init__(self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,7 +79,7 @@ class _Account(Operations, BaseHook):
         return error_for(problem, call.name, self.clickmeeting_conn_id, call.path)
 
     def _tell(self, call: Call[Any], what: str) -> None:
-        self.log.info("%s (%s %s): %s", call.name, call.method, call.path, what)
+        self.log.log(self._log_level, "%s (%s %s): %s", call.name, call.method, call.path, what)
 
     def now(self) -> datetime:
         """Return the time by ClickMeeting's own clock, as its last answer told it; the local time before that."""
@@ -132,18 +133,13 @@ class ClickMeetingHook(_Account):
             with self._answer(call, wire.request(call, self.settings.url), follow=call.raw) as (answer, response):
                 return self._data(call, replace(answer, body=response.content), self.settings)
 
-        return self._repeated(call, attempt)
-
-    def run_list(self, call: Call[list[T]], room_id: Id) -> list[T]:
-        """Make a call for a list that ClickMeeting answers with an error when the room has none of it.
-
-        :raises NotFoundError: when it is the room that is not there.
-        """
         try:
-            return self.run(call)
+            return self._repeated(call, attempt)
         except NotFoundError:
-            self.run(calls.get_conference(room_id))
-            return []
+            if call.none_if is None:
+                raise
+            self.run(call.none_if)
+            return cast("T", [])
 
     def download(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
         """Stream the file that a call answers with to object storage; a second run overwrites it.
@@ -153,13 +149,22 @@ class ClickMeetingHook(_Account):
         :param name: the file's name in such a folder.
         :return: `path` and `size` in bytes.
         """
-        return self._saved(call, wire.request(call, self.settings.url), path, name)
+        return self._saved(call, lambda: wire.request(call, self.settings.url), path, name)
 
-    def download_link(self, url: str, path: Path, *, name: str = "") -> Downloaded:
-        """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin."""
-        values.web_address("url", url)
+    def download_link(self, url: str | Callable[[], str], path: Path, *, name: str = "") -> Downloaded:
+        """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin.
+
+        :param url: the link, or what reads it anew for each attempt, since links live for minutes.
+        :param path: the file, or a folder with a slash at its end.
+        :param name: the file's name in such a folder.
+        """
         call = Call("GET", "link", read=reading.file_bytes, raw=True, name="download_link")
-        return self._saved(call, wire.Request("GET", url, {}, None), path, name)
+
+        def request() -> wire.Request:
+            link = url() if callable(url) else url
+            return wire.Request("GET", values.web_address("url", link), {}, None)
+
+        return self._saved(call, request, path, name)
 
     def iter_conferences(self, status: str = "active") -> Iterator[Room]:
         """Walk all rooms, asking for a page of 250 when the last one is used up.
@@ -182,19 +187,28 @@ class ClickMeetingHook(_Account):
             return False, str(error)
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
 
-    def _saved(self, call: Call[bytes], request: wire.Request, path: Path, name: str) -> Downloaded:
+    def _saved(self, call: Call[bytes], request: Callable[[], wire.Request], path: Path, name: str) -> Downloaded:
+        """Download a file; what breaks off is continued where the server can do that, else begun anew."""
         from airflow_clickmeeting.hooks.requests_transport import pieces
 
-        target = located(path, name or call.name)
+        size = 0
 
-        def attempt() -> int:
-            with self._answer(call, request, follow=True) as (answer, response):
+        def attempt() -> None:
+            nonlocal size
+            with self._answer(call, wire.continued(request(), size), follow=True) as (answer, response):
                 if not wire.has_file(call, answer):
-                    return len(self._data(call, replace(answer, body=response.content), self.settings))
-                with written_whole(target) as file:
-                    return sum(file.write(piece) for piece in pieces(response))
+                    self._data(call, replace(answer, body=response.content), self.settings)
+                    return
+                if size and not wire.continues(answer, size):
+                    part.begin_anew()
+                    size = 0
+                for piece in pieces(response):
+                    part.file.write(piece)
+                    size += len(piece)
 
-        size = self._repeated(call, attempt)
+        target = located(path, name or call.name)
+        with part_of(target) as part:
+            self._repeated(call, attempt)
         self._tell(call, f"{size} bytes")
         return {"path": str(target), "size": size}
 
@@ -225,6 +239,7 @@ class ClickMeetingAsyncHook(_Account):
     """
 
     _settings: Settings | None = None
+    _log_level = logging.DEBUG  # triggers ask again and again
 
     async def get_settings(self) -> Settings:
         """Return what the connection says."""
@@ -244,20 +259,17 @@ class ClickMeetingAsyncHook(_Account):
         :raises ClickMeetingError: of the kind that says what went wrong.
         """
         settings = await self.get_settings()
-        return await AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))(
-            self._attempt, call, settings
-        )
-
-    async def run_list(self, call: Call[list[T]], room_id: Id) -> list[T]:
-        """Make a call for a list that ClickMeeting answers with an error when the room has none of it.
-
-        :raises NotFoundError: when it is the room that is not there.
-        """
+        retrying = AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))
         try:
-            return await self.run(call)
+            return await retrying(self._attempt, call, settings)
         except NotFoundError:
-            await self.run(calls.get_conference(room_id))
-            return []
+            if call.none_if is None:
+                raise
+            await self.run(call.none_if)
+            return cast("T", [])
+        except AuthenticationError:
+            self._settings = None  # triggers live long: the key may have been changed meanwhile
+            raise
 
     async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
         """Walk all rooms, asking for a page of 250 when the last one is used up.

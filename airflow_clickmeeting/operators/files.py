@@ -43,9 +43,7 @@ class ClickMeetingListConferenceFilesOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[File]:
         """Read the list."""
-        from airflow_clickmeeting.api import calls
-
-        return self.result(self.hook.run_list(calls.list_conference_files(self.room_id), self.room_id))
+        return self.result(self.hook.list_conference_files(self.room_id))
 
 
 class ClickMeetingGetFileOperator(FileOperator):

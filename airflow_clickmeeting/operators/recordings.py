@@ -22,9 +22,7 @@ class ClickMeetingListRecordingsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Recording]:
         """Read the list."""
-        from airflow_clickmeeting.api import calls
-
-        return self.result(self.hook.run_list(calls.list_recordings(self.room_id), self.room_id))
+        return self.result(self.hook.list_recordings(self.room_id))
 
 
 class ClickMeetingListAllRecordingsOperator(ClickMeetingOperator):

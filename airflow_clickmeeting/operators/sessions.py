@@ -22,9 +22,7 @@ class ClickMeetingListSessionsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Session]:
         """Read the list, which is empty for a room that was never used."""
-        from airflow_clickmeeting.api import calls
-
-        return self.result(self.hook.run_list(calls.list_sessions(self.room_id), self.room_id))
+        return self.result(self.hook.list_sessions(self.room_id))
 
 
 class ClickMeetingGetSessionOperator(SessionOperator):

@@ -11,9 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.joining import autologin_url, token_url
-from airflow_clickmeeting.api.wire import CHUNK, DEFAULT_URL, base_url, origin, php_pairs, request
+from airflow_clickmeeting.api.wire import (
+    CHUNK,
+    DEFAULT_URL,
+    Answer,
+    base_url,
+    continued,
+    continues,
+    origin,
+    php_pairs,
+    request,
+)
 
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 SCALARS = st.text() | st.integers() | st.booleans() | st.none()
@@ -205,3 +216,24 @@ def test_the_hash_that_logs_somebody_in_goes_behind_the_rooms_address(room_url, 
 )
 def test_a_token_is_the_last_part_of_the_address_that_it_opens(room_url):
     assert token_url(room_url, "HCKFWT") == "https://acme.clickmeeting.example/talk/HCKFWT"
+
+
+def test_a_file_that_broke_off_is_asked_for_from_there_on():
+    whole = request(calls.download_file(5), DEFAULT_URL)
+    assert continued(whole, 0) == whole
+    assert continued(whole, 300).headers == {"Range": "bytes=300-"}
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "it_does"),
+    [(206, "bytes 300-999/1000", True), (206, "bytes 0-999/1000", False), (200, "", False)],
+)
+def test_an_answer_may_continue_a_file(status, content_range, it_does):
+    answer = Answer.head(status, {"Content-Range": content_range})
+    assert continues(answer, 300) is it_does
+
+
+def test_calls_that_ask_the_same_are_equal():
+    one, same, other = calls.list_sessions(7), calls.list_sessions("7"), calls.list_recordings(7)
+    assert {one, same, other} == {one, other}
+    assert one == same

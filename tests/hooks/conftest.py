@@ -30,9 +30,6 @@ class Worker:
     def run(self, call: Call[Any]) -> Any:
         return self.hook.run(call)
 
-    def list(self, call: Call[Any], room_id: int) -> Any:
-        return self.hook.run_list(call, room_id)
-
     def rooms(self, status: str = "active", most: int | None = None) -> Any:
         return [*islice(self.hook.iter_conferences(status), most)]
 
@@ -53,9 +50,6 @@ class Triggerer:
 
     def run(self, call: Call[Any]) -> Any:
         return self.loop.run(self.hook.run(call))
-
-    def list(self, call: Call[Any], room_id: int) -> Any:
-        return self.loop.run(self.hook.run_list(call, room_id))
 
     def rooms(self, status: str = "active", most: int | None = None) -> Any:
         async def walk() -> Any:

@@ -193,9 +193,9 @@ def test_recordings_are_listed_and_deleted(client, sandbox, finished, sizes):
 def test_a_room_without_recordings_answers_with_an_error_also_under_http_200(client, sandbox, room, answer, code):
     sandbox.switch(no_recordings=answer, error_code=code)
     with pytest.raises(NotFoundError) as error:
-        client.ask("list_recordings", room["id"])
+        client.run(Call("GET", f"conferences/{room['id']}/recordings"))
     assert error.value.code == 404
-    assert str(error.value).startswith("list_recordings: NOT_FOUND: ")
+    assert str(error.value).startswith(f"GET conferences/{room['id']}/recordings: NOT_FOUND: ")
     where = f"(conferences/{room['id']}/recordings, connection 'clickmeeting_default')"
     assert str(error.value).endswith(where)
 
@@ -231,9 +231,9 @@ def test_a_call_that_has_no_method_can_be_made_all_the_same(client, room):
 @pytest.mark.parametrize("answer", ["error200", "404", "empty"])
 def test_a_list_that_may_be_an_error_is_empty_where_the_room_is_there(client, sandbox, room, answer):
     sandbox.switch(no_recordings=answer)
-    assert client.list(calls.list_recordings(room["id"]), room["id"]) == []
+    assert client.ask("list_recordings", room["id"]) == []
     with pytest.raises(NotFoundError, match=r"^get_conference: "):
-        client.list(calls.list_recordings(1), 1)
+        client.ask("list_recordings", 1)
 
 
 def test_a_wrong_argument_is_refused_before_anything_is_sent(client, sandbox):

@@ -1,84 +1,487 @@
-"""What counts as the end of a session: pure functions of an answer and a time."""
+"""What is so and what is not yet: pure functions of an answer and a time."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from airflow_clickmeeting.conditions import Condition, SessionEnded
+from airflow_clickmeeting import conditions
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.conditions import (
+    Condition,
+    ConferenceStatus,
+    FileConverted,
+    Fingerprint,
+    RecordingReady,
+    Registrations,
+    SessionEnded,
+    SessionReport,
+    SessionStarted,
+    fingerprint,
+)
 
-NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+MORNING = (NOON - timedelta(hours=3)).isoformat()
 
 
-def session(number: int, end: datetime | None, **more: object) -> dict[str, object]:
-    return {"id": number, "start_date": "2027-03-01T10:00:00+00:00", "end_date": end and end.isoformat(), **more}
+@dataclass(frozen=True)
+class Named(Condition):
+    """A condition of a user's own: a room has a name."""
+
+    room_id: int
+    name: str
+
+    @property
+    def call(self) -> Call[Any]:
+        return calls.get_conference(self.room_id)
+
+    def seen(self, answer: Any, now: datetime) -> dict[str, Any] | None:
+        return {"at": now.isoformat()} if answer["name"] == self.name else None
 
 
-def ended(since: datetime = NOON - timedelta(hours=3), **arguments: object) -> SessionEnded:
-    return SessionEnded(room_id=1, since=since.isoformat(), **arguments)
+@dataclass(frozen=True)
+class StillNamed(Named):
+    """The same, if it reads so twice."""
+
+    @property
+    def steady(self) -> bool:
+        return True
 
 
-def test_it_tells_which_session_it_was():
-    condition = ended()
-    seen = condition.seen([session(7, NOON - timedelta(hours=1), total_visitors=14, max_visitors=12)], NOON)
-    assert seen == {
-        "room_id": 1,
-        "session_id": 7,
-        "started_at": "2027-03-01T10:00:00+00:00",
-        "ended_at": "2027-03-01T11:00:00+00:00",
-        "total_visitors": 14,
-        "max_visitors": 12,
+def hours(number: float) -> str:
+    """Return the time so many hours before noon, as ClickMeeting writes it."""
+    return (NOON - timedelta(hours=number)).isoformat()
+
+
+def session(number: int = 1, start: str | None = hours(2), end: str | None = hours(1), **more: Any) -> dict[str, Any]:
+    return {"id": number, "start_date": start, "end_date": end, **more}
+
+
+def recording(number: int = 1, start: str = hours(2), **more: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "recording_name": "Talk",
+        "recorder_start_date": start,
+        "recording_duration": 3600,
+        "recording_file_size": 5000,
+        "recording_url": f"https://media.example.com/{number}?st=signature",
+        **more,
     }
 
 
-@pytest.mark.parametrize(
-    ("sessions", "why"),
-    [
-        ([], "nobody came yet"),
-        ([session(1, None)], "it is still running"),
-        ([{"id": 1, "start_date": "2027-03-01T10:00:00+00:00"}], "it is still running, and its end is left out"),
-        ([session(1, NOON - timedelta(hours=4))], "that was before"),
-        ([session(1, NOON - timedelta(minutes=4))], "the reports may not be there yet"),
-        ([session(1, NOON)], "a running session may have the present as its end"),
-    ],
-)
-def test_not_yet(sessions, why):
-    assert ended().seen(sessions, NOON) is None, why
+def started(since: str = MORNING) -> SessionStarted:
+    return SessionStarted(room_id=1, since=since)
 
 
-def test_the_end_must_lie_back_as_long_as_wanted():
-    condition = ended(settle=600)
-    sessions = [session(1, NOON)]
-    assert condition.seen(sessions, NOON + timedelta(seconds=599)) is None
-    assert condition.seen(sessions, NOON + timedelta(seconds=600)) is not None
+def ended(since: str = MORNING, settle: float = 300) -> SessionEnded:
+    return SessionEnded(room_id=1, since=since, settle=settle)
 
 
-def test_of_several_it_is_the_first_in_whatever_order_they_come():
-    first, second = session(1, NOON - timedelta(hours=2)), session(2, NOON - timedelta(hours=1))
-    for sessions in ([first, second], [second, first]):
-        assert ended().seen(sessions, NOON)["session_id"] == 1
+def recorded(since: str = MORNING) -> RecordingReady:
+    return RecordingReady(room_id="1", since=since)
 
 
-def test_offsets_do_not_matter():
-    in_warsaw = {"id": 1, "start_date": None, "end_date": "2027-03-01T12:54:00+01:00"}  # 11:54 UTC
-    assert ended().seen([in_warsaw], NOON)["session_id"] == 1
+EVERY = [
+    started(),
+    ended(settle=60),
+    recorded(),
+    ConferenceStatus(room_id=1, status="active"),
+    Registrations(room_id=1, at_least=20, status="active"),
+    SessionReport(room_id=1, session_id=2, lang="pl"),
+    FileConverted(file_id=1),
+    Named(room_id=1, name="Talk"),
+]
+every_condition = pytest.mark.parametrize("condition", EVERY, ids=lambda each: type(each).__name__)
 
 
-def test_it_travels_as_plain_json():
-    condition = ended(settle=60)
-    assert Condition.from_json(json.loads(json.dumps(condition.to_json()))) == condition
+class TestEveryCondition:
+    @every_condition
+    def test_it_travels_as_plain_json(self, condition):
+        assert Condition.from_json(json.loads(json.dumps(condition.to_json()))) == condition
+
+    @every_condition
+    def test_it_only_reads(self, condition):
+        assert condition.call.method == "GET"
+
+    @every_condition
+    def test_equal_conditions_ask_for_the_same(self, condition):
+        assert condition.call == Condition.from_json(condition.to_json()).call
+
+    @pytest.mark.parametrize("module", ["__main__", "unusual_prefix_7d9c_dag"])
+    def test_one_that_the_triggerer_could_not_import_is_refused(self, module):
+        stray = type("Stray", (Named,), {"__module__": module})
+        with pytest.raises(ValueError, match="Stray must stand at the top of a module that the triggerer can import"):
+            stray(room_id=1, name="Talk").to_json()
+
+    def test_one_inside_a_function_is_refused(self):
+        class Hidden(Named):
+            pass
+
+        with pytest.raises(ValueError, match="Hidden must stand at the top of a module"):
+            Hidden(room_id=1, name="Talk").to_json()
+
+    def test_two_of_them_must_read_the_same_twice_and_one_of_these_with_evidence(self):
+        assert [type(each) for each in EVERY if each.steady] == [SessionEnded, RecordingReady]
+        assert [type(each) for each in EVERY if each.evidence({"session_id": 1})] == [SessionEnded]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"room_id": "None"}, "room_id must be .* got 'None'"),
-        ({"since": "2027-03-01T12:00"}, "since must be a time with its zone"),
-        ({"settle": -1}, "settle must be .* got -1"),
-    ],
-)
-def test_nonsense_is_refused_when_it_is_made(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        SessionEnded(**{"room_id": 1, "since": "2027-03-01T12:00:00Z", **arguments})
+class TestSessionStarted:
+    def test_it_tells_which_session_it_is(self):
+        assert started().seen([session(7, hours(1), None, total_visitors=3, max_visitors=2)], NOON) == {
+            "room_id": 1,
+            "session_id": 7,
+            "started_at": "2027-03-01T11:00:00+00:00",
+            "ended_at": None,
+            "total_visitors": 3,
+            "max_visitors": 2,
+        }
+
+    @pytest.mark.parametrize(
+        ("sessions", "why"),
+        [
+            ([], "nobody came yet"),
+            ([session(start=None)], "it has no start"),
+            ([session(end=hours(4))], "it was over before"),
+        ],
+    )
+    def test_not_yet(self, sessions, why):
+        assert started().seen(sessions, NOON) is None, why
+
+    @pytest.mark.parametrize("running", [session(end=None), {"id": 1, "start_date": hours(2)}, session(end=hours(0))])
+    def test_a_running_session_counts_whatever_its_end_says(self, running):
+        assert started().seen([running], NOON)["session_id"] == 1
+
+    def test_one_that_ran_on_at_that_moment_counts_though_it_began_before(self):
+        assert started().seen([session(start=hours(5), end=hours(1))], NOON)["session_id"] == 1
+
+    def test_of_several_it_is_the_first_in_whatever_order_they_come(self):
+        first, second = session(1, hours(2), hours(0)), session(2, hours(1), hours(0.5))
+        for sessions in ([first, second], [second, first]):
+            assert started().seen(sessions, NOON)["session_id"] == 1
+
+
+class TestSessionEnded:
+    def test_it_tells_which_session_it_was(self):
+        assert ended().seen([session(7, total_visitors=14, max_visitors=12)], NOON) == {
+            "room_id": 1,
+            "session_id": 7,
+            "started_at": "2027-03-01T10:00:00+00:00",
+            "ended_at": "2027-03-01T11:00:00+00:00",
+            "total_visitors": 14,
+            "max_visitors": 12,
+        }
+
+    @pytest.mark.parametrize(
+        ("sessions", "why"),
+        [
+            ([], "nobody came yet"),
+            ([session(end=None)], "it is still running"),
+            ([{"id": 1, "start_date": hours(2)}], "it is still running, and its end is left out"),
+            ([session(end=hours(4))], "that was before"),
+            ([session(end=hours(0.05))], "the reports may not be there yet"),
+            ([session(end=hours(0))], "a running session may have the present as its end"),
+        ],
+    )
+    def test_not_yet(self, sessions, why):
+        assert ended().seen(sessions, NOON) is None, why
+
+    def test_the_end_must_lie_back_as_long_as_wanted(self):
+        sessions = [session(end=hours(0))]
+        assert ended(settle=600).seen(sessions, NOON + timedelta(seconds=599)) is None
+        assert ended(settle=600).seen(sessions, NOON + timedelta(seconds=600)) is not None
+
+    def test_of_several_it_is_the_first_that_ended_in_whatever_order_they_come(self):
+        first, second = session(1, hours(2), hours(1.5)), session(2, hours(2.5), hours(1))
+        for sessions in ([first, second], [second, first]):
+            assert ended().seen(sessions, NOON)["session_id"] == 1
+
+    def test_offsets_do_not_matter(self):
+        in_warsaw = session(end="2027-03-01T12:54:00+01:00")  # 11:54 UTC
+        assert ended().seen([in_warsaw], NOON)["session_id"] == 1
+        assert ended(since="2027-03-01T12:55:00+01:00").seen([in_warsaw], NOON) is None
+
+
+class TestRecordingReady:
+    def test_it_tells_of_the_recordings_but_not_their_links(self):
+        assert recorded().seen([recording(7)], NOON) == {
+            "room_id": 1,
+            "recordings": [
+                {
+                    "recording_id": 7,
+                    "name": "Talk",
+                    "started_at": "2027-03-01T10:00:00+00:00",
+                    "duration": 3600,
+                    "size": 5000,
+                }
+            ],
+        }
+
+    @pytest.mark.parametrize(
+        ("recordings", "why"),
+        [
+            ([], "there are none"),
+            ([recording(start=hours(5))], "that was before"),
+            ([recording(recording_file_size=None)], "it is still being processed"),
+            ([recording(recording_file_size=0)], "it is still being processed"),
+            ([recording(1), recording(2, recording_file_size=None)], "one of them is still being processed"),
+        ],
+    )
+    def test_not_yet(self, recordings, why):
+        assert recorded().seen(recordings, NOON) is None, why
+
+    def test_those_from_before_do_not_matter_even_if_they_were_never_finished(self):
+        before = recording(1, start=hours(5), recording_file_size=None)
+        assert [each["recording_id"] for each in recorded().seen([before, recording(2)], NOON)["recordings"]] == [2]
+
+    def test_one_that_ran_on_at_that_moment_counts(self):
+        assert recorded().seen([recording(start=hours(3.5))], NOON)
+
+    def test_a_naive_start_is_utc(self):
+        old = recording(recorder_start_date=None, recorder_started="2027-03-01 10:00:00")
+        (seen,) = recorded().seen([old], NOON)["recordings"]
+        assert seen["started_at"] == "2027-03-01T10:00:00+00:00"
+
+    def test_one_without_a_date_counts_since_nobody_knows_better(self):
+        (seen,) = recorded().seen([{"id": 7, "recording_file_size": 5000}], NOON)["recordings"]
+        assert seen == {"recording_id": 7, "name": None, "started_at": None, "duration": None, "size": 5000}
+
+    def test_one_without_a_duration_ended_when_it_began(self):
+        assert recorded().seen([recording(recording_duration=None)], NOON)
+        assert recorded().seen([recording(recording_duration=None, start=hours(4))], NOON) is None
+
+
+class TestSince:
+    """ClickMeeting rounds the times of sessions to the minute, so a moment within a minute is that minute."""
+
+    @pytest.mark.parametrize(
+        ("condition", "answer"),
+        [(started, [session()]), (ended, [session()]), (recorded, [recording()])],
+    )
+    def test_what_ended_in_the_same_minute_counts(self, condition, answer):
+        assert condition(since="2027-03-01T11:00:59.5+00:00").seen(answer, NOON) is not None
+        assert condition(since="2027-03-01T11:01:00+00:00").seen(answer, NOON) is None
+
+
+class TestConferenceStatus:
+    def test_it_tells_since_when(self):
+        room = {"id": 1, "status": "inactive", "updated_at": hours(1), "room_pin": 123456}
+        assert ConferenceStatus(room_id="1").seen(room, NOON) == {
+            "room_id": 1,
+            "status": "inactive",
+            "updated_at": "2027-03-01T11:00:00+00:00",
+        }
+
+    def test_not_yet(self):
+        assert ConferenceStatus(room_id=1).seen({"status": "active"}, NOON) is None
+        assert ConferenceStatus(room_id=1).seen({}, NOON) is None
+
+    def test_a_status_in_any_case(self):
+        assert ConferenceStatus(room_id=1, status=" Active ").seen({"status": "active"}, NOON)
+
+
+class TestRegistrations:
+    def test_it_tells_how_many_and_names_nobody(self):
+        people = [{"id": 1, "email": "ada@example.com"}, {"id": 2, "email": "bob@example.com"}]
+        assert Registrations(room_id=1, at_least="2").seen(people, NOON) == {"room_id": 1, "registrations": 2}
+
+    def test_not_yet(self):
+        assert Registrations(room_id=1).seen([], NOON) is None
+        assert Registrations(room_id=1, at_least=2).seen([{"id": 1}], NOON) is None
+
+    def test_the_status_is_asked_for(self):
+        assert Registrations(room_id=1, status="active").call == calls.list_registrations(1, "active")
+
+
+class TestSessionReport:
+    def test_it_tells_that_it_is_there_but_not_where(self):
+        finished = {"status": "FINISHED", "progress": 100, "url": "https://media.example.com/panel/pdf/1"}
+        assert SessionReport(room_id="1", session_id="2").seen(finished, NOON) == {
+            "room_id": 1,
+            "session_id": 2,
+            "lang": "en",
+        }
+
+    @pytest.mark.parametrize(
+        "answer",
+        [{"status": "NEW"}, {"status": "IN PROGRESS", "progress": 50}, {"status": "FINISHED", "progress": 100}],
+    )
+    def test_not_yet(self, answer):
+        assert SessionReport(room_id=1, session_id=2).seen(answer, NOON) is None
+
+
+class TestFileConverted:
+    def test_it_tells_which_file_it_was_but_not_its_link(self):
+        file = {"name": "slides.pdf", "document_type": "presentation_pdf", "url": "https://media.example.com/1"}
+        assert FileConverted(file_id="1").seen({**file, "status": "converted"}, NOON) == {
+            "file_id": 1,
+            "name": "slides.pdf",
+            "document_type": "presentation_pdf",
+        }
+        assert FileConverted(file_id=1).seen({**file, "status": "waiting_for_conversion"}, NOON) is None
+
+
+class TestNonsense:
+    @pytest.mark.parametrize(
+        ("condition", "arguments", "message"),
+        [
+            (SessionStarted, {"room_id": "None"}, "room_id must be .*; got 'None'"),
+            (SessionStarted, {"since": "2027-03-01T12:00"}, "since must be a time with its zone"),
+            (SessionEnded, {"room_id": 0}, "room_id must be .*; got 0"),
+            (SessionEnded, {"since": "tomorrow"}, "since must be a datetime or an ISO 8601 text"),
+            (SessionEnded, {"settle": -1}, "settle must be .*; got -1"),
+            (SessionEnded, {"settle": float("nan")}, "settle must be .*; got nan"),
+            (RecordingReady, {"room_id": ""}, "room_id must be"),
+            (RecordingReady, {"since": "2027-03-01"}, "since must be"),
+            (ConferenceStatus, {"room_id": None}, "room_id must be .*; got None"),
+            (ConferenceStatus, {"status": "over"}, "status must be one of 'active', 'inactive'; got 'over'"),
+            (Registrations, {"at_least": 0}, "at_least must be a whole number from 1 on; got 0"),
+            (Registrations, {"at_least": "many"}, "at_least must be .*; got 'many'"),
+            (Registrations, {"room_id": "-1"}, "room_id must be"),
+            (Registrations, {"status": "confirmed"}, "status must be one of .*; got 'confirmed'"),
+            (SessionReport, {"room_id": "x"}, "room_id must be"),
+            (SessionReport, {"session_id": "None"}, "session_id must be"),
+            (SessionReport, {"lang": "english"}, "lang must be a two-letter language code"),
+            (FileConverted, {"file_id": ""}, "file_id must be"),
+        ],
+    )
+    def test_it_is_refused_when_the_condition_is_made(self, condition, arguments, message):
+        right = {"room_id": 1, "since": MORNING, "session_id": 2, "file_id": 3}
+        needed = {name: right[name] for name in condition.__dataclass_fields__ if name in right}
+        with pytest.raises(ValueError, match=message):
+            condition(**{**needed, **arguments})
+
+
+def asked(look: conditions.Look) -> Call[Any]:
+    """Begin a look, and return what it asks first."""
+    return next(look)
+
+
+def answered(look: conditions.Look, answer: Any, now: datetime = NOON) -> Any:
+    """Give a look its answer, and return what it asks next, or what came of it."""
+    try:
+        return look.send((answer, now))
+    except StopIteration as end:
+        return end.value
+
+
+def looked(condition: Condition, *answers: Any, mark: str | None = None) -> tuple[Any, str | None]:
+    """Look once, and get these answers."""
+    look = conditions.look(condition, mark)
+    call: Any = asked(look)
+    for answer in answers:
+        assert isinstance(call, Call)
+        # the transport reads an answer as the call says
+        call = answered(look, call.read(answer) if isinstance(call.read, Fingerprint) else answer)
+    assert isinstance(call, tuple)
+    return call
+
+
+class TestLook:
+    def test_it_is_a_generator_of_calls_that_takes_answers_with_clickmeetings_time(self):
+        look = conditions.look(Named(room_id=1, name="Talk"), None)
+        assert isinstance(look, Generator)
+        assert asked(look) == calls.get_conference(1)
+        assert answered(look, {"name": "Talk"}, NOON) == ({"at": NOON.isoformat()}, None)
+
+    def test_not_yet(self):
+        assert looked(Named(room_id=1, name="Talk"), {"name": "Rehearsal"}) == (None, None)
+
+    def test_what_is_seen_without_evidence_must_itself_read_the_same_twice(self):
+        once, mark = looked(StillNamed(room_id=1, name="Talk"), {"name": "Talk"})
+        assert once is None
+        assert looked(StillNamed(room_id=1, name="Talk"), {"name": "Talk"}, mark=mark)[0] == {"at": NOON.isoformat()}
+
+    def test_when_it_is_not_so_any_more_the_next_time_is_the_first_again(self):
+        _, mark = looked(StillNamed(room_id=1, name="Talk"), {"name": "Talk"})
+        assert looked(StillNamed(room_id=1, name="Talk"), {"name": "Rehearsal"}, mark=mark) == (None, None)
+
+
+def attendee(number: int, **more: Any) -> dict[str, Any]:
+    return {"uid": str(number), "nickname": f"Guest {number}", "start_date": hours(2), "end_date": hours(1), **more}
+
+
+class TestTheAttendeeList:
+    def test_it_is_asked_for_once_the_session_has_ended(self):
+        look = conditions.look(ended(), None)
+        assert asked(look) == calls.list_sessions(1)
+        evidence = answered(look, [session(7)])
+        assert (evidence.path, evidence.name) == ("conferences/1/sessions/7/attendees", "list_session_attendees")
+
+    def test_it_is_not_asked_for_while_the_session_runs(self):
+        assert looked(ended(), [session(end=None)]) == (None, None)
+
+    def test_it_must_read_the_same_twice(self):
+        once, mark = looked(ended(), [session(7)], [attendee(1)])
+        assert once is None
+        assert looked(ended(), [session(7)], [attendee(1)], mark=mark)[0]["session_id"] == 7
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            [attendee(1), attendee(2)],
+            [attendee(1, end_date=hours(0.5))],
+            [attendee(1), attendee(1)],
+            [],
+        ],
+    )
+    def test_as_long_as_it_changes_the_sensor_waits(self, later):
+        _, mark = looked(ended(), [session(7)], [attendee(1)])
+        seen, new = looked(ended(), [session(7)], later, mark=mark)
+        assert seen is None
+        assert looked(ended(), [session(7)], later, mark=new)[0]["session_id"] == 7
+
+    def test_another_session_with_the_same_people_is_another(self):
+        _, mark = looked(ended(), [session(7)], [attendee(1)])
+        assert looked(ended(), [session(8)], [attendee(1)], mark=mark)[0] is None
+
+    def test_the_numbers_of_visitors_must_read_the_same_too(self):
+        _, mark = looked(ended(), [session(7, total_visitors=1)], [attendee(1)])
+        assert looked(ended(), [session(7, total_visitors=2)], [attendee(1)], mark=mark)[0] is None
+
+    def test_the_order_of_rows_does_not_matter(self):
+        _, mark = looked(ended(), [session(7)], [attendee(1), attendee(2)])
+        assert looked(ended(), [session(7)], [attendee(2), attendee(1)], mark=mark)[0]
+
+    def test_of_a_long_list_only_its_fingerprint_is_kept(self):
+        _, mark = looked(ended(), [session(7)], [attendee(number) for number in range(1000)])
+        assert len(mark) == 64
+
+    def test_without_settling_it_counts_at_once_and_nobody_asks_who_was_there(self):
+        seen, mark = looked(ended(settle=0), [session(7, end=hours(0))])
+        assert (seen["session_id"], mark) == (7, None)
+
+
+class TestTheSizesOfRecordings:
+    def test_they_must_read_the_same_twice(self):
+        once, mark = looked(recorded(), [recording(recording_file_size=4000)])
+        assert once is None
+        grown, mark = looked(recorded(), [recording(recording_file_size=5000)], mark=mark)
+        assert grown is None
+        assert looked(recorded(), [recording(recording_file_size=5000)], mark=mark)[0]["recordings"][0]["size"] == 5000
+
+    def test_links_are_new_each_time_and_do_not_matter(self):
+        _, mark = looked(recorded(), [recording(recording_url="https://media.example.com/1?st=one")])
+        assert looked(recorded(), [recording(recording_url="https://media.example.com/1?st=two")], mark=mark)[0]
+
+
+class TestFingerprint:
+    def test_it_is_the_same_for_the_same_rows_in_whatever_order(self):
+        assert fingerprint([{"a": 1, "b": 2}, "x"]) == fingerprint(["x", {"b": 2, "a": 1}])
+
+    def test_links_and_passwords_do_not_matter_wherever_they_are(self):
+        row = {"id": 1, "files": [{"url": "https://media.example.com/1"}], "password": "mellon"}
+        other = {"id": 1, "files": [{"url": "https://media.example.com/2"}], "password": "friend"}
+        assert fingerprint([row]) == fingerprint([other])
+
+    def test_everything_else_matters(self):
+        assert len({fingerprint(rows) for rows in ([], [{}], [{"id": 1}], [{"id": "1"}], [{"id": 1}, {"id": 1}])}) == 5
+
+    def test_it_reads_an_answer_as_the_call_would(self):
+        call = calls.list_session_attendees(1, 2)
+        assert Fingerprint(call.read)([attendee(1)]) == fingerprint(call.read([attendee(1)]))
