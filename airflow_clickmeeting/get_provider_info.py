@@ -59,7 +59,7 @@ def get_provider_info() -> dict[str, object]:
         "triggers": [
             {
                 "integration-name": "ClickMeeting",
-                "python-modules": ["airflow_clickmeeting.triggers.waiting"],
+                "python-modules": ["airflow_clickmeeting.triggers.events", "airflow_clickmeeting.triggers.waiting"],
             }
         ],
         "transfers": [

@@ -1,0 +1,196 @@
+"""Asset watchers: they start DAGs when something has happened on ClickMeeting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import Asset, AssetWatcher
+
+from airflow_clickmeeting.api import times, values
+from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+from airflow_clickmeeting.triggers.cursor import Happening
+from airflow_clickmeeting.triggers.watching import Watcher
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.triggers.feeds import Snapshot
+
+SHORTEST_INTERVAL = 5.0
+
+
+class ClickMeetingConferenceCreatedTrigger(Watcher):
+    """Fires when a room was made.
+
+    Tells `room_type`, `permanent_room`, `created_at`, `starts_at`, `ends_at` and `timezone`.
+    """
+
+    event = "conference_created"
+    feed = "conferences"
+
+    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+        """Yield the rooms."""
+        for room_id, room in snapshot.rooms.items():
+            told = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
+            facts = {key: room.get(key) for key in told}
+            yield Happening(room_id, str(room_id), _moment(room.get("created_at")), facts)
+
+
+class ClickMeetingRegistrationTrigger(Watcher):
+    """Fires when somebody registered: tells `registration_id` and `registered_at`, but no name and no address."""
+
+    event = "registration"
+    feed = "registrations"
+    lookback = timedelta(days=1)
+
+    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+        """Yield the registrations."""
+        for room_id, each in snapshot.items():
+            facts = {"registration_id": each["id"], "registered_at": each["registration_date"]}
+            yield Happening(room_id, f"{room_id}-{each['id']}", _moment(each["registration_date"]), facts)
+
+
+class ClickMeetingSessionStartedTrigger(Watcher):
+    """Fires when a session began: tells `session_id` and `started_at`."""
+
+    event = "session_started"
+    feed = "sessions"
+
+    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+        """Yield all sessions."""
+        for room_id, each in snapshot.items():
+            facts = {"session_id": each["id"], "started_at": each.get("start_date")}
+            yield Happening(room_id, f"{room_id}-{each['id']}", _moment(each.get("start_date")), facts)
+
+
+class ClickMeetingSessionEndedTrigger(Watcher):
+    """Fires when a session has ended and the reports on it are there.
+
+    Tells `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
+
+    :param settle: seconds that the end must lie back; then the attendee list must read the same at two looks in a row.
+        Zero counts at once.
+    """
+
+    event = "session_ended"
+    feed = "sessions"
+
+    def __init__(self, *, settle: float = 300, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settle = settle
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments."""
+        path, kwargs = super().serialize()
+        return path, {**kwargs, "settle": self.settle}
+
+    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+        """Yield the sessions that ended so long ago."""
+        from airflow_clickmeeting.conditions import over_for, session_facts
+
+        for room_id, each in snapshot.items():
+            if over_for(each, self.settle, snapshot.now):
+                key = f"{room_id}-{each['id']}"
+                yield Happening(room_id, key, _moment(each["end_date"]), session_facts(room_id, each))
+
+    def evidence(self, happening: Happening) -> Call[str] | None:
+        """Return what reads who was there."""
+        from airflow_clickmeeting.api import calls
+        from airflow_clickmeeting.conditions import fingerprint_of
+
+        if not self.settle:
+            return None
+        return fingerprint_of(calls.list_session_attendees(happening.room_id, happening.facts["session_id"]))
+
+
+class ClickMeetingRecordingReadyTrigger(Watcher):
+    """Fires when a recording's size is known, and read the same at two looks in a row.
+
+    Tells `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in bytes, but not the link, which lives
+    for minutes.
+    """
+
+    event = "recording_ready"
+    feed = "recordings"
+    # it is dated by its beginning, and may be ready a day later
+    lookback = timedelta(days=30)
+
+    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+        """Yield the recordings that have a size."""
+        from airflow_clickmeeting.conditions import recorded, recorded_at, recording_facts
+
+        for room_id, each in snapshot.items():
+            if recorded(each):
+                yield Happening(room_id, f"{room_id}-{each['id']}", recorded_at(each), recording_facts(each))
+
+    def evidence(self, happening: Happening) -> str:
+        """Return the size."""
+        return str(happening.facts["size"])
+
+
+WATCHERS: dict[str, type[Watcher]] = {
+    each.event: each
+    for each in (
+        ClickMeetingConferenceCreatedTrigger,
+        ClickMeetingRegistrationTrigger,
+        ClickMeetingSessionStartedTrigger,
+        ClickMeetingSessionEndedTrigger,
+        ClickMeetingRecordingReadyTrigger,
+    )
+}
+
+
+def clickmeeting_asset(
+    event: str,
+    *,
+    clickmeeting_conn_id: str = DEFAULT_CONN_ID,
+    room_id: Id | None = None,
+    room_name: str | None = None,
+    name: str | None = None,
+    interval: float = 60,
+    settle: float | None = None,
+) -> Asset:
+    """Return an asset that gets an event whenever something has happened on ClickMeeting, with its watcher.
+
+    A DAG with `schedule=[that]` starts then. Each event's `extra["payload"]` holds a stable `id`, the `event`,
+    `room_id`, `room_name`, and what the trigger's class says. Several events may come with one run of the DAG.
+
+    :param event: `conference_created`, `registration`, `session_started`, `session_ended` or `recording_ready`.
+    :param clickmeeting_conn_id: the connection.
+    :param room_id: the only room to watch; by default all rooms of the account.
+    :param room_name: a pattern such as `Weekly*` for the names of the rooms that count; capitals do not matter.
+    :param name: the asset's name, by default made of the above. Under the name it is remembered what was told.
+    :param interval: seconds between two looks, five at least. Watchers with the same interval share their requests.
+    :param settle: of ended sessions only: seconds that the end must lie back, by default 300; then the attendee list
+        must read the same at two looks in a row. Zero counts at once.
+    """
+    values.one_of("event", event, WATCHERS)
+    watcher = WATCHERS[event]
+    options: dict[str, Any] = {"clickmeeting_conn_id": clickmeeting_conn_id, "interval": interval}
+    if not interval >= SHORTEST_INTERVAL:
+        values.refuse("interval", interval, f"{SHORTEST_INTERVAL:g} seconds or more")
+    if room_id is not None:
+        if watcher is ClickMeetingConferenceCreatedTrigger or room_name is not None:
+            values.refuse("room_id", room_id, "left out for conference_created, and with room_name")
+        options["room_id"] = values.identifier("room_id", room_id)
+    if room_name is not None:
+        options["room_name"] = values.filled("room_name", room_name)
+    if settle is not None:
+        if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
+            values.refuse("settle", settle, "zero or more seconds, and only for session_ended")
+        options["settle"] = settle
+    rooms = options.get("room_id") or room_name
+    name = name or "/".join([clickmeeting_conn_id, event, *([str(rooms)] if rooms else [])])
+    trigger = watcher(asset_name=name, **options)
+    return Asset(
+        name=name,
+        uri=f"clickmeeting://{quote(name)}",
+        watchers=[AssetWatcher(name=event, trigger=trigger)],
+    )
+
+
+def _moment(written: str | None) -> datetime | None:
+    return times.parse(written) if written else None

@@ -1,0 +1,387 @@
+"""What watchers look at, asked of the sandbox over HTTP: what is seen, and which requests that takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from airflow_clickmeeting.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
+from airflow_clickmeeting.triggers import feeds
+from airflow_clickmeeting.triggers.feeds import FEEDS, snapshots
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def feed(sandbox):
+    """Make a feed by its name, of the account or of one room."""
+    return lambda name, room_id=None: FEEDS[name](ClickMeetingAsyncHook(), room_id)
+
+
+@pytest.fixture
+def look(sandbox):
+    """Look a minute after the last look, and return what was seen and how often each operation was asked."""
+
+    async def look(feed):
+        sandbox.advance(MINUTE)
+        sandbox.forget_requests()
+        return await feed.look(), sandbox.counts
+
+    return look
+
+
+def asked(sandbox, operation):
+    """Return the rooms that were asked."""
+    return {int(request["path"].split("/")[3]) for request in sandbox.log(operation)}
+
+
+class TestRooms:
+    async def test_the_inactive_ones_are_listed_at_the_first_look_only(self, feed, look, sandbox, account):
+        rooms = {account.open_room(), account.room_that_was_held(sandbox.now - DAY)}
+        conferences = feed("conferences")
+        first, requests = await look(conferences)
+        assert (first.rooms.keys(), requests) == (rooms, {"list_conferences": 2})
+        second, requests = await look(conferences)
+        assert (second.rooms.keys(), requests) == (rooms, {"list_conferences": 1})
+
+    async def test_and_after_a_gap_in_which_a_room_may_have_come_and_gone(
+        self, feed, look, sandbox, account, monkeypatch
+    ):
+        conferences = feed("conferences")
+        await look(conferences)
+        room_id = account.room_that_was_held(sandbox.now - 2 * HOUR)
+        snapshot, _ = await look(conferences)
+        assert room_id not in snapshot.rooms
+        monkeypatch.setattr(feeds, "GAP", 0)
+        snapshot, requests = await look(conferences)
+        assert (snapshot.rooms.keys(), requests) == ({room_id}, {"list_conferences": 2})
+
+    async def test_come_with_their_names_and_clickmeetings_time(self, feed, look, sandbox, account):
+        room_id = account.open_room("Open house")
+        snapshot, _ = await look(feed("conferences"))
+        assert abs(snapshot.now - sandbox.now) < MINUTE
+        assert (snapshot.name_of(room_id), snapshot.name_of(4)) == ("Open house", "")
+
+
+class TestSessions:
+    async def test_rooms_where_none_can_have_begun_or_ended_are_not_asked(self, feed, look, sandbox, account):
+        now = sandbox.now
+        always = {
+            account.open_room(),
+            account.room_that_starts(now + HOUR / 2),
+            account.room_that_was_held(now - HOUR / 2),
+        }
+        hourly = {account.room_that_starts(now + DAY)}
+        once = {account.room_that_was_held(now - DAY)}
+        account.room_that_was_held(now - 30 * DAY)
+        sessions = feed("sessions")
+        snapshot, requests = await look(sessions)
+        assert asked(sandbox, "list_sessions") == snapshot.found.keys() == always | hourly | once
+        assert requests == {"list_conferences": 2, "list_sessions": 5}
+
+        snapshot, requests = await look(sessions)
+        assert asked(sandbox, "list_sessions") == always
+        assert requests == {"list_conferences": 1, "list_sessions": 3}
+        # what was seen before is still there
+        assert snapshot.found.keys() == always | hourly | once
+
+        sandbox.advance(HOUR)
+        await look(sessions)
+        assert asked(sandbox, "list_sessions") == always | hourly
+
+    async def test_a_room_that_fails_is_left_out_does_not_hide_the_others_and_is_asked_again(
+        self, feed, look, sandbox, account, caplog
+    ):
+        rooms = {account.room_that_was_held(sandbox.now - DAY), account.room_that_was_held(sandbox.now - DAY)}
+        sandbox.fault("list_sessions", "status", status=500)
+        sessions = feed("sessions")
+        snapshot, _ = await look(sessions)
+        (failed,) = rooms - snapshot.found.keys()
+        assert f"Room {failed} is left out this time: list_sessions" in caplog.text
+        snapshot, requests = await look(sessions)
+        assert snapshot.found.keys() == rooms
+        assert requests == {"list_conferences": 1, "list_sessions": 1}
+        assert asked(sandbox, "list_sessions") == {failed}
+
+    async def test_of_a_room_that_fails_later_stay_as_they_were(self, feed, look, sandbox, account):
+        rooms = {account.open_room(), account.open_room()}
+        sessions = feed("sessions")
+        await look(sessions)
+        sandbox.fault("list_sessions", "status", status=500)
+        snapshot, _ = await look(sessions)
+        assert snapshot.found.keys() == rooms
+
+    async def test_the_look_fails_if_all_rooms_fail(self, feed, look, sandbox, account):
+        rooms = {account.open_room(), account.open_room()}
+        sandbox.fault("list_sessions", "status", status=500, times=2)
+        sessions = feed("sessions")
+        with pytest.raises(ServerError):
+            await look(sessions)
+        snapshot, _ = await look(sessions)
+        assert snapshot.found.keys() == rooms
+
+    async def test_a_deleted_room_disappears(self, feed, look, sandbox, account):
+        stays, goes = account.open_room(), account.open_room()
+        sessions = feed("sessions")
+        await look(sessions)
+        await sessions.hook.delete_conference(goes)
+        snapshot, _ = await look(sessions)
+        assert snapshot.rooms.keys() == snapshot.found.keys() == {stays}
+        _, requests = await look(sessions)
+        assert requests == {"list_conferences": 1, "list_sessions": 1}
+
+    async def test_a_room_where_one_goes_on_is_asked_though_it_starts_much_later(self, feed, look, sandbox, account):
+        room_id = account.room_that_starts(sandbox.now + DAY)
+        sandbox.play(room_id, start=sandbox.now, end=sandbox.now + HOUR)
+        sessions = feed("sessions")
+        for _ in range(3):
+            _, requests = await look(sessions)
+            assert requests["list_sessions"] == 1
+
+    async def test_eight_rooms_are_asked_at_once(self, feed, look, sandbox, account):
+        sandbox.switch(latency=0.05)
+        for _ in range(24):
+            account.open_room()
+        sessions = feed("sessions")
+        begun = asyncio.get_running_loop().time()
+        snapshot, _ = await look(sessions)
+        # two lists, and three rounds of eight
+        assert asyncio.get_running_loop().time() - begun >= 5 * 0.05
+        assert len(snapshot.found) == 24
+
+
+class TestRegistrations:
+    async def test_come_without_names_and_addresses(self, feed, look, sandbox, account):
+        room_id = account.open_room()
+        await account.register(room_id)
+        snapshot, _ = await look(feed("registrations"))
+        ((of, registration),) = snapshot.items()
+        assert of == room_id
+        assert registration.keys() == {"id", "registration_date"}
+        kept = json.dumps(snapshot.found).lower()
+        assert not [word for word in ("ada", "lovelace", "example.com") if word in kept]
+
+    async def test_only_rooms_with_registration_are_asked(self, feed, look, sandbox, account):
+        account.open_room(registration={"enabled": 0})
+        room_id = account.open_room()
+        registrations = feed("registrations")
+        for _ in range(2):
+            snapshot, requests = await look(registrations)
+            assert requests["list_registrations"] == 1
+            assert snapshot.found == {room_id: []}
+
+    async def test_of_a_room_that_was_closed_are_asked_for_once_it_is_known_to_be_closed(
+        self, feed, look, sandbox, account
+    ):
+        room_id = account.open_room()
+        registrations = feed("registrations")
+        await look(registrations)
+        await account.register(room_id)
+        await registrations.hook.update_conference(room_id, status="inactive")
+        snapshot, requests = await look(registrations)
+        assert (len(snapshot.found[room_id]), requests["list_registrations"]) == (1, 1)
+        # ClickMeeting's clock shows whole seconds: within one, nobody knows what came first
+        await look(registrations)
+        _, requests = await look(registrations)
+        assert requests == {"list_conferences": 1}
+
+    async def test_of_one_room_need_registration(self, feed, look, sandbox, account):
+        with pytest.raises(ValidationError, match="Registration is disabled"):
+            await look(feed("registrations", account.open_room(registration={"enabled": 0})))
+
+
+class TestRecordings:
+    @pytest.fixture
+    def room_id(self, sandbox, account):
+        return account.room_that_was_held(sandbox.now - DAY, name="Talk")
+
+    @pytest.fixture
+    def recording_id(self, sandbox, room_id):
+        return sandbox.add_recording(room_id, size=1000)
+
+    async def test_all_take_one_request(self, feed, look, sandbox, room_id, recording_id):
+        recordings = feed("recordings")
+        snapshot, requests = await look(recordings)
+        ((of, recording),) = snapshot.items()
+        assert (of, snapshot.name_of(of), recording["id"]) == (room_id, "Talk", recording_id)
+        # the rooms' names take two more, when there is a room that is not known
+        assert requests == {"list_all_recordings": 1, "list_conferences": 2}
+        sandbox.add_recording(room_id, size=2000)
+        snapshot, requests = await look(recordings)
+        assert (len(snapshot.found[room_id]), requests) == (2, {"list_all_recordings": 1})
+
+    async def test_none_take_one_request_too(self, feed, look, sandbox, room_id):
+        snapshot, requests = await look(feed("recordings"))
+        assert (snapshot.found, requests) == ({}, {"list_all_recordings": 1})
+
+    async def test_a_deleted_one_disappears(self, feed, look, sandbox, room_id, recording_id):
+        recordings = feed("recordings")
+        await look(recordings)
+        await recordings.hook.delete_recording(room_id, recording_id)
+        snapshot, _ = await look(recordings)
+        assert snapshot.found == {}
+
+    async def test_of_rooms_so_old_that_they_are_not_listed_come_without_their_names(
+        self, feed, look, sandbox, account
+    ):
+        room_id = account.room_that_was_held(sandbox.now - 200 * DAY)
+        sandbox.add_recording(room_id, size=1000)
+        recordings = feed("recordings")
+        snapshot, _ = await look(recordings)
+        assert (snapshot.found.keys(), snapshot.name_of(room_id)) == ({room_id}, "")
+        _, requests = await look(recordings)
+        assert requests == {"list_all_recordings": 1}
+
+    @pytest.mark.parametrize("position", ["room_id", "bare", "404"])
+    async def test_are_found_however_clickmeeting_lists_them(
+        self, feed, look, sandbox, position, room_id, recording_id
+    ):
+        sandbox.switch(all_recordings=position)
+        recordings = feed("recordings")
+        for _ in range(2):
+            snapshot, _ = await look(recordings)
+            assert [(of, each["id"]) for of, each in snapshot.items()] == [(room_id, recording_id)]
+
+    @pytest.mark.parametrize("position", ["bare", "404"])
+    async def test_are_asked_for_in_rooms_that_can_have_some_where_clickmeeting_does_not_say_whose_they_are(
+        self, feed, look, sandbox, account, position, room_id, recording_id
+    ):
+        sandbox.switch(all_recordings=position)
+        once = {account.room_that_starts(sandbox.now + DAY), account.room_that_was_held(sandbox.now - 3 * DAY)}
+        recordings = feed("recordings")
+        await look(recordings)
+        assert asked(sandbox, "list_recordings") == {room_id} | once
+        _, requests = await look(recordings)
+        assert asked(sandbox, "list_recordings") == {room_id}
+        assert requests == {"list_all_recordings": 1, "list_conferences": 1, "list_recordings": 1}
+
+
+class TestOneRoom:
+    @pytest.fixture
+    async def room_id(self, sandbox, account):
+        """A room in which everything has happened already, and that is over; there are others."""
+        account.open_room()
+        room_id = account.room_that_was_held(sandbox.now - 30 * DAY, name="Talk", registration={"enabled": 1})
+        sandbox.add_recording(room_id, size=1000)
+        await account.register(room_id)
+        return room_id
+
+    @pytest.mark.parametrize(
+        ("name", "operation"),
+        [("sessions", "list_sessions"), ("registrations", "list_registrations"), ("recordings", "list_recordings")],
+    )
+    async def test_takes_one_request_after_the_first_look(self, feed, look, sandbox, room_id, name, operation):
+        watched = feed(name, room_id)
+        snapshot, requests = await look(watched)
+        assert requests == {"get_conference": 1, operation: 1}
+        for _ in range(2):
+            snapshot, requests = await look(watched)
+            assert requests == {operation: 1}
+        assert (snapshot.name_of(room_id), len(snapshot.found[room_id])) == ("Talk", 1)
+
+    async def test_its_name_is_read_anew_now_and_then(self, feed, look, sandbox, room_id, monkeypatch):
+        sessions = feed("sessions", room_id)
+        await look(sessions)
+        await sessions.hook.update_conference(room_id, name="New name")
+        monkeypatch.setattr(feeds, "GAP", 0)
+        snapshot, _ = await look(sessions)
+        assert snapshot.name_of(room_id) == "New name"
+
+    async def test_one_that_fails_fails_the_look(self, feed, look, sandbox, room_id):
+        sessions = feed("sessions", room_id)
+        await look(sessions)
+        sandbox.fault("list_sessions", "status", status=500)
+        with pytest.raises(ServerError):
+            await look(sessions)
+
+    async def test_one_that_is_not_there_fails_the_look(self, feed, look, sandbox):
+        with pytest.raises(NotFoundError):
+            await look(feed("sessions", 99999999))
+
+
+class TestSnapshots:
+    """A stream of looks goes on for ever, whatever happens."""
+
+    @pytest.fixture
+    async def stream(self, sandbox, account):
+        account.open_room()
+        stream = snapshots("sessions", "clickmeeting_default", None, 0.02)
+        yield stream
+        await stream.aclose()
+
+    async def test_comes_every_so_many_seconds(self, stream, sandbox):
+        begun = asyncio.get_running_loop().time()
+        for _ in range(4):
+            assert [room["name"] for room in (await anext(stream)).rooms.values()] == ["Talk"]
+        assert asyncio.get_running_loop().time() - begun >= 3 * 0.02 * 0.9
+        assert sandbox.count("list_sessions") == 4
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("status", {"status": 500}),
+            ("status", {"status": 503, "body": "html"}),
+            ("429", {}),
+            ("429", {"retry_after": 0}),
+            ("html", {}),
+            ("empty", {}),
+            ("error200", {}),
+            ("redirect", {}),
+            ("cut", {}),
+            ("reset", {}),
+            ("hang", {}),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
+    )
+    async def test_a_look_that_fails_is_logged_and_tried_again(
+        self, stream, sandbox, connect, caplog, eventually, kind, options
+    ):
+        connect(sandbox, extra={"max_attempts": 1, "timeout": 0.1})
+        sandbox.fault("list_conferences", kind, times=None, **options)
+        next_one = asyncio.create_task(anext(stream))
+        await eventually(lambda: "No look at the sessions of clickmeeting_default, 3 in a row" in caplog.text)
+        sandbox.clear_faults()
+        assert len((await next_one).found) == 1
+        assert "Traceback" not in caplog.text
+
+    async def test_pauses_grow_while_looks_fail(self, stream, sandbox, eventually, monkeypatch):
+        pauses = []
+        pause = feeds.Patience.pause
+        monkeypatch.setattr(feeds.Patience, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
+        sandbox.fault("list_conferences", "status", times=4)
+        await anext(stream)
+        await anext(stream)
+        *failed, succeeded = pauses
+        assert len(failed) == 4
+        assert failed == sorted(failed)
+        assert succeeded < failed[1]
+
+    async def test_a_wrong_key_is_read_anew_once_it_was_mended(self, stream, sandbox, connect, caplog, eventually):
+        connect(sandbox, password="wrong")
+        next_one = asyncio.create_task(anext(stream))
+        await eventually(lambda: "Wrong API key" in caplog.text)
+        connect(sandbox)
+        assert len((await next_one).found) == 1
+
+    @pytest.mark.parametrize("broken", [{"password": ""}, {"extra": {"timeout": "soon"}}], ids=["no key", "no number"])
+    async def test_so_is_a_connection_that_could_not_be_read(
+        self, stream, sandbox, connect, caplog, eventually, broken
+    ):
+        connect(sandbox, **broken)
+        next_one = asyncio.create_task(anext(stream))
+        await eventually(lambda: "2 in a row" in caplog.text)
+        connect(sandbox)
+        assert len((await next_one).found) == 1
+
+    async def test_and_one_that_was_not_there(self, stream, sandbox, connect, caplog, eventually, monkeypatch):
+        monkeypatch.delenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT")
+        next_one = asyncio.create_task(anext(stream))
+        await eventually(lambda: "Make one in the UI under Admin > Connections" in caplog.text)
+        connect(sandbox)
+        assert len((await next_one).found) == 1
