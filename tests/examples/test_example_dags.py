@@ -1,11 +1,22 @@
-"""The example DAGs, run from beginning to end against the sandbox; `webinar_lifecycle` runs in tests/live."""
+"""The example DAGs, run against the sandbox; `webinar_lifecycle`, and what asset events start, run in tests/live."""
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from aiosmtpd.controller import Controller
+from airflow.sdk import BaseSensorOperator
+from local_airflow import free_port
+
+# Airflow's own `@task.sensor` imports that
+pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
@@ -71,3 +82,241 @@ def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
     run = run_dag(examples.dags["several_accounts"], run_conf={"accounts": ["one", "two"]})
     assert run.state == "success"
     assert clickmeeting_sandbox.count("list_conferences") == 2
+
+
+@pytest.fixture
+def hasty(examples, monkeypatch) -> None:
+    """Let sensors look again at once, also those that `dag.test` runs anew for each look."""
+    monkeypatch.setattr("airflow_clickmeeting.triggers.waiting.SHORTEST_INTERVAL", 0.05)
+    for dag in examples.dags.values():
+        for task in dag.tasks:
+            if isinstance(task, BaseSensorOperator):
+                monkeypatch.setattr(task, "poke_interval", 0.05)
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
+
+
+@pytest.fixture
+def once_looked(clickmeeting_sandbox) -> Iterator[Callable[..., None]]:
+    """Do something in the sandbox as soon as an operation was asked for."""
+    threads: list[Thread] = []
+
+    def once_looked(operation: str, act: Callable[[], object]) -> None:
+        def wait_and_act() -> None:
+            while not clickmeeting_sandbox.count(operation):
+                time.sleep(0.02)
+            act()
+
+        threads.append(Thread(target=wait_and_act, daemon=True))
+        threads[-1].start()
+
+    yield once_looked
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def xcoms_of(run) -> str:
+    """Return all that a run put into XCom."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return str([xcom.value for xcom in session.query(XComModel).filter_by(run_id=run.run_id)])
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("recorded", "recording"), [(True, "success"), (False, "skipped")])
+def test_wait_for_session(
+    examples, run_dag, clickmeeting_sandbox, once_looked, monkeypatch, tmp_path, recorded, recording
+):
+    dag = examples.dags["wait_for_session"]
+    if not recorded:
+        monkeypatch.setattr(dag.get_task("recording"), "timeout", 0.1)
+    room = clickmeeting_sandbox.add_room(
+        starts_at=clickmeeting_sandbox.now + timedelta(hours=1), settings={"recorder_autostart_enabled": recorded}
+    )
+    once_looked("list_sessions", lambda: clickmeeting_sandbox.advance(timedelta(hours=10)))
+    run = run_dag(dag, run_conf={"room_id": room["id"], "folder": tmp_path.as_uri()})
+    assert run.state == "success"
+    assert {ti.task_id: ti.state for ti in run.get_task_instances()}["recording"] == recording
+    assert clickmeeting_sandbox.count("list_sessions") > 2, "it had to wait"
+    assert [file.suffix for file in tmp_path.iterdir()] == [".pdf"]
+    assert "/panel/pdf/" not in xcoms_of(run), "that is where the report can be read"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_wait_for_session_that_is_over(examples, run_dag, clickmeeting_sandbox, tmp_path):
+    start = clickmeeting_sandbox.now - timedelta(days=1)
+    room = clickmeeting_sandbox.add_room(starts_at=start, settings={"recorder_autostart_enabled": True})
+    conf = {"room_id": room["id"], "since": start.isoformat(), "folder": tmp_path.as_uri()}
+    assert run_dag(examples.dags["wait_for_session"], run_conf=conf).state == "success"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_task_sensor(examples, run_dag, clickmeeting_sandbox, once_looked):
+    room = clickmeeting_sandbox.add_room(registration={"enabled": 1})
+    register = registering(room["id"])
+    register("ada@example.com")
+    once_looked("list_registrations", lambda: register("grace@example.com"))
+    run = run_dag(examples.dags["task_sensor"], run_conf={"room_id": room["id"], "wanted": 2})
+    assert run.state == "success"
+    assert clickmeeting_sandbox.count("list_registrations") > 1, "it had to wait"
+
+
+def registering(room_id: int) -> Callable[[str], object]:
+    """Return what registers people for a room."""
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+    def register(email: str) -> object:
+        person = {1: email.partition("@")[0], 2: "Example", 3: email}
+        return ClickMeetingHook().register_participant(room_id, registration=person)
+
+    return register
+
+
+class Mailbox:
+    """Takes what a mail server gets, but refuses the addresses it was told to."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        self.mails: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+
+    async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
+        if address in self.refused:
+            return "550 nobody here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails += [(address, mail["Subject"]) for address in envelope.rcpt_tos]
+        self.texts.append(mail.get_body().get_content())
+        return "250 OK"
+
+
+@pytest.fixture
+def mailbox(monkeypatch) -> Iterator[Mailbox]:
+    """What the mail server of the connection `smtp_default` gets."""
+    mailbox = Mailbox()
+    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    connection = {
+        "conn_type": "smtp",
+        "host": server.hostname,
+        "port": server.port,
+        "extra": {"from_email": "webinars@example.com", "disable_ssl": True, "disable_tls": True},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+    server.start()
+    yield mailbox
+    server.stop()
+
+
+THANKS, MISSED = "Thank you for coming", "We missed you"
+
+PEOPLE = [
+    {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
+    {"email": "paul@example.com", "nickname": "Paul", "role": "presenter"},
+    {"email": "Ada@Example.com", "nickname": "Ada", "visits": [(0, 20), (25, None)]},
+    {"email": None, "nickname": "Guest"},
+    {"email": "grace@example.com", "nickname": "Grace"},
+]
+
+
+@pytest.fixture
+def follow_up(examples, run_dag, tmp_path):
+    """Follow sessions up by hand, with the exports in the test's folder."""
+
+    def follow_up(*sessions: tuple[int, int]):
+        listed = [{"room_id": room_id, "session_id": session_id} for room_id, session_id in sessions]
+        conf = {"sessions": listed, "folder": tmp_path.as_uri()}
+        return run_dag(examples.dags["on_session_ended"], run_conf=conf)
+
+    return follow_up
+
+
+@pytest.fixture
+def ended(clickmeeting_sandbox):
+    """Hold a session yesterday, for which Ada, Alan and Paul had registered, and return its room's id and its own."""
+
+    def ended(*, registration: bool = True, attendees=PEOPLE, name: str = "Café & Çay", **room) -> tuple[int, int]:
+        start = clickmeeting_sandbox.now - timedelta(days=1)
+        room = {"starts_at": start, "duration": 1, **room}
+        room_id = clickmeeting_sandbox.add_room(name=name, registration={"enabled": int(registration)}, **room)["id"]
+        if registration:
+            for email in ("ada@example.com", "alan@example.com", "paul@example.com"):
+                registering(room_id)(email)
+        end = start + timedelta(hours=1)
+        return room_id, clickmeeting_sandbox.play(room_id, start=start, end=end, attendees=attendees)
+
+    return ended
+
+
+def test_who_came_is_thanked_and_who_did_not_is_missed(follow_up, ended, mailbox, tmp_path):
+    room_id, session_id = ended()
+    assert follow_up((room_id, session_id), (room_id, session_id)).state == "success"
+    assert sorted(mailbox.mails) == [
+        ("Ada@Example.com", THANKS),
+        ("alan@example.com", MISSED),
+        ("grace@example.com", THANKS),
+    ]
+    assert all("Café &amp; Çay" in text for text in mailbox.texts)
+    files = {file.name for file in (tmp_path / f"session-{session_id}").iterdir()}
+    assert files == {"attendees.jsonl", "registrations.jsonl", "mails-begun"}
+
+
+def test_a_second_run_sends_no_mails(follow_up, ended, mailbox):
+    session = ended()
+    follow_up(session)
+    mailbox.mails.clear()
+    assert follow_up(session).state == "success"
+    assert mailbox.mails == []
+
+
+def test_no_address_is_in_xcom(follow_up, ended, mailbox):
+    xcoms = xcoms_of(follow_up(ended()))
+    assert mailbox.mails
+    assert "attendees.jsonl" in xcoms
+    assert "@" not in xcoms
+
+
+def test_a_session_that_is_gone_does_not_keep_the_others_from_theirs(follow_up, ended, mailbox):
+    gone = (99999999, 1)
+    assert follow_up(gone, ended()).state == "failed"
+    assert len(mailbox.mails) == 3
+
+
+def test_a_room_without_registration(follow_up, ended, mailbox):
+    assert follow_up(ended(registration=False)).state == "success"
+    assert sorted(mailbox.mails) == [("Ada@Example.com", THANKS), ("grace@example.com", THANKS)]
+
+
+def test_nobody_is_missed_in_a_permanent_room(follow_up, ended, mailbox):
+    assert follow_up(ended(permanent_room=True)).state == "success"
+    assert {subject for _, subject in mailbox.mails} == {THANKS}
+
+
+def test_nobody_is_written_to_after_a_rehearsal(follow_up, ended, clickmeeting_sandbox, mailbox):
+    tomorrow = clickmeeting_sandbox.now + timedelta(days=1)
+    assert follow_up(ended(starts_at=tomorrow)).state == "success"
+    assert mailbox.mails == []
+
+
+def test_who_came_to_another_session_is_not_missed(follow_up, ended, clickmeeting_sandbox, mailbox):
+    room_id, session_id = ended()
+    start = clickmeeting_sandbox.now - timedelta(hours=22)
+    alan = {"email": "alan@example.com", "nickname": "Alan"}
+    clickmeeting_sandbox.play(room_id, start=start, end=start + timedelta(hours=1), attendees=[alan])
+    follow_up((room_id, session_id))
+    assert MISSED not in {subject for _, subject in mailbox.mails}
+
+
+def test_a_refused_address_does_not_keep_the_others_from_their_mail(follow_up, ended, mailbox):
+    mailbox.refused.add("Ada@Example.com")
+    assert follow_up(ended()).state == "success"
+    assert sorted(mailbox.mails) == [("alan@example.com", MISSED), ("grace@example.com", THANKS)]
+
+
+def test_a_run_without_sessions_has_nothing_to_do(follow_up, mailbox):
+    assert follow_up().state == "success"
+    assert mailbox.mails == []

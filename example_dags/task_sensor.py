@@ -1,0 +1,39 @@
+"""Wait for something that has no sensor of its own: any method of the hook can be asked again and again."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import Param, PokeReturnValue, dag, task
+
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    tags=["clickmeeting"],
+    params={
+        "room_id": Param(type="integer", description="A room with registration"),
+        "wanted": Param(20, type="integer", minimum=1, description="So many people are enough"),
+    },
+)
+def task_sensor():
+    # between two looks it takes no worker slot
+    @task.sensor(mode="reschedule", poke_interval=300, timeout=14 * 86400)
+    def enough_confirmed(params: dict | None = None) -> PokeReturnValue:
+        people = ClickMeetingHook().list_registrations(params["room_id"])
+        confirmed = sum(person["registration_confirmed"] is not None for person in people)
+        return PokeReturnValue(
+            is_done=confirmed >= params["wanted"],
+            xcom_value={"confirmed": confirmed, "registered": len(people)},
+        )
+
+    @task
+    def tell(numbers: dict) -> None:
+        print(f"{numbers['confirmed']} of {numbers['registered']} registrations are confirmed: it takes place")
+
+    tell(enough_confirmed())
+
+
+task_sensor()

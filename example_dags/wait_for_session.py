@@ -1,0 +1,71 @@
+"""Wait for a webinar that somebody else planned: for its start, its end, its recording and its report.
+
+Everything waits in the triggerer, without a worker slot. Trigger it with the room's id.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import Param, dag, task
+
+from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
+from airflow_clickmeeting.sensors.clickmeeting import (
+    ClickMeetingRecordingReadySensor,
+    ClickMeetingSessionEndedSensor,
+    ClickMeetingSessionReportSensor,
+    ClickMeetingSessionStartedSensor,
+)
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    tags=["clickmeeting"],
+    default_args={"room_id": "{{ params.room_id }}", "deferrable": True, "poke_interval": 60},
+    params={
+        "room_id": Param(type="integer", description="The room"),
+        "since": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            description="Sessions that ended before do not count; by default those before the run",
+        ),
+        "folder": Param("file:///tmp/clickmeeting", description="Where the report goes: any object storage"),
+    },
+)
+def wait_for_session():
+    started = ClickMeetingSessionStartedSensor(
+        task_id="started", multiple_outputs=True, since="{{ params.since or '' }}", timeout=timedelta(days=30)
+    )
+    session_id, started_at = started.output["session_id"], started.output["started_at"]
+
+    ended = ClickMeetingSessionEndedSensor(task_id="ended", session_id=session_id, timeout=timedelta(days=1))
+
+    # not every session is recorded: this one is given up after half a day, and the rest goes on
+    recording = ClickMeetingRecordingReadySensor(
+        task_id="recording", since=started_at, poke_interval=300, timeout=timedelta(hours=12), soft_fail=True
+    )
+
+    # who has the report's address can read the report, so it is not kept
+    report = ClickMeetingSessionReportSensor(
+        task_id="report", session_id=session_id, timeout=timedelta(hours=1), do_xcom_push=False
+    )
+    save = ClickMeetingGenerateSessionReportOperator(task_id="save", session_id=session_id, path="{{ params.folder }}/")
+
+    @task(trigger_rule="none_failed")
+    def tell(session: dict, recorded: dict | None, saved: dict) -> None:
+        print(f"Session {session['session_id']} of room {session['room_id']} ended at {session['ended_at']}")
+        print(f"{session['total_visitors']} entries, at most {session['max_visitors']} people at once")
+        for each in recorded["recordings"] if recorded else []:
+            print(f"Recording {each['recording_id']}: {each['duration']} seconds, {each['size']} bytes")
+        print(f"Report: {saved['path']}")
+
+    ended >> [recording, report]
+    report >> save
+    tell(ended.output, recording.output, save.output)
+
+
+wait_for_session()
