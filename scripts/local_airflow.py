@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # `-s`: no log servers, for they listen on every address of the machine and nothing here needs them.
 COMMANDS = {
@@ -113,18 +113,14 @@ class LocalAirflow:
 
     def wait_healthy(self, timeout: float = 120) -> None:
         """Wait until the API answers and all that was started is alive."""
-        deadline = time.monotonic() + timeout
-        while not self._healthy():
-            self._raise_if_ended()
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Airflow was not healthy after {timeout:.0f} s, see {self.home}/*.log")
-            time.sleep(0.2)
+        until(f"Airflow is healthy, see {self.home}/*.log", self._healthy, timeout)
 
     def _end(self, *processes: subprocess.Popen[bytes]) -> None:
         # `standalone` stops its children at a Ctrl-C only.
         stop(*processes, by=signal.SIGINT if "standalone" in self.parts else signal.SIGTERM)
 
     def _healthy(self) -> bool:
+        self._raise_if_ended()
         try:
             health = _call("GET", f"{self.url}/api/v2/monitor/health")
         except (OSError, http.client.HTTPException):
@@ -154,6 +150,15 @@ def local_sandbox(venv_bin: Path, *options: str) -> Iterator[str]:
         yield address[0]
     finally:
         stop(process)
+
+
+def until(what: str, holds: Callable[[], object], timeout: float = 120) -> None:
+    """Wait until something holds; `what` is named when it does not."""
+    deadline = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not so after {timeout:g} s")
+        time.sleep(0.2)
 
 
 def free_port() -> int:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
-from local_airflow import PARTS, LocalAirflow
+from local_airflow import LocalAirflow, until
 
 from airflow_clickmeeting.api.shapes import secrets_in
 from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -32,25 +30,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox, tmp_path_factory) -> Iterator[LocalAirflow]:
-    """Airflow with the example, whose sensor looks every five seconds, and a connection in its database."""
-    home = tmp_path_factory.mktemp("airflow")
-    dags = home / "dags"
-    dags.mkdir()
+def airflow(sandbox, start_airflow, tmp_path_factory) -> LocalAirflow:
+    """Airflow with the example, whose sensor looks every five seconds."""
+    dags = tmp_path_factory.mktemp("dags")
     example = (EXAMPLES / "webinar_lifecycle.py").read_text()
     assert "poke_interval=60" in example
     (dags / "webinar_lifecycle.py").write_text(example.replace("poke_interval=60", "poke_interval=5"))
-    with LocalAirflow(Path(sys.executable).parent, home, dags, parts=PARTS) as airflow:
-        connection = {"connection_id": "clickmeeting_default", "conn_type": "clickmeeting"}
-        airflow.api("POST", "/connections", {**connection, "host": sandbox.url, "password": KEY})
-        yield airflow
-
-
-def until(what: str, holds: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds:g} s"
-        time.sleep(0.3)
+    return start_airflow(dags, sandbox.connection)
 
 
 def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:

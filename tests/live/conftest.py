@@ -1,0 +1,106 @@
+"""What the tests in a real Airflow share: its processes, a sandbox, and a way to it that can be shut."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from local_airflow import PARTS, LocalAirflow, free_port
+
+from airflow_clickmeeting.sandbox.handle import Sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """An empty ClickMeeting."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def start_airflow(tmp_path_factory) -> Iterator[Callable[..., LocalAirflow]]:
+    """Start Airflow's parts, with a folder of DAGs, and with `clickmeeting_default` in the database."""
+    with ExitStack() as running:
+
+        def start(dags: Path, connection: Mapping[str, Any], env: Mapping[str, str] | None = None) -> LocalAirflow:
+            home = tmp_path_factory.mktemp("airflow")
+            airflow = running.enter_context(LocalAirflow(Path(sys.executable).parent, home, dags, env, parts=PARTS))
+            for part in PARTS:  # a polite end takes seconds, and hangs at times
+                running.callback(airflow.kill, part)
+            airflow.api("POST", "/connections", {"connection_id": "clickmeeting_default", **connection})
+            return airflow
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def gate(sandbox) -> Iterator[Gate]:
+    """A way to the sandbox that can be shut."""
+    with closing(Gate(sandbox.url)) as gate:
+        yield gate
+
+
+class Gate:
+    """Forwards a port of its own to a server; shut, it refuses connections and has cut those that were open."""
+
+    def __init__(self, url: str) -> None:
+        behind = urlsplit(url)
+        self._behind = behind.hostname, behind.port
+        self._port = free_port()
+        self.url = url.replace(behind.netloc, f"127.0.0.1:{self._port}")
+        self._passing: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
+        self._thread.start()
+        self.open()
+
+    def open(self) -> None:
+        """Let connections through."""
+        self._server = self._run(asyncio.start_server(self._pass, "127.0.0.1", self._port))
+
+    def shut(self) -> None:
+        """Refuse connections."""
+        self._run(self._shut())
+
+    def close(self) -> None:
+        """Shut for good."""
+        self.shut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _shut(self) -> None:
+        self._server.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+        reader_behind, writer_behind = await asyncio.open_connection(*self._behind)
+        try:
+            with suppress(OSError):
+                await asyncio.gather(_pump(reader, writer_behind), _pump(reader_behind, writer))
+        finally:
+            writer.transport.abort()
+            writer_behind.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
