@@ -48,7 +48,7 @@ class Board:
         question = self._questions.setdefault(call, _Question())
         future: asyncio.Future[Answer] = loop.create_future()
         question.waiting.add(future)
-        due = loop.call_later(within, self._ask, call, question)
+        due = loop.call_later(within, self._ask, call, question, future)
         try:
             return await future
         finally:
@@ -56,8 +56,9 @@ class Board:
             question.waiting.discard(future)
             self._drop_if_idle(call, question)
 
-    def _ask(self, call: Call[Any], question: _Question) -> None:
-        if question.request is None:
+    def _ask(self, call: Call[Any], question: _Question, future: asyncio.Future[Answer]) -> None:
+        # one that is not among them has its answer, and is only not awake yet
+        if question.request is None and future in question.waiting:
             question.request = asyncio.create_task(self._answer(call, question))
 
     async def _answer(self, call: Call[Any], question: _Question) -> None:

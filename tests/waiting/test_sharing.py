@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from dataclasses import replace
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,6 +101,21 @@ async def test_who_comes_while_a_request_is_under_way_shares_it(board, room, san
     await until(sandbox.count)
     await waiting(board, room())
     await early
+    assert sandbox.count() == 1
+
+
+async def test_who_is_due_while_the_crowd_is_woken_does_not_ask_again(board, room, sandbox, monkeypatch):
+    sleep = asyncio.sleep
+
+    async def hold_up(seconds: float) -> None:
+        """Hold up the event loop, as a crowd of thousands does."""
+        Event().wait(0.4)
+        await sleep(seconds)
+
+    monkeypatch.setattr(sharing, "CROWD", 1)
+    crowd = [waiting(board, room(), within=within) for within in (0.3, 0.3, 0, 0.3, 0.3)]
+    monkeypatch.setattr(sharing, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": hold_up}))
+    await asyncio.gather(*crowd)
     assert sandbox.count() == 1
 
 
