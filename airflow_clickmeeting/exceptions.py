@@ -5,6 +5,7 @@ They are `AirflowException`s, since sensors treat only those softly. Wrong argum
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Self
@@ -56,11 +57,6 @@ class ClickMeetingError(AirflowException):
         longer = replace(self.problem, message=f"{self.problem.message}; {more}")
         return type(self)(longer, self.operation, self.conn_id, self.path)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON, from which `error_from_json` makes it again."""
-        problem = asdict(self.problem)
-        return {"problem": problem, "operation": self.operation, "conn_id": self.conn_id, "path": self.path}
-
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
@@ -110,6 +106,16 @@ def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") ->
     return _BY_KIND[problem.kind](problem, operation, conn_id, path)
 
 
-def error_from_json(data: Mapping[str, Any]) -> ClickMeetingError:
+def error_to_json(error: Exception) -> dict[str, Any]:
+    """Return an exception as plain JSON, from which `error_from_json` makes it again; of others only the traceback."""
+    if not isinstance(error, ClickMeetingError):
+        return {"traceback": "".join(traceback.format_exception(error))}
+    place = {"operation": error.operation, "conn_id": error.conn_id, "path": error.path}
+    return {"problem": asdict(error.problem), **place}
+
+
+def error_from_json(data: Mapping[str, Any]) -> Exception:
     """Return the exception that was made plain JSON."""
+    if "traceback" in data:
+        return RuntimeError(f"It failed in the triggerer:\n{data['traceback']}")
     return error_for(Problem(**data["problem"]), data["operation"], data["conn_id"], data["path"])

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_clickmeeting.conditions import Condition, Seen, look
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import error_to_json
 from airflow_clickmeeting.patience import Patience, unmoved_clock
 from airflow_clickmeeting.triggers.sharing import Board, shared_board
 
@@ -19,7 +19,7 @@ SHORTEST_INTERVAL = 5.0
 class WaitTrigger(BaseTrigger):
     """Looks again and again until a condition holds, and fires once.
 
-    The event is `{"seen": {...}}`, `{"timed_out": True}`, or `{"failed": {...}}` with what went wrong for good.
+    The event is `{"seen": {...}}`, `{"timed_out": True}`, or `{"failed": {...}}` with the exception that ended it.
     Triggers that wait for an answer to the same call of the same connection share it. A restart begins with a pause
     and a look, however late it is.
 
@@ -69,12 +69,10 @@ class WaitTrigger(BaseTrigger):
                 pause = min(patience.pause(now(), failures, error), patience.left(now()))
                 try:
                     seen, mark = await _look(board, condition, mark, max(pause, SHORTEST_INTERVAL))
-                except Exception as failed:
+                except Exception as failed:  # noqa: BLE001 - the worker raises it
                     failures, error = failures + 1, failed
                     if not patience.bears(failed, failures):
-                        if isinstance(failed, ClickMeetingError):
-                            return {"failed": failed.to_json()}
-                        raise
+                        return {"failed": error_to_json(failed)}
                     self.log.warning("Look failed, %d in a row: %s", failures, failed)
                 else:
                     failures, error = 0, None

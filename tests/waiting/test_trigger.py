@@ -156,9 +156,11 @@ class TestWhatIsFinal:
         assert "'clickmeeting_default'" in str(error)
         assert sandbox.count() == 1
 
-    async def test_a_mistake_in_a_condition_fails_the_trigger_itself(self, sandbox, room_id):
-        with pytest.raises(KeyError, match="no such key"):
-            await fired(trigger_for(Misread(room_id=room_id)))
+    async def test_a_mistake_in_a_condition_is_told_with_its_place(self, sandbox, room_id):
+        error = await failure_of(trigger_for(Misread(room_id=room_id)))
+        assert isinstance(error, RuntimeError)
+        assert "KeyError: 'no such key'" in str(error)
+        assert "in seen" in str(error)
         assert sandbox.count() == 1
 
     async def test_nothing_is_final_for_who_bears_everything(self, sandbox, room_id):
