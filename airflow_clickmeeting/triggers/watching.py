@@ -113,10 +113,15 @@ class Watcher(BaseEventTrigger):
             if cursor is None:
                 cursor = Cursor.starting(happened, snapshot.now, self.lookback)
             news = [each for each in cursor.news(happened) if await self._reads_as_before(each)]
-            for each in news:
-                if self._counts(each, snapshot):
+            to_tell = [each for each in news if self._counts(each, snapshot)]
+            # of several events at once Airflow may start a run with the first alone; one later brings the others along
+            held_back = to_tell[1:][-1:]
+            told = [each for each in news if each not in held_back]
+            for each in to_tell:
+                if each in told:
                     yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
-            cursor = cursor.after(news, self.lookback)
+            cursor = cursor.after(told, self.lookback)
+            self._marks = {key: mark for key, mark in self._marks.items() if key not in cursor.told}
             if self._store is not None and cursor != self._stored:
                 snapshot.stored.append(partial(self._write_cursor, cursor))
 
@@ -139,10 +144,9 @@ class Watcher(BaseEventTrigger):
             return True
         before = self._marks.pop(happening.key, None)
         mark = await self._answer(evidence) if isinstance(evidence, Call) else evidence
-        if mark is None or mark == before:
-            return mark is not None
-        self._marks[happening.key] = mark
-        return False
+        if mark is not None:
+            self._marks[happening.key] = mark
+        return mark is not None and mark == before
 
     async def _answer(self, call: Call[str]) -> str | None:
         from airflow_clickmeeting.exceptions import ClickMeetingError

@@ -147,11 +147,13 @@ class Watch:
 
     :param trigger: the watcher.
     :param told: the payloads of its events.
+    :param told_at: at which look each of them was told.
     :param looks: through how many snapshots it has gone.
     """
 
     trigger: Any
     told: list[dict[str, Any]] = field(default_factory=list)
+    told_at: list[int] = field(default_factory=list)
     looks: int = 0
     task: asyncio.Task[None] | None = None
 
@@ -163,6 +165,11 @@ class Watch:
         async for snapshot in stream:
             yield snapshot
             self.looks += 1
+
+    def hear(self, event: Any) -> None:
+        """Take an event."""
+        self.told.append(event.payload)
+        self.told_at.append(self.looks)
 
     async def looked(self, times: int = 3) -> None:
         """Wait until it has looked so often again: one look may have begun before, and two in a row read the same."""
@@ -225,12 +232,12 @@ class Triggerer:
         trigger = watch.trigger
         if not self.shares:
             async for event in trigger.run():
-                watch.told.append(event.payload)
+                watch.hear(event)
             return
         key = trigger.shared_stream_key()
         stream = self._manager.subscribe(trigger_id=number, trigger=trigger, key=key)
         async for event in trigger.filter_shared_stream(stream):
-            watch.told.append(event.payload)
+            watch.hear(event)
             self.unconfirmed.append(self._manager.bind_pending_event(trigger_id=number, key=key))
             if self.confirming:
                 asyncio.get_running_loop().call_soon(self.confirm)

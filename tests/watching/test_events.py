@@ -84,6 +84,16 @@ async def test_several_are_told_the_oldest_first(triggerer, sandbox, account):
     assert [each["room_id"] for each in await watch.tells(2)] == [earlier, later]
 
 
+async def test_the_last_of_several_is_told_with_the_next_look(triggerer, sandbox, room_id):
+    for minutes in (30, 60, 90):
+        sandbox.play(room_id, start=sandbox.now + timedelta(minutes=minutes))
+    watch = await triggerer.watch(clickmeeting_asset("session_started"))
+    sandbox.advance(2 * HOUR)
+    await watch.tells(3)
+    first = watch.told_at[0]
+    assert watch.told_at == [first, first, first + 1]
+
+
 class TestAllWatchersTogether:
     @pytest.fixture
     async def told(self):
