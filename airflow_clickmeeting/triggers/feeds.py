@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_clickmeeting.api import calls
@@ -23,7 +22,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 # a room can be made, used and closed in the shortest duration: after a longer gap inactive rooms are listed, too
-GAP = 300.0
+GAP = timedelta(minutes=5)
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Conferences:
         self.room_id = room_id
         self.rooms: dict[int, KnownRoom] = {}
         self.found: dict[int, list[Any]] = {}
-        self._listed_at = -math.inf
+        self._listed_at: datetime | None = None
 
     async def look(self) -> Snapshot:
         """Ask for what can have changed, and return everything as it is now."""
@@ -76,16 +75,19 @@ class Conferences:
 
     async def list_rooms(self) -> None:
         """List the rooms: the inactive ones only after a gap. Of one room, only the name matters now and then."""
-        began = time.monotonic()
-        gap = began - self._listed_at > GAP
         if self.room_id is None:
-            listed = [room async for room in self.hook.iter_conferences("all" if gap else "active")]
-        elif gap:
+            listed = [room async for room in self.hook.iter_conferences("active")]
+            if self._after_a_gap():
+                listed += [room async for room in self.hook.iter_conferences("inactive")]
+        elif self._after_a_gap():
             listed = [await self.hook.run(calls.get_conference(self.room_id))]
         else:
             return
-        update(self.rooms, listed, self.hook.now())
-        self._listed_at = began
+        self._listed_at = self.hook.now()
+        update(self.rooms, listed, self._listed_at)
+
+    def _after_a_gap(self) -> bool:
+        return self._listed_at is None or abs(self.hook.now() - self._listed_at) > GAP
 
 
 class InRooms(Conferences):
@@ -183,7 +185,7 @@ class Recordings(InRooms):
             await super().find()
             return
         if found.keys() - self.rooms.keys():
-            self._listed_at = -math.inf
+            self._listed_at = None
             await self.list_rooms()
         for room_id in found:  # the oldest rooms are not listed any more
             self.rooms.setdefault(room_id, KnownRoom({"id": room_id}))
