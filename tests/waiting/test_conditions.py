@@ -79,8 +79,8 @@ def started(since: str = MORNING) -> SessionStarted:
     return SessionStarted(room_id=1, since=since)
 
 
-def ended(since: str = MORNING, settle: float = 300) -> SessionEnded:
-    return SessionEnded(room_id=1, since=since, settle=settle)
+def ended(since: str = MORNING, **more: Any) -> SessionEnded:
+    return SessionEnded(room_id=1, since=since, **more)
 
 
 def recorded(since: str = MORNING) -> RecordingReady:
@@ -89,7 +89,7 @@ def recorded(since: str = MORNING) -> RecordingReady:
 
 EVERY = [
     started(),
-    ended(settle=60),
+    ended(settle=60, session_id=2),
     recorded(),
     ConferenceStatus(room_id=1, status="active"),
     Registrations(room_id=1, at_least=20, status="active"),
@@ -200,6 +200,12 @@ class TestSessionEnded:
         first, second = session(1, hours(2), hours(1.5)), session(2, hours(2.5), hours(1))
         for sessions in ([first, second], [second, first]):
             assert ended().seen(sessions, NOON)["session_id"] == 1
+
+    @pytest.mark.parametrize("known", [2, "2"])
+    def test_of_a_session_that_is_known_only_its_end_counts(self, known):
+        old, mine = session(1, hours(2), hours(1)), session(2, hours(30), hours(29))
+        assert ended(session_id=known).seen([old], NOON) is None
+        assert ended(session_id=known).seen([old, mine], NOON)["session_id"] == 2
 
     def test_offsets_do_not_matter(self):
         in_warsaw = session(end="2027-03-01T12:54:00+01:00")  # 11:54 UTC

@@ -372,6 +372,10 @@ class TestSince:
         dag = dag_of(ClickMeetingSessionEndedSensor, room_id=room_id, settle=0, since=since)
         assert result_of(run_dag(dag, logical_date=NOON))["session_id"] == sessions[0]
 
+    def test_of_a_session_that_is_known_only_its_end_counts(self, run_dag, room_id, sessions):
+        dag = dag_of(ClickMeetingSessionEndedSensor, room_id=room_id, settle=0, session_id=f"{{{{ {sessions[0]} }}}}")
+        assert result_of(run_dag(dag, logical_date=NOON))["session_id"] == sessions[0]
+
 
 class TestSettling:
     """The end must lie back, and the attendee list must read the same at two looks in a row."""
@@ -446,6 +450,7 @@ def test_a_file_that_does_not_exist_fails_at_once_and_is_named(sandbox):
         (ClickMeetingSessionEndedSensor, {"since": datetime(2027, 2, 1)}, "since must be a time with its zone"),  # noqa: DTZ001
         (ClickMeetingSessionEndedSensor, {"settle": 600}, "settle must be shorter than the timeout of 600 seconds"),
         (ClickMeetingSessionEndedSensor, {"settle": -1}, "settle must be .*; got -1"),
+        (ClickMeetingSessionEndedSensor, {"session_id": "None"}, "session_id must be .*; got 'None'"),
         (ClickMeetingRecordingReadySensor, {"since": "yesterday"}, "since must be"),
         (ClickMeetingConferenceStatusSensor, {"status": "over"}, "status must be one of 'active', 'inactive'"),
         (ClickMeetingRegistrationsSensor, {"at_least": 0}, "at_least must be .*; got 0"),
