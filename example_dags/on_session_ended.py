@@ -31,7 +31,6 @@ ENDED = clickmeeting_asset("session_ended")
     schedule=[ENDED],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,  # so that no two runs write about the same session
     tags=["clickmeeting"],
     params={
         "folder": Param("file:///tmp/clickmeeting", description="Where the exports go: any object storage"),
@@ -70,9 +69,10 @@ def on_session_ended():
             task_id="registrations", room_id=with_registration(room_id), path=folder, file_format="jsonl"
         )
 
-        # Addresses stay in the files, out of XCom. No retries: one would write to the same people again. It runs, and
-        # fails, even when an export failed: with upstream_failed Airflow may end the run before other sessions' turn.
-        @task(trigger_rule="all_done", retries=0)
+        # Addresses stay in the files, out of XCom. No retries: one would write to the same people again; and one at a
+        # time, so that no two runs write about the same session. It runs, and fails, even when an export failed: with
+        # upstream_failed Airflow may end the run before other sessions' turn.
+        @task(trigger_rule="all_done", retries=0, max_active_tis_per_dag=1)
         def write(room_id: int, folder: str) -> None:
             begun = ObjectStoragePath(f"{folder}mails-begun")
             if begun.exists():
