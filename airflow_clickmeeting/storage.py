@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -46,12 +47,29 @@ class Part:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._place = path
         self._part = path.parent / f"{path.name}{PART}"
-        self.file: IO[bytes] = self._part.open("wb")
+        self._open()
+
+    def _open(self) -> None:
+        # not the path's own `open`, which would tell Airflow's lineage of a file that is soon gone
+        self.file: IO[bytes] = self._part.fs.open(self._part.path, mode="wb")
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far, in hexadecimal digits."""
+        return self._sha256.hexdigest()
+
+    def write(self, piece: bytes) -> None:
+        """Add some bytes, and count and hash them."""
+        self.file.write(piece)
+        self.size += len(piece)
+        self._sha256.update(piece)
 
     def begin_anew(self) -> None:
         """Drop what was written so far."""
         self.file.close()
-        self.file = self._part.open("wb")
+        self._open()
 
     def keep(self) -> None:
         """Move it to its place, where it replaces an older file."""

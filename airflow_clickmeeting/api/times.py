@@ -77,6 +77,15 @@ def duration(name: str, value: Duration) -> str:
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
+def seconds(name: str, value: timedelta | float | str) -> timedelta:
+    """Return a length of time from itself or from a number of seconds; less than nothing is refused."""
+    try:
+        length = value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+    except (TypeError, ValueError, OverflowError):
+        length = timedelta(-1)
+    return length if length >= timedelta(0) else refuse(name, value, "a timedelta or a number of seconds, zero or more")
+
+
 def parse(text: str) -> datetime:
     """Read an instant that ClickMeeting gave; its naive ones are UTC."""
     when = datetime.fromisoformat(text)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from os import SEEK_END
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -155,6 +156,16 @@ def continued(request: Request, size: int) -> Request:
 def continues(answer: Answer, size: int) -> bool:
     """Tell whether an answer holds what follows so many bytes, instead of the whole file."""
     return answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {size}-")
+
+
+def has_list(answer: Answer, body: IO[bytes]) -> bool:
+    """Tell from the status and both ends of the body whether it is a list, which holds no error object."""
+    start, end = body.read(EXCERPT), b""
+    if start:
+        body.seek(-len(start), SEEK_END)
+        end = body.read()
+    body.seek(0)
+    return 200 <= answer.status < 300 and start.lstrip().startswith(b"[") and end.rstrip().endswith(b"]")
 
 
 def decipher(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | Problem:

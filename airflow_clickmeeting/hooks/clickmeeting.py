@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+from functools import cached_property, partial
+from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_clickmeeting.api import calls, reading, values, wire
+from airflow_clickmeeting.api import calls, reading, streaming, values, wire
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import Problem, UnexpectedShape
 from airflow_clickmeeting.api.pages import RoomPages
 from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError, error_for
 from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
@@ -36,13 +38,18 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.storage import Path
 
 T = TypeVar("T")
+Unread = Callable[[], Iterable[T]]
+
+SHORT = 1 << 20
+PARSED_AT_ONCE = 1000
 
 
 class Downloaded(TypedDict):
-    """A file that arrived: where it lies, and its bytes."""
+    """A file that arrived: where it lies, its bytes, and their SHA-256 as they came."""
 
     path: str
     size: int
+    sha256: str
 
 
 class _Account(Operations, BaseHook):
@@ -66,13 +73,17 @@ class _Account(Operations, BaseHook):
         )
 
     def _data(self, call: Call[T], answer: wire.Answer, settings: Settings) -> T:
-        """Return what an answer says, or raise what went wrong."""
+        """Return what an answer says, and log it, or raise what went wrong."""
+        data = self._deciphered(call, answer, settings)
+        self._tell(call, _summary(data))
+        return data
+
+    def _deciphered(self, call: Call[T], answer: wire.Answer, settings: Settings) -> T:
         if (there := wire.server_time(answer.headers)) is not None:
             self._ahead = there - datetime.now(UTC)
         data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
         if isinstance(data, Problem):
             raise self._error(data, call)
-        self._tell(call, _summary(data))
         return data
 
     def _error(self, problem: Problem, call: Call[Any]) -> ClickMeetingError:
@@ -133,13 +144,36 @@ class ClickMeetingHook(_Account):
             with self._answer(call, wire.request(call, self.settings.url), follow=call.raw) as (answer, response):
                 return self._data(call, replace(answer, body=response.content), self.settings)
 
-        try:
-            return self._repeated(call, attempt)
-        except NotFoundError:
-            if call.none_if is None:
-                raise
-            self.run(call.none_if)
-            return cast("T", [])
+        return self._or_nothing(call, attempt, cast("T", []))
+
+    def fetched(self, call: Call[list[T]]) -> Unread[T]:
+        """Make a call as `run` does, but leave the list that it answers unread; several threads may do this at a time.
+
+        What is not a list is read at once, for it may be an error.
+
+        :return: a function that returns the items. A long list is parsed while it is walked, and lies in a temporary
+            file until then. It may be called again, and raises `UnexpectedAnswerError`.
+        :raises ClickMeetingError: of the kind that says what went wrong.
+        """
+        from airflow_clickmeeting.hooks.requests_transport import pieces
+
+        def attempt() -> Unread[T]:
+            body = SpooledTemporaryFile(SHORT)  # noqa: SIM115 - goes when nobody can read it any more
+            with self._answer(call, wire.request(call, self.settings.url), follow=False) as (answer, response):
+                for piece in pieces(response):
+                    body.write(piece)
+            size = body.tell()
+            body.seek(0)
+            is_list = wire.has_list(answer, body)
+            if is_list and size > SHORT:
+                return partial(self._items, call, body)
+            whole = replace(answer, body=body.read(SHORT))
+            if is_list:
+                return partial(self._deciphered, call, whole, self.settings)
+            items = self._deciphered(call, whole, self.settings)
+            return lambda: items
+
+        return self._or_nothing(call, attempt, cast("Unread[T]", list))
 
     def download(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
         """Stream the file that a call answers with to object storage; a second run overwrites it.
@@ -147,16 +181,20 @@ class ClickMeetingHook(_Account):
         :param call: such as `calls.download_file(1)`.
         :param path: the file, or a folder with a slash at its end.
         :param name: the file's name in such a folder.
-        :return: `path` and `size` in bytes.
+        :return: `path`, `size` in bytes and `sha256`.
         """
         return self._saved(call, lambda: wire.request(call, self.settings.url), path, name)
 
-    def download_link(self, url: str | Callable[[], str], path: Path, *, name: str = "") -> Downloaded:
+    def download_link(
+        self, url: str | Callable[[], str], path: Path, *, name: str = "", size: int | None = None
+    ) -> Downloaded:
         """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin.
 
         :param url: the link, or what reads it anew for each attempt, since links live for minutes.
         :param path: the file, or a folder with a slash at its end.
         :param name: the file's name in such a folder.
+        :param size: the bytes that there must be; an older file stays when there are more or fewer.
+        :return: `path`, `size` in bytes and `sha256`.
         """
         call = Call("GET", "link", read=reading.file_bytes, raw=True, name="download_link")
 
@@ -164,7 +202,7 @@ class ClickMeetingHook(_Account):
             link = url() if callable(url) else url
             return wire.Request("GET", values.web_address("url", link), {}, None)
 
-        return self._saved(call, request, path, name)
+        return self._saved(call, request, path, name, size)
 
     def iter_conferences(self, status: str = "active") -> Iterator[Room]:
         """Walk all rooms, asking for a page of 250 when the last one is used up.
@@ -187,30 +225,38 @@ class ClickMeetingHook(_Account):
             return False, str(error)
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
 
-    def _saved(self, call: Call[bytes], request: Callable[[], wire.Request], path: Path, name: str) -> Downloaded:
+    def _saved(
+        self, call: Call[bytes], request: Callable[[], wire.Request], path: Path, name: str, size: int | None = None
+    ) -> Downloaded:
         """Download a file; what breaks off is continued where the server can do that, else begun anew."""
         from airflow_clickmeeting.hooks.requests_transport import pieces
 
-        size = 0
-
         def attempt() -> None:
-            nonlocal size
-            with self._answer(call, wire.continued(request(), size), follow=True) as (answer, response):
+            with self._answer(call, wire.continued(request(), part.size), follow=True) as (answer, response):
                 if not wire.has_file(call, answer):
                     self._data(call, replace(answer, body=response.content), self.settings)
                     return
-                if size and not wire.continues(answer, size):
+                if part.size and not wire.continues(answer, part.size):
                     part.begin_anew()
-                    size = 0
                 for piece in pieces(response):
-                    part.file.write(piece)
-                    size += len(piece)
+                    part.write(piece)
 
         target = located(path, name or call.name)
         with part_of(target) as part:
             self._repeated(call, attempt)
-        self._tell(call, f"{size} bytes")
-        return {"path": str(target), "size": size}
+            if size not in (None, part.size):
+                raise self._error(Problem("unexpected", f"{part.size} bytes came instead of {size}"), call)
+        self._tell(call, f"{part.size} bytes")
+        return {"path": str(target), "size": part.size, "sha256": part.sha256}
+
+    def _items(self, call: Call[list[T]], body: IO[bytes]) -> Iterator[T]:
+        """Walk a long list."""
+        items = streaming.items_of(body)
+        try:
+            while some := list(islice(items, PARSED_AT_ONCE)):
+                yield from call.read(some)
+        except (UnexpectedShape, TypeError, ValueError, KeyError) as error:
+            raise self._error(Problem("unexpected", str(error)), call) from None
 
     @contextmanager
     def _answer(
@@ -218,7 +264,8 @@ class ClickMeetingHook(_Account):
     ) -> Iterator[tuple[wire.Answer, requests.Response]]:
         from airflow_clickmeeting.hooks import requests_transport as transport
 
-        time.sleep(self._pace.delay(time.monotonic()))
+        if pause := self._pace.delay(time.monotonic()):
+            time.sleep(pause)
         try:
             with transport.answer_to(self._session, request, self.settings, follow=follow) as response:
                 yield wire.Answer.head(response.status_code, response.headers), response
@@ -227,6 +274,16 @@ class ClickMeetingHook(_Account):
                 raise
             # not from the error: its text holds the address, which may be a signed link
             raise self._error(problem, call) from None
+
+    def _or_nothing(self, call: Call[Any], attempt: Callable[[], T], nothing: T) -> T:
+        """Make a call; "not found" is nothing where `none_if` says that there may be nothing."""
+        try:
+            return self._repeated(call, attempt)
+        except NotFoundError:
+            if call.none_if is None:
+                raise
+            self.run(call.none_if)
+            return nothing
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)

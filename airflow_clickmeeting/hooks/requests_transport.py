@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests import exceptions as failures
+from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as urllib3_failures
 
 from airflow_clickmeeting.api.errors import Problem
@@ -15,9 +17,11 @@ from airflow_clickmeeting.api.wire import CHUNK, Request, origin
 from airflow_clickmeeting.hooks.identity import HEADERS, KEY_HEADER
 from airflow_clickmeeting.hooks.settings import Settings
 
+MOST_CONNECTIONS = 64
+
 
 class ClickMeetingSession(requests.Session):
-    """A session that adds the key to requests for the API's own origin, and to no other.
+    """A session that adds the key to requests for the API's own origin, and to no other; threads may share it.
 
     `requests` would carry such a header along in a redirection; here it stays behind.
 
@@ -29,6 +33,10 @@ class ClickMeetingSession(requests.Session):
         self._settings = settings
         self.auth = self._bind_key
         self.headers.update(HEADERS)
+        # the API needs no cookies, and their jar is what threads would get in each other's way at
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
 
     def _bind_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop(KEY_HEADER, None)

@@ -29,7 +29,7 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
 
     :param session_id: the session.
     :param path: the file to write, or a folder with a slash at its end.
-    :return: `path` and `size` in bytes.
+    :return: `path`, `size` in bytes and `sha256`.
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "session_id", "path")

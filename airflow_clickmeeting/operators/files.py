@@ -82,7 +82,7 @@ class ClickMeetingDownloadFileOperator(FileOperator):
     """Save a file of the library to any object storage, streamed; a second run overwrites it.
 
     :param path: the file to write, or a folder with a slash at its end.
-    :return: `path` and `size` in bytes.
+    :return: `path`, `size` in bytes and `sha256`.
     """
 
     template_fields: Sequence[str] = (*FileOperator.template_fields, "path")

@@ -51,7 +51,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
     :param lang: the report's language.
     :param poll_interval: seconds between two questions whether it is ready.
     :param timeout: seconds after which the task fails.
-    :return: `path` and `size` in bytes.
+    :return: `path`, `size` in bytes and `sha256`.
     """
 
     template_fields: Sequence[str] = (*SessionOperator.template_fields, "path", "lang")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_clickmeeting.api import calls, reading
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem, kind_of
-from airflow_clickmeeting.api.wire import Answer, decipher, has_file, server_time
+from airflow_clickmeeting.api.wire import Answer, decipher, has_file, has_list, server_time
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 NOT_FOUND = {
@@ -572,3 +573,15 @@ def test_header_names_are_found_whatever_their_case():
     head = Answer.head(200, {"Content-Type": "Application/JSON; charset=utf-8", "RETRY-AFTER": "3"})
     assert (head.status, head.content_type, head.body) == (200, "application/json", b"")
     assert head.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("body", [b"[]", b" [1]\n", b"[" + b"1, " * 500 + b"1]"])
+def test_a_body_is_a_list_by_both_its_ends(body):
+    file = io.BytesIO(body)
+    assert has_list(Answer(200, {}), file)
+    assert file.tell() == 0
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"[]"), (200, b""), (200, b'{"a": []}'), (200, b"[1, 2<br>")])
+def test_an_error_an_object_and_what_breaks_off_are_no_list(status, body):
+    assert not has_list(Answer(status, {}), io.BytesIO(body))

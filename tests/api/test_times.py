@@ -185,3 +185,14 @@ def test_every_way_to_say_a_duration_is_the_same(minutes):
 )
 def test_an_instant_of_clickmeetings_is_aware_and_its_naive_ones_are_utc(text, instant):
     assert times.parse(text) == instant
+
+
+@pytest.mark.parametrize("value", [timedelta(minutes=2), 120, 120.0, "120", " 120.0 "])
+def test_a_length_of_time_is_one_or_seconds(value):
+    assert times.seconds("rejoin_gap", value) == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("value", [timedelta(-1), -1, "two", None, float("inf"), float("nan")])
+def test_what_is_no_length_of_time_is_refused(value):
+    with pytest.raises(ValueError, match=r"^rejoin_gap must be a timedelta or a number of seconds, zero or more; "):
+        times.seconds("rejoin_gap", value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def content(path):
 
 def test_a_download_is_streamed_to_its_place_and_leaves_nothing_else_behind(hook, file_id, folder):
     done = hook.download(calls.download_file(file_id), f"{folder}/slides.pdf")
-    assert done["size"] == len(CONTENT)
+    assert (done["size"], done["sha256"]) == (len(CONTENT), sha256(CONTENT).hexdigest())
     assert content(done["path"]) == CONTENT
     assert names(folder) == ["slides.pdf"]
 
@@ -160,6 +161,17 @@ def test_a_writer_that_is_interrupted_leaves_no_part(folder):
     with pytest.raises(KeyboardInterrupt):
         write_half()
     assert names(folder) == []
+
+
+@pytest.mark.parametrize("size", [2999, 3001])
+def test_a_file_of_another_size_than_it_must_have_is_not_kept(hook, sandbox, folder, size):
+    room_id = sandbox.add_room(permanent_room=True)["id"]
+    sandbox.add_recording(room_id, size=3000)
+    (recording,) = hook.list_recordings(room_id)
+    with pytest.raises(UnexpectedAnswerError, match=f"download_link: 3000 bytes came instead of {size}"):
+        hook.download_link(recording["recording_url"], f"{folder}/talk.mp4", size=size)
+    assert names(folder) == []
+    assert hook.download_link(recording["recording_url"], f"{folder}/talk.mp4", size=3000)["size"] == 3000
 
 
 def test_a_link_that_has_expired_is_an_error(hook, sandbox, folder):

@@ -188,7 +188,7 @@ class TestInADag:
             )
             look(download.output)
         assert run_dag(dag).state == "success"
-        assert seen == [{"path": f"{tmp_path}/paths/slides.pdf", "size": 4}]
+        assert [(file["path"], file["size"]) for file in seen] == [(f"{tmp_path}/paths/slides.pdf", 4)]
         assert (tmp_path / "paths" / "slides.pdf").read_bytes() == b"%PDF"
 
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -101,7 +102,7 @@ class TestDownload:
         sandbox.switch(media_redirect=redirected)
         path = f"{folder}/new/copy.pdf"
         done = run(ClickMeetingDownloadFileOperator, file_id=file_id, path=path)
-        assert done == {"path": path, "size": len(CONTENT)}
+        assert done == {"path": path, "size": len(CONTENT), "sha256": sha256(CONTENT).hexdigest()}
         assert content(path) == CONTENT
         assert sandbox.count("get_file") == 0
 
