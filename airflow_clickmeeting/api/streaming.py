@@ -1,4 +1,8 @@
-"""A JSON list that is too long to be parsed whole, item by item."""
+"""A JSON list that is too long to be parsed whole, item by item.
+
+Parsed as `json` does, so that a list's length changes nothing: ijson's C parser fails all of a list for one number of
+more than 64 bits, and alters half characters.
+"""
 
 from __future__ import annotations
 
