@@ -12,6 +12,9 @@ BIN = .venv/bin
 BOOT = .venv-boot/bin
 UV = $(BOOT)/uv
 
+# A real Airflow keeps all processors busy by itself.
+SIDE_BY_SIDE = --numprocesses auto --dist loadfile
+
 comma = ,
 export NO_PROXY := 127.0.0.1,localhost$(addprefix $(comma),$(NO_PROXY))
 export no_proxy := $(NO_PROXY)
@@ -19,7 +22,7 @@ export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-ui airflow docs constraints clean chromium
+.PHONY: help demo test lint test-compat test-ui airflow docs constraints clean chromium postgresql
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,9 +30,10 @@ help: ## list the targets
 demo: .venv/ready ## see the provider work against the sandbox, without an account
 	$(BIN)/python scripts/demo.py
 
-test: .venv/ready ## run the tests on the newest Airflow, and see that they reach all of the core
+test: .venv/ready postgresql ## run the tests on the newest Airflow, and see that they reach all of the core
 	$(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100
-	$(BIN)/python -m pytest --ignore tests/api
+	$(BIN)/python -m pytest --ignore tests/api -m 'not live' $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m live
 
 lint: .venv/ready ## check style, types and the constraints files
 	$(BIN)/ruff check
@@ -41,8 +45,9 @@ lint: .venv/ready ## check style, types and the constraints files
 
 test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests on the older Airflows
 
-test-on-%: .venv-%/ready
-	.venv-$*/bin/python -m pytest
+test-on-%: .venv-%/ready postgresql
+	.venv-$*/bin/python -m pytest -m 'not live' $(SIDE_BY_SIDE)
+	.venv-$*/bin/python -m pytest -m live
 
 test-ui: .venv/ui .venv-3.1/ready chromium ## fill in the connection form with a browser; UPDATE_SCREENSHOT=1 renews the docs
 	$(BIN)/python -m pytest tests/ui
@@ -92,6 +97,11 @@ install = $(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
 		|| { echo 'make test-ui needs the browser Chromium: install it as `chromium`' >&2; exit 1; }
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; } \
+		|| { echo 'the tests need the database PostgreSQL: install its server, with `initdb` on the PATH' >&2; exit 1; }
 
 pins-%: | $(UV)
 	echo 'apache-airflow==$(word 1,$(AIRFLOW_$*))' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -67,7 +67,17 @@ def get_provider_info() -> dict[str, object]:
                 "source-integration-name": "ClickMeeting",
                 "target-integration-name": "Object storage",
                 "python-module": "airflow_clickmeeting.transfers.exports",
-            }
+            },
+            {
+                "source-integration-name": "ClickMeeting",
+                "target-integration-name": "Object storage",
+                "python-module": "airflow_clickmeeting.transfers.report",
+            },
+            {
+                "source-integration-name": "ClickMeeting",
+                "target-integration-name": "SQL",
+                "python-module": "airflow_clickmeeting.transfers.sql",
+            },
         ],
         "connection-types": [
             {

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-HEAVY = ("requests", "aiohttp", "pandas", "pyarrow", "starlette", "uvicorn")
+HEAVY = ("requests", "aiohttp", "pandas", "pyarrow", "matplotlib", "starlette", "uvicorn")
 SCRIPT = """
 import sys
 import airflow.sdk

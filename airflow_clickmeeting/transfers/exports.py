@@ -2,106 +2,204 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import RoomOperator
-from airflow_clickmeeting.storage import located, written_whole
+from airflow_clickmeeting.transfers.base import Collected, DatasetOperator, PeriodOperator, RoomsOperator
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.attendance import SummaryOfSessions
     from airflow_clickmeeting.storage import Path
-    from airflow_clickmeeting.transfers.datasets import Dataset
+    from airflow_clickmeeting.transfers.collecting import Collection
+    from airflow_clickmeeting.transfers.outlets import Written
+    from airflow_clickmeeting.transfers.paths import PathTemplate
+    from airflow_clickmeeting.transfers.sources import AttendanceRows, Source
+    from airflow_clickmeeting.transfers.tables import Dataset, Row
 
 
-class Exported(TypedDict):
-    """A file that was written: where, how, and how many rows."""
+class Exported(Collected):
+    """What was exported: the path with its placeholders, the files, their format, and the rows in all of them."""
 
     path: str
+    paths: list[str]
     format: str
     rows: int
+    summary: NotRequired[SummaryOfSessions]
 
 
-class ExportOperator(RoomOperator):
-    """Base of exports of one room.
+class ExportOperator(RoomsOperator):
+    """Base of exports.
 
-    The file is written beside its place and moved there whole. A second run writes it anew, with the same bytes
-    while ClickMeeting's answer is the same. Secrets, such as personal links, are not exported.
+    Each file is written beside its place and moved there whole. A second run writes all of them anew, with the same
+    bytes while ClickMeeting answers the same; a file stays as it is when all that belongs into it was skipped. Secrets,
+    such as personal links, are not exported.
 
-    :param path: the file, or a folder with a slash at its end, on any object storage.
-    :param file_format: `csv` or `jsonl`; by default what the path ends in, and in a folder `csv`.
-    :return: `path`, `format` and the number of `rows`.
+    The task's outlets are told of the files: each is added to an asset alias, and an asset's event has `path`, `format`
+    and `rows` in its extra.
+
+    :param path: the file, or a folder with a slash at its end, on any object storage. `{room_id}` in it makes a file
+        for each room; of sessions there are also `{session_id}` and `{date}`, the day on which a session began in the
+        room's zone. What has the same path goes into one file.
+    :param file_format: `csv`, `jsonl`, `parquet`, `csv.gz` or `jsonl.gz`; by default what the path ends in, and in a
+        folder `csv`.
+    :param guard: whether to put, in CSV, an apostrophe before texts that a spreadsheet would take for a formula.
+    :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, and what was
+        `skipped`: `room_id`, `session_id` and `why` of the first 100; `skipped_count` is the number of all.
     """
 
-    template_fields: Sequence[str] = (*RoomOperator.template_fields, "path", "file_format")
+    template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "guard")
 
-    def __init__(self, *, path: Path, file_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, path: Path, file_format: str | None = None, guard: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.file_format = file_format
-
-    @property
-    @abstractmethod
-    def dataset(self) -> Dataset:
-        """The table to write."""
-
-    @abstractmethod
-    def items(self) -> Iterable[dict[str, Any]]:
-        """Ask for what is to be exported."""
+        self.guard = guard
 
     def execute(self, context: Context) -> Exported:
-        """Ask, and write."""
-        from airflow_clickmeeting.transfers.formats import WRITERS, format_of
+        """Collect, and write."""
+        from airflow_clickmeeting.api.values import flag
+        from airflow_clickmeeting.transfers.formats import format_of
+        from airflow_clickmeeting.transfers.outlets import tell
+        from airflow_clickmeeting.transfers.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
 
-        target = located(self.path, f"{self.dataset.name}.{self.file_format or 'csv'}")
-        chosen = format_of(target.name, self.file_format)
-        items = self.items()
-        with written_whole(target) as file:
-            rows = WRITERS[chosen](file, self.dataset.header, map(self.dataset.row, items))
-        self.log.info("%d %s of room %s written to %s", rows, self.dataset.name, self.room_id, target)
-        return {"path": str(target), "format": chosen, "rows": rows}
+        known = OF_SESSIONS if self.source().of_sessions else OF_ROOMS
+        template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
+        file_format = format_of(template.file_name, self.file_format)
+        guard = bool(flag("guard", self.guard))
+        with self.collection(context) as collection:
+            files = list(_written(collection, template, file_format, guard=guard))
+            more = self.more(collection)
+        rows = sum(file.rows for file in files)
+        self.log.info("%d rows of %s are in %d files: %s", rows, self.dataset, len(files), template.text)
+        about = {"path": template.text, "format": file_format, "rows": rows}
+        tell(self, context, files, about)
+        collected = self.conclude(collection)
+        return cast("Exported", {**about, "paths": [str(file.path) for file in files], **collected, **more})
+
+    def more(self, collection: Collection) -> dict[str, Any]:
+        """Do what else is to be done with what was collected, and return what to add to the result."""
+        return {}
 
 
-class ClickMeetingExportAttendeesOperator(ExportOperator):
-    """Export who was in a session to a file, a row per entry: who leaves and comes back has several rows.
+class PeriodExportOperator(ExportOperator, PeriodOperator):
+    """Base of exports of what happened in rooms at some time."""
 
-    :param session_id: the session.
+    template_fields: Sequence[str] = (*ExportOperator.template_fields, "since", "until")
+
+
+class SessionExportOperator(PeriodExportOperator, DatasetOperator):
+    """Base of exports of sessions."""
+
+    template_fields: Sequence[str] = (*PeriodExportOperator.template_fields, "session_id")
+
+
+class ClickMeetingExportConferencesOperator(ExportOperator):
+    """Export rooms as they are now, a row per room."""
+
+    dataset = "conferences"
+
+
+class ClickMeetingExportSessionsOperator(SessionExportOperator):
+    """Export the sessions that ended in a period, a row per session."""
+
+    dataset = "sessions"
+
+
+class ClickMeetingExportAttendeesOperator(SessionExportOperator):
+    """Export who was in the sessions that ended in a period, a row per entry: who comes back has several rows."""
+
+    dataset = "attendees"
+
+
+class ClickMeetingExportRegistrationsOperator(PeriodExportOperator):
+    """Export who registered in a period, a row per registration; the room's own fields go into `fields`.
+
+    Rooms where nobody can register have no registrations.
     """
 
-    template_fields: Sequence[str] = (*ExportOperator.template_fields, "session_id")
+    dataset = "registrations"
 
-    def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
+
+class ClickMeetingExportRecordingsOperator(PeriodExportOperator):
+    """Export an index of the recordings that ended in a period, a row per recording, without the links to them."""
+
+    dataset = "recordings"
+
+
+class ClickMeetingExportAttendanceOperator(SessionExportOperator):
+    """Export who attended the sessions that ended in a period, and for how long, a row per person and session.
+
+    Whoever registered and did not come has a row too. The result's `summary` has the numbers of all sessions together,
+    and how many `sessions` there were: `registered`, `came`, `attended`, `no_show`, `walk_in`, `show_up_rate`,
+    `median_minutes` and `peak`, which is the highest of any session.
+
+    :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
+    :param summary_path: a file for those numbers too, a row per session; its ending says the format.
+    """
+
+    dataset = "attendance"
+    template_fields: Sequence[str] = (*SessionExportOperator.template_fields, "rejoin_gap", "summary_path")
+
+    def __init__(
+        self, *, rejoin_gap: timedelta | float | str = 0, summary_path: Path | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.session_id = session_id
+        self.rejoin_gap = rejoin_gap
+        self.summary_path = summary_path
 
-    @property
-    def dataset(self) -> Dataset:
-        """A row per entry."""
-        from airflow_clickmeeting.transfers.datasets import ATTENDEES
+    def source(self) -> Source:
+        """Return where the dataset comes from."""
+        from airflow_clickmeeting.api.times import seconds
+        from airflow_clickmeeting.transfers.sources import AttendanceRows
 
-        return ATTENDEES
+        return AttendanceRows(seconds("rejoin_gap", self.rejoin_gap))
 
-    def items(self) -> Iterable[dict[str, Any]]:
-        """List the entries."""
-        attendees = self.hook.list_session_attendees(self.room_id, self.session_id)
-        place = {"room_id": int(self.room_id), "session_id": int(self.session_id)}
-        return ({**place, **attendee} for attendee in attendees)
+    def collection(self, context: Context) -> Collection:
+        """Check all arguments, and return what there is to collect."""
+        if self.summary_path is not None:
+            self._summary_file(self.summary_path)
+        return super().collection(context)
+
+    def more(self, collection: Collection) -> dict[str, Any]:
+        """Write the summaries, unless all was skipped."""
+        from airflow_clickmeeting.transfers.datasets import ATTENDANCE_SUMMARIES
+
+        source = cast("AttendanceRows", collection.source)
+        if self.summary_path is not None and (source.summaries or not collection.skipped.count):
+            path, file_format = self._summary_file(self.summary_path)
+            _write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
+        return {"summary": source.totals.summary}
+
+    def _summary_file(self, path: Path) -> tuple[str, str]:
+        from airflow_clickmeeting.transfers.formats import format_of
+        from airflow_clickmeeting.transfers.paths import PathTemplate
+
+        template = PathTemplate("summary_path", path, "attendance_summaries.csv")
+        return template.text, format_of(template.file_name)
 
 
-class ClickMeetingExportRegistrationsOperator(ExportOperator):
-    """Export who registered for a room to a file, a row per registration; the room's own fields go into `fields`."""
+def _written(collection: Collection, template: PathTemplate, file_format: str, *, guard: bool) -> Iterator[Written]:
+    """Write one file after the other, as its rows come; none where all of it was skipped."""
+    found = collection.find()
+    files = template.files(found) if found or not collection.skipped.count else {}
+    batches = collection.rows(chain.from_iterable(files.values()))
+    for path, places in files.items():
+        readable = (rows for _, rows in islice(batches, len(places)) if rows is not None)
+        first = next(readable, None)
+        if first is not None or not places:
+            rows = chain(first or (), chain.from_iterable(readable))
+            yield _write(path, collection.dataset, rows, file_format, guard=guard)
 
-    @property
-    def dataset(self) -> Dataset:
-        """A row per registration."""
-        from airflow_clickmeeting.transfers.datasets import REGISTRATIONS
 
-        return REGISTRATIONS
+def _write(path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, guard: bool = False) -> Written:
+    from airflow_clickmeeting.storage import located, written_whole
+    from airflow_clickmeeting.transfers.formats import rows_to
+    from airflow_clickmeeting.transfers.outlets import Written
 
-    def items(self) -> Iterable[dict[str, Any]]:
-        """List the registrations."""
-        registrations = self.hook.list_registrations(self.room_id)
-        return ({"room_id": int(self.room_id), **registration} for registration in registrations)
+    target = located(path, "")
+    with written_whole(target) as file, rows_to(file, dataset.columns, file_format, guard=guard) as out:
+        return Written(target, out.write(rows))

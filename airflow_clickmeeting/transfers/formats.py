@@ -1,50 +1,72 @@
-"""Rows to bytes, row by row."""
+"""The formats of files: which one a name asks for, and a file open for rows."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import IO, Any
+import gzip
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import IO, cast
 
 from airflow_clickmeeting.api.values import refuse
+from airflow_clickmeeting.transfers.columns import Column
+from airflow_clickmeeting.transfers.writers import (
+    CsvWriter,
+    JsonLinesWriter,
+    ParquetWriter,
+    RowWriter,
+    load_pyarrow,
+)
 
-Rows = Iterable[dict[str, Any]]
-Writer = Callable[[IO[bytes], Sequence[str], Rows], int]
-
-
-def write_csv(file: IO[bytes], header: Sequence[str], rows: Rows) -> int:
-    """Write a header and rows as CSV (RFC 4180, UTF-8), and return how many rows; None is an empty cell."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.DictWriter(text, header)
-    writer.writeheader()
-    count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the count
-        writer.writerow(row)
-    text.flush()
-    text.detach()
-    return count
+FORMATS = ("csv", "jsonl", "parquet", "csv.gz", "jsonl.gz")
 
 
-def write_jsonl(file: IO[bytes], _header: Sequence[str], rows: Rows) -> int:
-    """Write a JSON object per line (UTF-8), and return how many."""
-    count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the count
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-    return count
+@contextmanager
+def rows_to(
+    file: IO[bytes], columns: Sequence[Column], file_format: str, *, guard: bool = False
+) -> Iterator[RowWriter]:
+    """Open a file for rows, which is complete when the context ends without an error.
 
+    The same rows make the same bytes, also gzipped.
 
-WRITERS: dict[str, Writer] = {"csv": write_csv, "jsonl": write_jsonl}
-
-
-def format_of(path: str, file_format: str | None = None) -> str:
-    """Return the format to write in: the given one, else the one that the file's name says.
-
-    :raises ValueError: naming the formats there are.
+    :param file: open for writing; it stays open.
+    :param columns: of a dataset.
+    :param file_format: what `format_of` returned.
+    :param guard: put an apostrophe before texts that a spreadsheet would take for a formula; for CSV only.
     """
-    chosen = (file_format or path.rpartition(".")[2]).lower()
-    if chosen not in WRITERS:
-        name, value = ("file_format", file_format) if file_format else ("path", path)
-        refuse(name, value, f"{'' if file_format else 'a file name that ends in '}one of {', '.join(WRITERS)}")
+    name, _, gzipped = file_format.partition(".")
+    with ExitStack() as stack:
+        if gzipped:
+            file = cast("IO[bytes]", stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0)))
+        writer = _writers(guard)[name](file, columns)
+        stack.callback(writer.close)
+        yield writer
+        writer.finish()
+
+
+def _writers(guard: bool) -> dict[str, Callable[[IO[bytes], Sequence[Column]], RowWriter]]:
+    return {"csv": partial(CsvWriter, guard=guard), "jsonl": JsonLinesWriter, "parquet": ParquetWriter}
+
+
+def format_of(path: str, file_format: str | None = None, formats: Collection[str] = FORMATS) -> str:
+    """Return the format to write in: the given one, else the one that the file's name says; `.gz` counts in both.
+
+    :param formats: those there are.
+    :raises ValueError: naming the formats there are.
+    :raises ModuleNotFoundError: for Parquet without pyarrow.
+    """
+    chosen = (file_format or _ending(path)).lower()
+    if file_format and path.lower().endswith(".gz") and not chosen.endswith(".gz"):
+        chosen += ".gz"
+    name, value = ("file_format", file_format) if file_format else ("path", path)
+    if chosen == "parquet.gz":
+        refuse(name, value, "Parquet without .gz, since Parquet compresses its columns itself")
+    if chosen not in formats:
+        refuse(name, value, f"{'' if file_format else 'a file name that ends in '}one of {', '.join(formats)}")
+    if chosen == "parquet":
+        load_pyarrow()
     return chosen
+
+
+def _ending(path: str) -> str:
+    return ".".join(path.split(".")[-2 if path.lower().endswith(".gz") else -1 :])

@@ -21,16 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwa
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
 
-@pytest.fixture(scope="module")
-def examples(airflow_db):
-    """All example DAGs as Airflow loads them."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # 3.1
-        from airflow.models.dagbag import DagBag
-    return DagBag(EXAMPLES)
-
-
 def test_every_file_loads(examples):
     assert examples.import_errors == {}
     assert set(examples.dags) == {path.stem for path in EXAMPLES.glob("*.py")}
@@ -181,6 +171,7 @@ class Mailbox:
         self.refused: set[str] = set()
         self.mails: list[tuple[str, str]] = []
         self.texts: list[str] = []
+        self.attachments: dict[str, str] = {}
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
         if address in self.refused:
@@ -192,6 +183,7 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         self.mails += [(address, mail["Subject"]) for address in envelope.rcpt_tos]
         self.texts.append(mail.get_body().get_content())
+        self.attachments |= {part.get_filename(): part.get_content().decode() for part in mail.iter_attachments()}
         return "250 OK"
 
 
@@ -320,3 +312,37 @@ def test_a_refused_address_does_not_keep_the_others_from_their_mail(follow_up, e
 def test_a_run_without_sessions_has_nothing_to_do(follow_up, mailbox):
     assert follow_up().state == "success"
     assert mailbox.mails == []
+
+
+@pytest.fixture
+def report_on(examples, run_dag, tmp_path):
+    """Report on sessions by hand, with the pages in the test's folder."""
+
+    def report_on(*sessions: tuple[int, int]):
+        listed = [{"room_id": room_id, "session_id": session_id} for room_id, session_id in sessions]
+        conf = {"sessions": listed, "folder": tmp_path.as_uri(), "to": ["team@example.com"]}
+        return run_dag(examples.dags["attendance_report"], run_conf=conf)
+
+    return report_on
+
+
+def test_attendance_is_kept_and_mailed_as_a_page(report_on, ended, mailbox, tmp_path):
+    session = ended()
+    assert report_on(session, session).state == "success"
+    assert mailbox.mails == [("team@example.com", "Attendance: Café & Çay")]
+    assert "3 came, 1 of" in mailbox.texts[0]
+    (page,) = tmp_path.iterdir()
+    assert mailbox.attachments == {page.name: page.read_text()}
+    assert "grace@example.com" in page.read_text()
+
+
+def test_no_address_of_a_report_is_in_xcom_or_in_the_mail_itself(report_on, ended, mailbox):
+    xcoms = xcoms_of(report_on(ended()))
+    assert "attendance-" in xcoms
+    assert "@" not in xcoms + "".join(mailbox.texts)
+
+
+def test_a_session_without_a_report_does_not_keep_the_others_from_theirs(report_on, ended, mailbox):
+    gone = (99999999, 1)
+    assert report_on(gone, ended(registration=False)).state == "failed"
+    assert [text for text in mailbox.texts if "3 came. " in text]

@@ -159,6 +159,7 @@ class Account:
     file_id: int
     slides: str
     folder: str
+    conn_id: str
     now: Any
 
     @property
@@ -180,6 +181,7 @@ class Account:
 
 # how each is used in a DAG: a new operator needs a line here
 EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
+    "AttendanceReport": lambda account: {**account.session, "path": account.folder},
     "Call": lambda account: {"path": f"conferences/{account.room_id}"},
     "CheckAvailability": lambda account: {"start_time": account.now + timedelta(days=9), "duration": 1},
     "ConferenceStatus": lambda account: account.room,
@@ -196,8 +198,12 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "DeleteRecording": lambda account: {**account.room, "recording_id": account.recording_id},
     "DownloadChat": lambda account: {"session_id": account.session_id, "path": account.folder},
     "DownloadFile": lambda account: {**account.file, "path": f"{account.folder}copy.pdf"},
+    "ExportAttendance": lambda account: {**account.session, "path": f"{account.folder}attendance.csv"},
     "ExportAttendees": lambda account: {**account.session, "path": f"{account.folder}attendees.csv"},
+    "ExportConferences": lambda account: {**account.room, "path": f"{account.folder}conferences.csv"},
+    "ExportRecordings": lambda account: {**account.room, "path": f"{account.folder}recordings.csv"},
     "ExportRegistrations": lambda account: {**account.room, "path": f"{account.folder}registrations.jsonl"},
+    "ExportSessions": lambda account: {**account.room, "path": f"{account.folder}sessions.csv"},
     "FileConverted": lambda account: account.file,
     "GenerateAutologinUrl": lambda account: {
         **account.tokens,
@@ -234,6 +240,12 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "SessionEnded": lambda account: {**account.room, "since": account.now - timedelta(days=7), "poke_interval": 0.01},
     "SessionReport": lambda account: {**account.session, "poke_interval": 0.01},
     "SessionStarted": lambda account: {**account.room, "since": account.now - timedelta(days=7)},
+    "ToSql": lambda account: {
+        **account.session,
+        "dataset": "attendees",
+        "conn_id": account.conn_id,
+        "table": "attendees",
+    },
     "UpdateConference": lambda account: {**account.room, "name": "Longer talk"},
     "UploadFile": lambda account: {**account.room, "path": account.slides},
 }
@@ -256,7 +268,7 @@ def short_name(operator: type) -> str:
 
 
 @pytest.fixture
-def account(run, sandbox, finished, room_id, token_room_id, register, tmp_path) -> Account:
+def account(run, sandbox, finished, room_id, token_room_id, register, connect, tmp_path) -> Account:
     (tmp_path / "slides.pdf").write_bytes(b"%PDF")
     uploaded = run(ClickMeetingUploadFileOperator, path=f"{tmp_path}/slides.pdf", room_id=finished.room_id)
     (token,) = run(ClickMeetingGenerateTokensOperator, room_id=token_room_id)
@@ -270,6 +282,7 @@ def account(run, sandbox, finished, room_id, token_room_id, register, tmp_path) 
         file_id=uploaded["id"],
         slides=f"{tmp_path}/slides.pdf",
         folder=f"{tmp_path}/out/",
+        conn_id=connect(None, "warehouse", conn_type="sqlite", host=f"{tmp_path}/warehouse.db", password=None),
         now=sandbox.now,
     )
 

@@ -1,109 +1,332 @@
-"""Exports of attendees and registrations to files, against the sandbox."""
+"""Exports to files: whose data, into which files, and what becomes of what cannot be read."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
+from pyarrow import parquet
 
-from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.exceptions import AuthenticationError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.transfers.datasets import ATTENDEES, REGISTRATIONS
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendeesOperator,
+    ClickMeetingExportConferencesOperator,
+    ClickMeetingExportRecordingsOperator,
     ClickMeetingExportRegistrationsOperator,
+    ClickMeetingExportSessionsOperator,
 )
-from airflow_clickmeeting.transfers.formats import format_of
+
+NOW = datetime(2027, 2, 4, 12, tzinfo=UTC)
+
+
+def february(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2027, 2, day, hour, minute, tzinfo=UTC)
 
 
 @pytest.fixture
-def room(clickmeeting_sandbox):
-    return clickmeeting_sandbox.add_room(name="Workshop", registration={"enabled": True}, timezone="Europe/Warsaw")
+def sandbox(clickmeeting_sandbox):
+    clickmeeting_sandbox.set_speed(0)
+    clickmeeting_sandbox.set_time(NOW)
+    return clickmeeting_sandbox
+
+
+class Account(NamedTuple):
+    """A room with a session on each of two days, one with a session late in the evening, and one never used."""
+
+    talk: int
+    party: int
+    unused: int
+    first: int
+    late: int
+    second: int
 
 
 @pytest.fixture
-def session_id(clickmeeting_sandbox, room):
+def account(sandbox) -> Account:
+    talk = sandbox.add_room(name="Talk", starts_at=february(1, 10))["id"]
+    party = sandbox.add_room(name="Party", permanent_room=1, timezone="Europe/Warsaw")["id"]
+    unused = sandbox.add_room(name="Unused", permanent_room=1)["id"]
+    hour = timedelta(hours=1)
+    first = sandbox.play(talk, start=february(1, 10), end=february(1, 10) + hour, count=3)
+    late = sandbox.play(party, start=february(1, 23), end=february(1, 23) + hour, count=2)
+    second = sandbox.play(talk, start=february(2, 10), end=february(2, 10) + hour, count=1)
+    sandbox.forget_requests()
+    return Account(talk, party, unused, first, late, second)
+
+
+@pytest.fixture
+def export(tmp_path) -> Callable[..., Any]:
+    """Execute an export to a path below the test's folder, and return its result, which XCom can keep."""
+
+    def export(operator: type, path: str, context: Any = None, **arguments: Any) -> Any:
+        exported = operator(task_id="export", path=f"{tmp_path.as_uri()}/{path}", **arguments).execute(context or {})
+        assert json.loads(json.dumps(exported)) == exported
+        return exported
+
+    return export
+
+
+@pytest.fixture
+def rows(tmp_path) -> Callable[[str], list[dict[str, str]]]:
+    return lambda name: rows_of(tmp_path / name)
+
+
+def rows_of(path: Any) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {str(each.relative_to(folder)): each.read_bytes().decode() for each in folder.rglob("*") if each.is_file()}
+
+
+HEADER = ",".join(ATTENDEES.header) + "\r\n"
+
+
+# --- whose data -------------------------------------------------------------------------------------------------------
+
+
+def test_a_room(account, export, rows):
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk)
+    assert (exported["rows"], exported["rooms"], exported["sessions"]) == (4, 1, 2)
+    assert [row["session_id"] for row in rows("a.csv")] == [str(account.first)] * 3 + [str(account.second)]
+
+
+def test_a_session_is_exported_whenever_it_was(account, export):
+    exported = export(
+        ClickMeetingExportAttendeesOperator,
+        "a.csv",
+        room_id=str(account.talk),
+        session_id=str(account.second),
+        context={"data_interval_start": february(1), "data_interval_end": february(2)},
+    )
+    assert (exported["rows"], exported["sessions"]) == (1, 1)
+
+
+def test_a_session_that_still_runs_is_exported_when_it_is_asked_for(sandbox, account, export):
+    running = sandbox.play(
+        account.party, start=NOW - timedelta(minutes=5), end=NOW + timedelta(hours=1), attendees=[{"nickname": "Ada"}]
+    )
+    one = export(ClickMeetingExportAttendeesOperator, "one.csv", room_id=account.party, session_id=running)
+    all_of_them = export(ClickMeetingExportAttendeesOperator, "all.csv", room_id=account.party)
+    assert (one["sessions"], one["rows"]) == (1, 1)
+    assert all_of_them["sessions"] == 1
+
+
+def test_some_rooms_by_their_ids_whatever_the_order(account, export, rows):
+    exported = export(
+        ClickMeetingExportAttendeesOperator, "a.csv", room_id=[account.party, str(account.talk), account.party]
+    )
+    assert (exported["rooms"], exported["sessions"]) == (2, 3)
+    assert [row["room_id"] for row in rows("a.csv")] == [str(account.talk)] * 4 + [str(account.party)] * 2
+
+
+def test_the_whole_account_active_and_inactive(sandbox, account, export, rows):
+    statuses = {room["status"] for room in sandbox.state["rooms"]}
+    exported = export(ClickMeetingExportConferencesOperator, "c.csv")
+    assert statuses == {"active", "inactive"}
+    assert (exported["rows"], exported["rooms"], exported["sessions"]) == (3, 3, 0)
+    assert [row["name"] for row in rows("c.csv")] == ["Talk", "Party", "Unused"]
+
+
+def test_rooms_that_are_named_are_read_one_by_one(account, export, rows):
+    export(ClickMeetingExportConferencesOperator, "c.csv", room_id=[account.unused, account.talk])
+    assert [row["name"] for row in rows("c.csv")] == ["Talk", "Unused"]
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_requests_at_a_time(sandbox, account, export, tmp_path):
+    for parallel in ("1", 8):
+        export(ClickMeetingExportAttendeesOperator, f"{parallel}.csv", max_parallel=parallel)
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "8.csv").read_bytes()
+
+
+def test_many_sessions_at_a_time_get_all_their_rows(sandbox, export, rows):
+    sandbox.bulk(12, 5, 7)
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", max_parallel=16)
+    assert (exported["rooms"], exported["sessions"], exported["rows"]) == (12, 60, 420)
+    sessions = [row["session_id"] for row in rows("a.csv")]
+    assert sessions == sorted(sessions)
+    assert {sessions.count(session) for session in sessions} == {7}
+    assert sandbox.count("list_session_attendees") == 60
+
+
+# --- of what time -----------------------------------------------------------------------------------------------------
+
+
+def sessions_between(export, since, until) -> list[str]:
+    exported = export(ClickMeetingExportSessionsOperator, "s.csv", since=since, until=until)
+    return [row["id"] for row in rows_of(ObjectStoragePath(exported["path"]))]
+
+
+def test_a_session_belongs_to_the_period_in_which_it_ended(account, export):
+    assert sessions_between(export, february(1, 11), february(2)) == [str(account.first)]
+    assert sessions_between(export, "2027-02-02T01:00:00+01:00", february(2, 11)) == [str(account.late)]
+    assert sessions_between(export, february(2, 11), None) == [str(account.second)]
+
+
+def test_periods_that_adjoin_have_every_session_once(account, export):
+    moments = [None, february(1, 11), february(2), february(2, 11), None]
+    found = [each for period in pairwise(moments) for each in sessions_between(export, *period)]
+    assert sorted(found) == sorted(map(str, (account.first, account.late, account.second)))
+
+
+def test_the_runs_data_interval_is_the_period(account, export):
+    interval = {"data_interval_start": february(2), "data_interval_end": february(3)}
+    assert export(ClickMeetingExportSessionsOperator, "s.csv", context=interval)["sessions"] == 2
+
+
+@pytest.mark.parametrize(("start", "end"), [(None, None), (NOW, NOW)], ids=["none", "empty"])
+def test_a_run_without_data_interval_has_no_bounds(account, export, start, end):
+    interval = {"data_interval_start": start, "data_interval_end": end}
+    assert export(ClickMeetingExportSessionsOperator, "s.csv", context=interval)["sessions"] == 3
+
+
+def test_recordings_belong_to_the_period_in_which_they_ended(sandbox, account, export, rows):
+    started = sandbox.add_recording(account.talk, size=1000, duration=1800)
+    start = datetime.fromisoformat(ClickMeetingHook().list_recordings(account.talk)[0]["recorder_start_date"])
+    end = start + timedelta(seconds=1800)
+    before = export(ClickMeetingExportRecordingsOperator, "before.csv", since=start, until=end)
+    since = export(ClickMeetingExportRecordingsOperator, "since.csv", since=end)
+    assert (before["rows"], since["rows"]) == (0, 1)
+    assert [(row["room_id"], row["id"]) for row in rows("since.csv")] == [(str(account.talk), str(started))]
+
+
+def test_registrations_belong_to_the_period_of_their_own_time(sandbox, export, rows):
+    room_id = sandbox.add_room(name="Open", permanent_room=1, registration={"enabled": True})["id"]
+    for name in ("ada", "bob"):
+        ClickMeetingHook().register_participant(room_id, registration={1: name, 2: "Example", 3: f"{name}@example.com"})
+        sandbox.advance(timedelta(hours=1))
+    exported = export(ClickMeetingExportRegistrationsOperator, "r.csv", since=NOW + timedelta(hours=1))
+    assert (exported["rows"], exported["rooms"]) == (1, 1)
+    assert [row["email"] for row in rows("r.csv")] == ["bob@example.com"]
+
+
+def test_a_room_without_registration_has_none(account, export):
+    exported = export(ClickMeetingExportRegistrationsOperator, "r.csv")
+    assert (exported["rows"], exported["rooms"], exported["skipped"]) == (0, 3, [])
+
+
+# --- which files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_for_each_room_also_for_one_without_sessions(account, export, tmp_path):
+    exported = export(ClickMeetingExportAttendeesOperator, "{room_id}.csv")
+    files = files_in(tmp_path)
+    assert files.keys() == {f"{room}.csv" for room in (account.talk, account.party, account.unused)}
+    assert files[f"{account.unused}.csv"] == HEADER
+    assert (exported["path"], exported["format"]) == (f"{tmp_path.as_uri()}/{{room_id}}.csv", "csv")
+    assert exported["paths"] == [f"{tmp_path.as_uri()}/{name}" for name in sorted(files)]
+
+
+def test_a_file_for_each_day_and_session(account, export, tmp_path):
+    export(ClickMeetingExportAttendeesOperator, "date={date}/{room_id}-{session_id}.jsonl")
+    assert files_in(tmp_path).keys() == {
+        f"date=2027-02-01/{account.talk}-{account.first}.jsonl",
+        f"date=2027-02-02/{account.party}-{account.late}.jsonl",
+        f"date=2027-02-02/{account.talk}-{account.second}.jsonl",
+    }, "a day is one in the room's zone"
+
+
+def test_what_has_the_same_path_goes_into_one_file(account, export, rows):
+    exported = export(ClickMeetingExportSessionsOperator, "{date}.csv")
+    assert exported["rows"] == 3
+    assert [row["id"] for row in rows("2027-02-02.csv")] == [str(account.second), str(account.late)]
+
+
+def test_a_folder_and_a_format(account, export, tmp_path):
+    exported = export(ClickMeetingExportSessionsOperator, "deep/", file_format="jsonl")
+    assert exported["paths"] == [f"{tmp_path.as_uri()}/deep/sessions.jsonl"]
+
+
+def test_nothing_at_all_is_a_header_and_zeros(sandbox, export, tmp_path):
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv")
+    assert (exported["rows"], exported["rooms"], exported["sessions"]) == (0, 0, 0)
+    assert files_in(tmp_path) == {"a.csv": HEADER}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_every_format_has_all_rows_and_a_second_run_writes_the_same_bytes(account, export, tmp_path, name):
+    assert export(ClickMeetingExportAttendeesOperator, name)["rows"] == 6
+    first = (tmp_path / name).read_bytes()
+    export(ClickMeetingExportAttendeesOperator, name)
+    assert (tmp_path / name).read_bytes() == first
+    assert [file.name for file in tmp_path.iterdir()] == [name], "no part is left behind"
+    content = gzip.decompress(first) if name.endswith(".gz") else first
+    lines = parquet.read_table(tmp_path / name).num_rows if name.endswith("parquet") else content.count(b"\n")
+    assert lines == 6 + ("csv" in name)
+
+
+def test_formulas_are_guarded_where_that_is_wanted(sandbox, account, export, rows):
+    session_id = sandbox.play(account.unused, attendees=[{"nickname": "=1+1"}], start=february(3), end=february(3, 1))
+    where = {"room_id": account.unused, "session_id": session_id}
+    export(ClickMeetingExportAttendeesOperator, "plain.csv", **where)
+    export(ClickMeetingExportAttendeesOperator, "guarded.csv", guard="true", **where)
+    assert (rows("plain.csv")[0]["nickname"], rows("guarded.csv")[0]["nickname"]) == ("=1+1", "'=1+1")
+
+
+def test_object_storage(account):
+    attach("memory", fs=MemoryFileSystem())
+    path = ObjectStoragePath("memory://exports/deep/{room_id}.csv")
+    exported = ClickMeetingExportAttendeesOperator(task_id="x", path=path, room_id=account.talk).execute({})
+    assert len(rows_of(ObjectStoragePath(*exported["paths"]))) == 4
+
+
+# --- what is in them --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def workshop(sandbox) -> dict[str, int]:
     """A session in which Ada left and came back, and somebody without an address looked in."""
-    start = clickmeeting_sandbox.now - timedelta(hours=2)
-    return clickmeeting_sandbox.play(
+    room = sandbox.add_room(name="Workshop", registration={"enabled": True}, timezone="Europe/Warsaw")
+    session_id = sandbox.play(
         room["id"],
-        start=start,
-        end=start + timedelta(hours=1),
+        start=february(3, 10),
+        end=february(3, 11),
         attendees=[
             {"email": "ada@example.com", "nickname": 'Ada, "the first"', "visits": [[0, 20], [25, 60]], "rating": "5"},
             {"nickname": "Zażółć", "visits": [[10, 15]]},
         ],
     )
+    return {"room_id": room["id"], "session_id": session_id}
 
 
-def rows_of(path) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(ObjectStoragePath(path).read_bytes().decode(), newline="")))
-
-
-@pytest.fixture(params=["file", "memory"])
-def folder(request, tmp_path):
-    """A folder on two kinds of object storage."""
-    attach("memory", fs=MemoryFileSystem())
-    return tmp_path.as_uri() if request.param == "file" else "memory://exports"
-
-
-def test_attendees_as_csv_a_row_per_entry(room, session_id, folder):
-    path = f"{folder}/deep/a.csv"
-    export = ClickMeetingExportAttendeesOperator(task_id="x", room_id=room["id"], session_id=session_id, path=path)
-    exported = export.execute({})
+def test_attendees_a_row_per_entry(workshop, export, rows):
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", **workshop)
     assert (exported["format"], exported["rows"]) == ("csv", 3)
-    rows = rows_of(exported["path"])
-    assert rows == rows_of(path)
-    assert [row["email"] for row in rows].count("ada@example.com") == 2
-    assert {row["nickname"] for row in rows} == {'Ada, "the first"', "Zażółć"}
-    assert {(row["room_id"], row["session_id"]) for row in rows} == {(str(room["id"]), str(session_id))}
-    assert not any(row["extra"] for row in rows)
+    assert [row["email"] for row in rows("a.csv")].count("ada@example.com") == 2
+    assert {row["nickname"] for row in rows("a.csv")} == {'Ada, "the first"', "Zażółć"}
+    assert {(row["room_id"], row["session_id"]) for row in rows("a.csv")} == {tuple(map(str, workshop.values()))}
+    assert not any(row["extra"] for row in rows("a.csv"))
 
 
-def test_times_stand_there_in_utc_and_in_the_rooms_zone(room, session_id, tmp_path):
-    path = f"{tmp_path.as_uri()}/a.jsonl"
-    ClickMeetingExportAttendeesOperator(task_id="x", room_id=room["id"], session_id=session_id, path=path).execute({})
-    row = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
-    assert row["start_date_utc"].endswith("+00:00")
-    assert row["start_date"].endswith(("+01:00", "+02:00"))
+def test_json_lines_have_times_in_utc_and_in_the_rooms_zone_and_keep_numbers(workshop, export, tmp_path):
+    export(ClickMeetingExportAttendeesOperator, "a.jsonl", **workshop)
+    found = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert found[0]["start_date_utc"] == "2027-02-03T10:00:00+00:00"
+    assert found[0]["start_date"] == "2027-02-03T11:00:00+01:00"
+    assert {row["room_id"] for row in found} == {workshop["room_id"]}
+    assert None in {row["email"] for row in found}
 
 
-def test_json_lines_keep_numbers_and_nothing(room, session_id, tmp_path):
-    path = f"{tmp_path.as_uri()}/a.data"
-    export = ClickMeetingExportAttendeesOperator(
-        task_id="x", room_id=room["id"], session_id=session_id, path=path, file_format="jsonl"
-    )
-    assert export.execute({})["format"] == "jsonl"
-    anonymous = [json.loads(line) for line in (tmp_path / "a.data").read_text().splitlines()]
-    assert {row["room_id"] for row in anonymous} == {room["id"]}
-    assert None in {row["email"] for row in anonymous}
-
-
-def test_a_second_run_writes_the_same_bytes(room, session_id, tmp_path):
-    export = ClickMeetingExportAttendeesOperator(
-        task_id="x", room_id=room["id"], session_id=session_id, path=f"{tmp_path.as_uri()}/a.csv"
-    )
-    export.execute({})
-    first = (tmp_path / "a.csv").read_bytes()
-    export.execute({})
-    assert (tmp_path / "a.csv").read_bytes() == first
-    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"], "no part is left behind"
-
-
-def test_registrations_without_their_personal_links(clickmeeting_sandbox, room, tmp_path):
-    company = clickmeeting_sandbox.add_field(room["id"], "Company")
+def test_registrations_without_their_personal_links(sandbox, workshop, export, rows, tmp_path):
+    company = sandbox.add_field(workshop["room_id"], "Company")
     person = {1: "Ada", 2: "Lovelace", 3: "ada@example.com", company: "Example Ltd"}
-    link = ClickMeetingHook().register_participant(room["id"], registration=person)
-    path = f"{tmp_path.as_uri()}/r.csv"
-    export = ClickMeetingExportRegistrationsOperator(task_id="x", room_id=str(room["id"]), path=path)
-    assert export.execute({})["rows"] == 1
-    row = rows_of(path)[0]
+    link = ClickMeetingHook().register_participant(workshop["room_id"], registration=person)
+    assert export(ClickMeetingExportRegistrationsOperator, "r.csv", room_id=workshop["room_id"])["rows"] == 1
+    row = rows("r.csv")[0]
     assert (row["first_name"], row["last_name"], row["email"]) == ("Ada", "Lovelace", "ada@example.com")
     assert json.loads(row["fields"]) == {"Company": "Example Ltd"}
     text = (tmp_path / "r.csv").read_text()
@@ -111,45 +334,9 @@ def test_registrations_without_their_personal_links(clickmeeting_sandbox, room, 
     assert link["url"] not in text
 
 
-def test_nobody_is_a_header_without_rows(room, tmp_path):
-    path = f"{tmp_path.as_uri()}/r.csv"
-    assert ClickMeetingExportRegistrationsOperator(task_id="x", room_id=room["id"], path=path).execute({})["rows"] == 0
+def test_nobody_is_a_header_without_rows(workshop, export, tmp_path):
+    export(ClickMeetingExportRegistrationsOperator, "r.csv", room_id=workshop["room_id"])
     assert (tmp_path / "r.csv").read_bytes() == (",".join(REGISTRATIONS.header) + "\r\n").encode()
-
-
-def test_a_session_that_is_not_there_leaves_the_older_file(room, tmp_path):
-    (tmp_path / "a.csv").write_text("older")
-    export = ClickMeetingExportAttendeesOperator(
-        task_id="x", room_id=room["id"], session_id=1, path=f"{tmp_path.as_uri()}/a.csv"
-    )
-    with pytest.raises(NotFoundError):
-        export.execute({})
-    assert (tmp_path / "a.csv").read_text() == "older"
-
-
-def test_an_odd_row_leaves_the_older_file_and_no_part(room, session_id, tmp_path, monkeypatch):
-    (tmp_path / "a.csv").write_text("older")
-    monkeypatch.setattr(type(ATTENDEES), "row", lambda *_: 1 / 0)
-    export = ClickMeetingExportAttendeesOperator(
-        task_id="x", room_id=room["id"], session_id=session_id, path=f"{tmp_path.as_uri()}/a.csv"
-    )
-    with pytest.raises(ZeroDivisionError):
-        export.execute({})
-    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.csv": "older"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"path": "file:///tmp/a.xlsx"}, "path must be a file name that ends in one of csv, jsonl; got 'a.xlsx'"),
-        ({"path": "file:///tmp/a.csv", "file_format": "xml"}, "file_format must be one of csv, jsonl; got 'xml'"),
-        ({"path": ""}, "path must be a file"),
-    ],
-)
-def test_nonsense_is_refused_before_anything_is_sent(clickmeeting_sandbox, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        ClickMeetingExportRegistrationsOperator(task_id="x", room_id=1, **arguments).execute({})
-    assert clickmeeting_sandbox.count() == 0
 
 
 def test_what_clickmeeting_adds_goes_into_extra_but_no_secret_does():
@@ -157,6 +344,160 @@ def test_what_clickmeeting_adds_goes_into_extra_but_no_secret_does():
     assert json.loads(row["extra"]) == {"mood": "fine"}
 
 
-@pytest.mark.parametrize(("path", "file_format"), [("a.CSV", "csv"), ("a.b.jsonl", "jsonl")])
-def test_the_name_says_the_format(path, file_format):
-    assert format_of(path) == file_format
+def test_people_can_be_joined_but_not_read(workshop, export, rows, connect, monkeypatch):
+    connect(conn_id="pseudonyms", conn_type="generic", password="key of the tests")
+    monkeypatch.setenv("AIRFLOW_VAR_PSEUDONYMS", "key of the tests")
+    hidden = {"pseudonymise": ["email", "nickname"], **workshop}
+    export(ClickMeetingExportAttendeesOperator, "c.csv", pseudonym_conn_id="pseudonyms", **hidden)
+    export(ClickMeetingExportAttendeesOperator, "v.csv", pseudonym_variable="pseudonyms", **hidden)
+    assert rows("c.csv") == rows("v.csv")
+    emails = [row["email"] for row in rows("c.csv") if row["email"]]
+    assert len(emails) == 2
+    assert len(set(emails)) == 1
+    assert "@" not in emails[0]
+
+
+# --- what cannot be read ----------------------------------------------------------------------------------------------
+
+NOWHERE = 99999999
+
+
+def test_a_room_that_is_not_there_does_not_sink_the_others(account, export, tmp_path):
+    with pytest.raises(AirflowException, match=r"^Skipped 1, and all else is done: room 9+: ") as failure:
+        export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk])
+    assert type(failure.value) is AirflowException
+    assert len(rows_of(tmp_path / "a.csv")) == 4
+
+
+def test_what_was_skipped_is_in_the_result_where_the_task_is_not_to_fail(account, export):
+    exported = export(
+        ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk], fail_on_skipped=False
+    )
+    (skipped,) = exported["skipped"]
+    assert (skipped["room_id"], skipped["session_id"]) == (NOWHERE, None)
+    assert "not found" in skipped["why"].lower()
+    assert (exported["skipped_count"], exported["rooms"], exported["rows"]) == (1, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "html"}, {"kind": "error200"}, {"kind": "empty"}, {"kind": "status", "status": 500}]
+)
+def test_a_session_with_a_bad_answer_is_skipped(sandbox, account, export, rows, fault):
+    sandbox.fault("list_session_attendees", **fault)
+    exported = export(
+        ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, max_parallel=1, fail_on_skipped="false"
+    )
+    (skipped,) = exported["skipped"]
+    assert (skipped["room_id"], skipped["session_id"]) == (account.talk, account.first)
+    assert {row["session_id"] for row in rows("a.csv")} == {str(account.second)}
+
+
+def test_an_odd_row_is_skipped_with_its_number(sandbox, account, export, rows):
+    people = [{"nickname": "Ada", "rating": "good"}, {"nickname": "Bob", "rating": "4"}]
+    session_id = sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, fail_on_skipped=False)
+    assert exported["skipped"] == [
+        {
+            "room_id": account.unused,
+            "session_id": session_id,
+            "why": "attendees, row 1: rating must be a whole number; got 'good'.",
+        }
+    ]
+    assert [row["nickname"] for row in rows("a.csv")] == ["Bob"]
+
+
+def test_a_hundred_of_what_was_skipped_are_told_and_all_are_counted(sandbox, account, export):
+    people = [{"nickname": "Ada", "rating": "good"}] * 120
+    sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, fail_on_skipped=False)
+    assert (len(exported["skipped"]), exported["skipped_count"]) == (100, 120)
+
+
+def test_the_file_of_a_room_stays_when_all_of_it_was_skipped(sandbox, account, export, tmp_path):
+    for room in (account.talk, account.party, NOWHERE):
+        (tmp_path / f"{room}.csv").write_text("older")
+    sandbox.fault("list_session_attendees", "html", times=2)
+    rooms = [account.talk, account.party, NOWHERE]
+    exported = export(
+        ClickMeetingExportAttendeesOperator, "{room_id}.csv", room_id=rooms, max_parallel=1, fail_on_skipped=False
+    )
+    files = files_in(tmp_path)
+    assert files[f"{account.talk}.csv"] == files[f"{NOWHERE}.csv"] == "older"
+    assert len(rows_of(tmp_path / f"{account.party}.csv")) == 2
+    assert exported["skipped_count"] == 3
+
+
+def test_the_only_session_that_is_not_there_is_told_as_it_is_and_leaves_the_older_file(account, export, tmp_path):
+    (tmp_path / "a.csv").write_text("older")
+    with pytest.raises(NotFoundError, match="there is no session 1"):
+        export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, session_id=1)
+    assert files_in(tmp_path) == {"a.csv": "older"}
+
+
+@pytest.mark.parametrize("operation", ["list_conferences", "list_sessions", "list_session_attendees"])
+def test_a_wrong_key_fails_the_task_at_once(sandbox, account, export, operation, tmp_path):
+    sandbox.fault(operation, "status", status=401, times=None)
+    with pytest.raises(AuthenticationError):
+        export(ClickMeetingExportAttendeesOperator, "a.csv")
+    assert files_in(tmp_path) == {}
+
+
+def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, export, tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("older")
+    monkeypatch.setattr(type(ATTENDEES), "row", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(ClickMeetingExportAttendeesOperator, "a.csv", **workshop)
+    assert files_in(tmp_path) == {"a.csv": "older"}
+
+
+# --- wrong arguments --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"path": "file:///tmp/a.xlsx"}, "path must be a file name that ends in one of csv, jsonl, parquet, csv.gz"),
+        ({"file_format": "xml"}, "file_format must be one of csv, jsonl, parquet, csv.gz, jsonl.gz; got 'xml'"),
+        ({"path": ""}, "path must be a file"),
+        (
+            {"path": "file:///tmp/{room}.csv"},
+            r"path must be a path with the placeholders {room_id}, {session_id}, {date} and no other",
+        ),
+        ({"path": "file:///tmp/{room_id.csv"}, "in which each brace is closed"),
+        ({"room_id": "None"}, "room_id must be the positive number"),
+        ({"room_id": []}, "room_id must be a list with at least one"),
+        ({"room_id": None, "session_id": 1}, "room_id must be the session's room where session_id is given"),
+        ({"room_id": [1, 2], "session_id": 1}, "room_id must be the session's room where session_id is given"),
+        ({"since": "2027-02-01 10:00"}, "since must be a time with its zone"),
+        ({"since": february(2), "until": february(1)}, "until must be no earlier than since"),
+        ({"max_parallel": 0}, "max_parallel must be a whole number from 1 to 64"),
+        ({"fail_on_skipped": "perhaps"}, "fail_on_skipped must be true or false"),
+        ({"guard": "perhaps"}, "guard must be true or false"),
+        ({"pseudonymise": ["email"]}, "pseudonymise needs a key"),
+        (
+            {"pseudonymise": ["email"], "pseudonym_conn_id": "a", "pseudonym_variable": "b"},
+            "pseudonymise needs a key: give either",
+        ),
+        ({"pseudonym_variable": "b"}, "pseudonymise is missing"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_is_sent(sandbox, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ClickMeetingExportAttendeesOperator(
+            **{"task_id": "x", "room_id": 1, "path": "file:///tmp/a.csv", **arguments}
+        ).execute({})
+    assert sandbox.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "known"),
+    [
+        (ClickMeetingExportConferencesOperator, r"the placeholders {room_id} and no other"),
+        (ClickMeetingExportRegistrationsOperator, r"the placeholders {room_id} and no other"),
+        (ClickMeetingExportSessionsOperator, r"the placeholders {room_id}, {session_id}, {date} and no other"),
+    ],
+)
+def test_a_placeholder_that_is_not_there_is_refused_with_those_that_are(sandbox, operator, known):
+    with pytest.raises(ValueError, match=known):
+        operator(task_id="x", path="file:///tmp/{day}.csv").execute({})
+    assert sandbox.count() == 0

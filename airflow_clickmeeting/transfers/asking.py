@@ -1,0 +1,81 @@
+"""Several requests at a time, whose answers come in the order in which they were asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_clickmeeting.exceptions import (
+    ClickMeetingError,
+    NotFoundError,
+    ServerError,
+    UnexpectedAnswerError,
+    ValidationError,
+)
+from airflow_clickmeeting.transfers.scope import Place
+from airflow_clickmeeting.transfers.skipping import Skipped
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook, Unread
+
+T = TypeVar("T")
+
+# what may be wrong with one room; a wrong key or a dead network is wrong with all of them
+OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError)
+NO_REGISTRATION = "REGISTRATION_DISABLED"
+
+
+class Asker:
+    """Asks ClickMeeting for lists with a few threads, no further ahead than it takes to keep them busy.
+
+    :param hook: the account.
+    :param max_parallel: how many requests at a time.
+    :param skipped: gets what is wrong with one room.
+    """
+
+    def __init__(self, hook: ClickMeetingHook, max_parallel: int, skipped: Skipped) -> None:
+        hook.get_conn()  # reads the connection, which only this thread may ask Airflow for
+        self.hook = hook
+        self.skipped = skipped
+        self._ahead = 2 * max_parallel
+        self._pool = ThreadPoolExecutor(max_parallel, "clickmeeting")
+
+    def close(self) -> None:
+        """Ask for nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def begin(self, call: Call[list[T]]) -> Future[Unread[T]]:
+        """Have a thread make a call."""
+        return self._pool.submit(self.hook.fetched, call)
+
+    def in_turn(self, asked: Iterable[T]) -> Iterator[T]:
+        """Yield what was begun, which is made while it is taken, some way ahead."""
+        waiting: deque[T] = deque()
+        for each in asked:
+            waiting.append(each)
+            if len(waiting) > self._ahead:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+
+    def answers(self, asked: Iterable[tuple[Place, Call[list[T]]]]) -> Iterator[tuple[Place, Iterable[T] | None]]:
+        """Make a call for each place, and yield the answers in the same order; a bad one is None."""
+        for place, answer in self.in_turn((place, self.begin(call)) for place, call in asked):
+            yield place, self.read(place, answer)
+
+    def read(self, place: Place, answer: Future[Unread[Any]]) -> Iterable[Any] | None:
+        """Wait for an answer and return its items; None, and a note, where it is bad."""
+        try:
+            return answer.result()()
+        except OF_ONE_ROOM as error:
+            if _registration_is_off(error):
+                return []
+            self.skipped.add(place, error)
+            return None
+
+
+def _registration_is_off(error: ClickMeetingError) -> bool:
+    return NO_REGISTRATION in {error.name, *error.fields}

@@ -1,0 +1,87 @@
+"""What ClickMeeting knows into a table of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk import Context
+
+from airflow_clickmeeting.transfers.base import Collected, DatasetOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.transfers.collecting import Collection
+    from airflow_clickmeeting.transfers.scope import Place
+    from airflow_clickmeeting.transfers.tables import Row
+
+
+class Loaded(Collected):
+    """What was loaded: the table, the dataset, and how many rows came."""
+
+    table: str
+    dataset: str
+    rows: int
+
+
+class ClickMeetingToSqlOperator(DatasetOperator):
+    """Load a dataset into a table of a database.
+
+    The table is made when it is not there; one that does not fit is refused before ClickMeeting is asked. All rows come
+    in one transaction: when the task fails on its way, the table stays as it was.
+
+    A second run changes nothing while ClickMeeting answers the same: by the dataset's key, new rows are inserted and
+    those that have changed are updated. Datasets of sessions have each session's rows as they are now, and those that
+    are not among them any more are deleted; a session that was skipped, or has no rows, keeps those of before. Of the
+    other datasets nothing is deleted.
+
+    The event of an asset among the task's outlets has `table`, `dataset` and `rows` in its extra.
+
+    :param dataset: `conferences`, `sessions`, `attendees`, `registrations`, `recordings`, `attendance` or
+        `attendance_summaries`.
+    :param conn_id: the connection to the database, of any type that has a hook of Airflow's common SQL provider.
+    :param table: `table` or `schema.table`, letter for letter; the schema must be there.
+    :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, and what was `skipped`: `room_id`,
+        `session_id` and `why` of the first 100; `skipped_count` is the number of all.
+    """
+
+    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "conn_id", "table")
+
+    def __init__(self, *, dataset: str, conn_id: str, table: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.conn_id = conn_id
+        self.table = table
+
+    def execute(self, context: Context) -> Loaded:
+        """Collect, and write."""
+        from airflow_clickmeeting.transfers.outlets import tell_of
+
+        try:
+            from airflow_clickmeeting.transfers.databases import address, database
+            from airflow_clickmeeting.transfers.sqltables import declared, prepare
+            from airflow_clickmeeting.transfers.upserts import Upserts
+        except ImportError as error:
+            raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
+
+        with self.collection(context) as collection, database(self.conn_id) as engine:
+            table = declared(collection.dataset, self.table)
+            prepare(engine, table)
+            places = [place for _, found in collection.find() for place in found]
+            with engine.begin() as connection:
+                rows = Upserts(connection, table).write(with_keys(collection, places))
+            where = address(engine, table)
+        self.log.info("%d rows of %s are in the table %s", rows, collection.dataset.name, self.table)
+        about = {"table": self.table, "dataset": collection.dataset.name, "rows": rows}
+        tell_of(self, context, {where: about}, about)
+        return cast("Loaded", {**about, **self.conclude(collection)})
+
+
+def with_keys(collection: Collection, places: Iterable[Place]) -> Iterator[Row]:
+    """Yield the rows of all places, but for those without a key, which no table could tell apart."""
+    key = collection.dataset.key
+    for place, rows in collection.rows(places):
+        for row in rows or ():
+            if missing := [name for name in key if row[name] is None]:
+                collection.skipped.add(place, f"{collection.dataset.name}: a row without {', '.join(missing)}")
+            else:
+                yield row

@@ -1,0 +1,295 @@
+"""Datasets into databases: what a first and a second run do, and what becomes of trouble on either side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+from airflow.providers.common.compat.sdk import AirflowException
+from airflow.sdk import DAG, Asset
+
+from airflow_clickmeeting.exceptions import AuthenticationError
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.transfers import upserts
+from airflow_clickmeeting.transfers.datasets import DATASETS, RECORDINGS
+from airflow_clickmeeting.transfers.scope import Place
+from airflow_clickmeeting.transfers.skipping import Skipped
+from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_keys
+
+START = datetime(2027, 2, 1, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ADA = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
+
+
+class Account(NamedTuple):
+    """Two rooms with a session each, and a session that runs."""
+
+    talk: int
+    party: int
+    first: int
+    second: int
+    running: int
+
+
+@pytest.fixture
+def sandbox(clickmeeting_sandbox):
+    clickmeeting_sandbox.set_speed(0)
+    clickmeeting_sandbox.set_time(START + 24 * HOUR)
+    return clickmeeting_sandbox
+
+
+@pytest.fixture
+def account(sandbox) -> Account:
+    talk = sandbox.add_room(name="Talk", permanent_room=1, timezone="Europe/Warsaw", registration={"enabled": 1})["id"]
+    party = sandbox.add_room(name="Party", permanent_room=1)["id"]
+    ada = {"email": "ada@example.com", "nickname": "Zażółć 🎉", "visits": [(0, 20), (25, 60)], "rating": 5}
+    first = sandbox.play(talk, start=START, end=START + HOUR, attendees=[ada, {"nickname": "Bob"}])
+    second = sandbox.play(party, start=START, end=START + HOUR, count=5)
+    running = sandbox.play(
+        talk, start=sandbox.now - HOUR, end=sandbox.now + HOUR, attendees=[ada | {"visits": [(0, None)]}]
+    )
+    sandbox.add_recording(talk, size=3_000_000_000, duration=3600)
+    ClickMeetingHook().register_participant(room_id=talk, registration=ADA)
+    sandbox.forget_requests()
+    return Account(talk, party, first, second, running)
+
+
+@pytest.fixture
+def load(warehouse) -> Callable[..., Any]:
+    """Execute the operator, which asks for one thing after the other, and return its result, which XCom can keep."""
+
+    def load(dataset: str = "attendees", table: str = "loaded", **arguments: Any) -> Any:
+        arguments = {"conn_id": warehouse.conn_id, "max_parallel": 1, **arguments}
+        operator = ClickMeetingToSqlOperator(task_id="load", dataset=dataset, table=table, **arguments)
+        loaded = operator.execute({})
+        assert json.loads(json.dumps(loaded)) == loaded
+        return loaded
+
+    return load
+
+
+# --- what is loaded ---------------------------------------------------------------------------------------------------
+
+COUNTS = {
+    "conferences": (2, 2, 0),
+    "sessions": (2, 2, 2),
+    "attendees": (8, 2, 2),
+    "registrations": (1, 2, 0),
+    "recordings": (1, 2, 0),
+    "attendance": (7, 2, 2),
+    "attendance_summaries": (2, 2, 2),
+}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_second_run_changes_nothing(dataset, account, warehouse, load):
+    rows, rooms, sessions = COUNTS[dataset]
+    numbers = {"rows": rows, "rooms": rooms, "sessions": sessions}
+    loaded = load(dataset)
+    assert loaded == {"table": "loaded", "dataset": dataset, **numbers, "skipped": [], "skipped_count": 0}
+    before = warehouse.rows()
+    assert len(before) == rows
+    assert load(dataset) == loaded
+    assert warehouse.rows() == before
+
+
+def test_what_is_in_a_row(account, warehouse, load):
+    load(room_id=account.talk)
+    row = next(row for row in warehouse.rows() if row["email"] and row["end_date"].endswith("11:20:00+01:00"))
+    start = row["start_date_utc"]
+    assert start == ("2027-02-01T10:00:00+00:00" if warehouse.kind == "sqlite" else START)
+    assert (row["session_id"], row["nickname"], row["rating"]) == (account.first, "Zażółć 🎉", 5)
+    assert (row["start_date"], row["extra"]) == ("2027-02-01T11:00:00+01:00", None)
+
+
+def test_the_size_of_a_long_recording(account, warehouse, load):
+    load("recordings")
+    assert [row["recording_file_size"] for row in warehouse.rows()] == [3_000_000_000]
+
+
+def test_what_changed_on_clickmeeting_is_updated(account, warehouse, load):
+    load("conferences")
+    before = warehouse.rows()
+    ClickMeetingHook().update_conference(account.party, name="Feast")
+    load("conferences")
+    changed = [row["name"] for row, old in zip(warehouse.rows(), before, strict=True) if row != old]
+    assert changed == ["Feast"]
+
+
+def test_who_was_still_there_in_a_running_session_is_not_counted_twice(account, sandbox, warehouse, load):
+    load(room_id=account.talk, session_id=account.running)
+    (there,) = warehouse.rows()
+    sandbox.advance(2 * HOUR)
+    load(room_id=account.talk, session_id=account.running)
+    (left,) = warehouse.rows()
+    assert (there["end_date"], left["end_date"] is None) == (None, False)
+    assert there["entry"] != left["entry"]
+
+
+def test_days_add_up(account, warehouse, load):
+    load(until=START + HOUR)
+    assert not warehouse.rows()
+    load(since=START + HOUR, until=START + 2 * HOUR)
+    load(since=START + 2 * HOUR)
+    assert len(warehouse.rows()) == 8
+
+
+def test_rows_come_in_chunks(account, warehouse, load, monkeypatch):
+    monkeypatch.setattr(upserts, "CHUNK", 2)
+    assert load()["rows"] == 8
+    assert len(warehouse.rows()) == 8
+
+
+def test_pseudonyms(account, warehouse, load, connect):
+    connect(None, "pseudonyms", password="a key")
+    wanted = {"pseudonymise": ["email", "polls"], "pseudonym_conn_id": "pseudonyms"}
+    load(**wanted)
+    before = warehouse.rows()
+    emails = {row["email"] for row in before if row["session_id"] == account.first} - {None}
+    assert [len(email) for email in emails] == [64]
+    load(**wanted)
+    assert warehouse.rows() == before
+
+
+def test_pseudonyms_take_the_place_of_what_could_be_read(account, warehouse, load, connect):
+    connect(None, "pseudonyms", password="a key")
+    load()
+    load(pseudonymise=["email", "uid", "nickname"], pseudonym_conn_id="pseudonyms")
+    assert "example.com" not in str(warehouse.rows())
+    assert len(warehouse.rows()) == 8
+
+
+def test_in_a_dag(account, warehouse, run_dag):
+    with DAG("warehouse", schedule=None) as dag:
+        ClickMeetingToSqlOperator(
+            task_id="load",
+            dataset="{{ params.what }}",
+            conn_id=warehouse.conn_id,
+            table="clickmeeting_{{ params.what }}",
+            params={"what": "sessions"},
+            outlets=[Asset("warehouse")],
+        )
+    run = run_dag(dag)
+    assert run.state == "success"
+    assert len(warehouse.rows("clickmeeting_sessions")) == 2
+
+
+def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandbox, monkeypatch):
+    collector = type(get_hook_lineage_collector()).__base__()
+    monkeypatch.setattr("airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector", lambda: collector)
+    load()
+    collected = collector.collected_assets
+    url = warehouse.engine.url
+    assert [each.asset.uri for each in collected.inputs] == [sandbox.url.rstrip("/")]
+    assert [each.asset.uri for each in collected.outputs] == [
+        f"sqlite://localhost/{url.database}/main/loaded"
+        if warehouse.kind == "sqlite"
+        else f"postgres://127.0.0.1:{url.port}/{url.database}/public/loaded"
+    ]
+
+
+# --- trouble with ClickMeeting ----------------------------------------------------------------------------------------
+
+
+def test_a_session_that_cannot_be_read_is_skipped_and_keeps_its_rows(account, sandbox, warehouse, load):
+    load()
+    before = warehouse.rows()
+    sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
+    with pytest.raises(AirflowException, match="Skipped 1, and all else is done"):
+        load()
+    assert warehouse.rows() == before
+
+
+def test_all_else_is_written_before_the_task_fails(account, sandbox, warehouse, load):
+    sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
+    with pytest.raises(AirflowException, match="Skipped 1"):
+        load()
+    assert {row["session_id"] for row in warehouse.rows()} == {account.first}
+
+
+def test_what_was_skipped_is_returned_where_that_is_fine(account, sandbox, warehouse, load):
+    sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
+    loaded = load(fail_on_skipped=False)
+    assert (loaded["rows"], loaded["sessions"], loaded["skipped_count"]) == (3, 1, 1)
+    assert [(skip["room_id"], skip["session_id"]) for skip in loaded["skipped"]] == [(account.party, account.second)]
+
+
+def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, warehouse, load):
+    load(room_id=account.party)
+    before = warehouse.rows()
+    sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=401)
+    with pytest.raises(AuthenticationError):
+        load()
+    assert warehouse.rows() == before
+
+
+def test_a_row_without_its_key_is_skipped():
+    place, skipped = Place(9000101), Skipped(print)
+    rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
+    collection = SimpleNamespace(dataset=RECORDINGS, skipped=skipped, rows=lambda places: [(place, iter(rows))])
+    assert [row["id"] for row in with_keys(collection, [place])] == [1, 2]
+    assert skipped.kept == [{"room_id": 9000101, "session_id": None, "why": "recordings: a row without id"}]
+
+
+# --- trouble with the database ----------------------------------------------------------------------------------------
+
+
+def test_what_the_database_refuses_leaves_the_table_as_it_was_and_no_row_is_quoted(account, warehouse, load):
+    load(room_id=account.party)
+    warehouse.run("CREATE UNIQUE INDEX once ON loaded (email, nickname)")
+    before = warehouse.rows()
+    with pytest.raises(AirflowException, match="The database of connection 'warehouse' refused: ") as refused:
+        load()
+    assert "example.com" not in str(refused.value)
+    assert "Zażółć" not in str(refused.value)
+    assert refused.value.__suppress_context__
+    assert warehouse.rows() == before
+
+
+def test_a_table_that_does_not_fit_is_refused_before_anything_is_asked(account, sandbox, warehouse, load):
+    load("sessions")
+    sandbox.forget_requests()
+    with pytest.raises(ValueError, match="table 'loaded' does not fit: session_id is missing; entry is missing"):
+        load("attendees")
+    assert sandbox.count() == 0
+
+
+REFUSED = [
+    ({"dataset": "people"}, "dataset must be one of 'conferences', 'sessions', 'attendees'"),
+    ({"dataset": " "}, "dataset must be one of "),
+    ({"table": ""}, "table must be a text that is not blank"),
+    ({"table": "None"}, "table must be a text that is not blank"),
+    ({"table": "a.b.c"}, "table must be a name such as 'attendees' or 'schema.attendees'; got 'a.b.c'."),
+    ({"conn_id": ""}, "conn_id must be a text that is not blank"),
+    ({"conn_id": "clickmeeting_default"}, "conn_id must be a connection to a database, not to 'clickmeeting'"),
+    ({"conn_id": "odd"}, "conn_id: Unknown hook type \"odd\"; the provider of 'odd' may not be installed."),
+    ({"conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
+    ({"conn_id": "silent"}, "The database of connection 'silent' refused: "),
+    ({"table": "nowhere.loaded"}, "The database of connection 'warehouse' refused: "),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_wrong_arguments_are_refused_before_anything_is_asked(arguments, message, sandbox, load, connect, tmp_path):
+    connect(None, "odd", conn_type="odd")
+    connect(None, "silent", conn_type="sqlite", host=f"{tmp_path}/no/such/folder.db", password=None)
+    with pytest.raises((ValueError, AirflowException)) as refused:
+        load(**arguments)
+    assert str(refused.value).startswith(message)
+    assert sandbox.count() == 0
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy", "airflow.providers.common.sql.hooks.sql"])
+def test_without_the_packages_for_databases_the_extra_is_named(module, sandbox, load, monkeypatch):
+    for ours in ("databases", "sqltables", "upserts"):
+        monkeypatch.delitem(sys.modules, f"airflow_clickmeeting.transfers.{ours}", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[sql\]'"):
+        load()
+    assert sandbox.count() == 0
