@@ -346,3 +346,18 @@ def test_a_session_without_a_report_does_not_keep_the_others_from_theirs(report_
     gone = (99999999, 1)
     assert report_on(gone, ended(registration=False)).state == "failed"
     assert [text for text in mailbox.texts if "3 came. " in text]
+
+
+@pytest.mark.parametrize("delete_after", [False, True])
+@pytest.mark.parametrize("listed", [True, False])
+def test_archive_recordings(examples, run_dag, clickmeeting_sandbox, tmp_path, listed, delete_after):
+    wanted, other = (clickmeeting_sandbox.add_room(permanent_room=True)["id"] for _ in range(2))
+    for room_id in (wanted, other):
+        clickmeeting_sandbox.add_recording(room_id, size=5000)
+    conf = {"folder": tmp_path.as_uri(), "rooms": [wanted] if listed else None, "delete_after": delete_after}
+    assert run_dag(examples.dags["archive_recordings"], run_conf=conf).state == "success"
+    kept = {wanted} if listed else {wanted, other}
+    assert {path.name for path in tmp_path.glob("*.json")} == {f"recordings-{room_id}.json" for room_id in kept}
+    assert [path.stat().st_size for path in tmp_path.glob("*.mp4")] == [5000] * len(kept)
+    left = {room["id"] for room in clickmeeting_sandbox.state["rooms"] if room["recordings"]}
+    assert left == {wanted, other} - (kept if delete_after else set())

@@ -181,6 +181,7 @@ class Account:
 
 # how each is used in a DAG: a new operator needs a line here
 EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
+    "ArchiveRecordings": lambda account: {**account.room, "folder": account.folder},
     "AttendanceReport": lambda account: {**account.session, "path": account.folder},
     "Call": lambda account: {"path": f"conferences/{account.room_id}"},
     "CheckAvailability": lambda account: {"start_time": account.now + timedelta(days=9), "duration": 1},

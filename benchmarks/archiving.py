@@ -1,0 +1,136 @@
+"""How fast a room's recordings come into an archive, and how much memory that takes.
+
+The sandbox serves them from a process of its own, and each way of getting them has a fresh interpreter. Beside the
+operator, with and without deletion: `requests.get(link).content`, and a plain loop that streams, with and without
+SHA-256. None of these proves what it wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from download import MIB, now, peak
+
+from airflow_clickmeeting.sandbox.handle import SandboxControl
+
+WAYS = {
+    "archive": "the operator",
+    "delete": "the operator with delete_after",
+    "content": "requests.get(link).content to files",
+    "stream": "a loop over iter_content to files",
+    "hash": "such a loop, with SHA-256",
+}
+
+
+def measure(way: str, room_id: int, folder: Path) -> None:
+    """Do it once in this interpreter, and print what it took."""
+    import requests
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+    from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
+
+    links = {each["id"]: each["recording_url"] for each in ClickMeetingHook().list_recordings(room_id)}
+    with ObjectStoragePath(f"file://{folder}/warm").open("wb") as file:
+        file.write(b"what this imports is there in a task")
+
+    def by_operator() -> None:
+        ClickMeetingArchiveRecordingsOperator(
+            task_id="archive", room_id=room_id, folder=str(folder), delete_after=way == "delete"
+        ).execute({})
+
+    def whole() -> None:
+        for recording_id, link in links.items():
+            Path(folder, f"{recording_id}.mp4").write_bytes(requests.get(link, timeout=600).content)
+
+    def streamed() -> None:
+        for recording_id, link in links.items():
+            digest = hashlib.sha256()
+            with (
+                requests.get(link, timeout=600, stream=True) as response,
+                Path(folder, f"{recording_id}.mp4").open("wb") as file,
+            ):
+                for piece in response.iter_content(MIB):
+                    file.write(piece)
+                    if way == "hash":
+                        digest.update(piece)
+
+    ways = {"archive": by_operator, "delete": by_operator, "content": whole, "stream": streamed, "hash": streamed}
+    idle, begin = now(), time.perf_counter()
+    ways[way]()
+    seconds = time.perf_counter() - begin
+    size = sum(file.stat().st_size for file in folder.glob("*.mp4"))
+    print(json.dumps({"speed": size / MIB / seconds, "memory": peak() - idle, "size": size}))
+
+
+def run(way: str, room_id: int, folder: Path) -> dict[str, float]:
+    """Measure in a fresh interpreter, into an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    command = [sys.executable, __file__, "--measure", way, str(room_id), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Serve recordings, fetch them in each way, and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mib", type=int, default=200, help="a recording's size (200)")
+    parser.add_argument("--count", type=int, default=10, help="how many there are (10)")
+    parser.add_argument("--runs", type=int, default=3, help="times each way is gone (3)")
+    parser.add_argument("--folder", help="where the files go (a temporary folder)")
+    parser.add_argument("--measure", nargs=3, metavar=("WAY", "ROOM", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        way, room_id, folder = options.measure
+        measure(way, int(room_id), Path(folder))
+        return
+
+    command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty"]
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server,
+    ):
+        try:
+            assert server.stdout
+            sandbox = SandboxControl(server.stdout.readline().split()[3])
+            os.environ |= {
+                "AIRFLOW_CONN_CLICKMEETING_DEFAULT": sandbox.connection_json,
+                "AIRFLOW_HOME": folder,
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "NO_PROXY": "127.0.0.1",
+                "no_proxy": "127.0.0.1",
+            }
+            for way in list(WAYS) * options.runs:
+                sandbox.reset()
+                room_id = sandbox.add_room(name="Talk", permanent_room=True)["id"]
+                for _ in range(options.count):
+                    sandbox.add_recording(room_id, size=options.mib * MIB)
+                found[way].append(run(way, room_id, Path(folder, "recordings")))
+                if found[way][-1]["size"] != options.count * options.mib * MIB:
+                    raise SystemExit(f"{way}: {found[way][-1]}")
+        finally:
+            server.terminate()
+    print(f"{f'{options.count} recordings of {options.mib} MiB':37} {'speed':>11} {'memory above idle':>20}")
+    for way, runs in found.items():
+        speed = statistics.median(each["speed"] for each in runs)
+        memory = statistics.median(each["memory"] for each in runs)
+        print(f"{WAYS[way]:37} {speed:5.0f} MiB/s {memory:16.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
