@@ -158,7 +158,8 @@ def recorded_at(recording: Recording) -> datetime | None:
     return times.parse(written) if written else None
 
 
-def _recorded_until(recording: Recording) -> datetime | None:
+def recorded_until(recording: Recording) -> datetime | None:
+    """Return when a recording ended."""
     began = recorded_at(recording)
     return began and began + timedelta(seconds=recording.get("recording_duration") or 0)
 
@@ -264,7 +265,7 @@ class RecordingReady(_SinceInRoom):
     def seen(self, answer: list[Recording], now: datetime) -> Seen:
         """Return the recordings: `recording_id`, `name`, `started_at`, `duration` and `size` of each."""
         earliest = _minute(self.since)
-        found = [each for each in answer if not (end := _recorded_until(each)) or end >= earliest]
+        found = [each for each in answer if not (end := recorded_until(each)) or end >= earliest]
         if not found or not all(map(recorded, found)):
             return None
         return {"room_id": int(self.room_id), "recordings": [recording_facts(each) for each in found]}

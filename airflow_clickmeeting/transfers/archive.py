@@ -26,6 +26,8 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
     :param folder: where the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json` go, on any object
         storage.
     :param room_id: a room, or a list of rooms; None is the whole account.
+    :param session_id: a session of the one room, whose recordings alone are wanted: those that ran while it did, since
+        ClickMeeting does not say which session a recording is of.
     :param delete_after: whether recordings are deleted from ClickMeeting, for good, once they were downloaded and
         their files read back from the folder. A deletion that fails is tried again by the next run.
     :param fail_on_failed: whether the task fails, after all else is done, when something could not be archived or
@@ -39,6 +41,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         *ClickMeetingOperator.template_fields,
         "folder",
         "room_id",
+        "session_id",
         "delete_after",
         "fail_on_failed",
     )
@@ -48,6 +51,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         *,
         folder: Path,
         room_id: Id | Sequence[Id] | None = None,
+        session_id: Id | None = None,
         delete_after: bool | Id = False,
         fail_on_failed: bool | Id = True,
         **kwargs: Any,
@@ -55,6 +59,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         super().__init__(**kwargs)
         self.folder = folder
         self.room_id = room_id
+        self.session_id = session_id
         self.delete_after = delete_after
         self.fail_on_failed = fail_on_failed
 
@@ -62,14 +67,14 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         """Go through the rooms, and in each download what is missing, then delete what is proved."""
         from airflow.sdk import ObjectStoragePath
 
-        from airflow_clickmeeting.transfers.archiving import RoomArchive, rooms_with_recordings, told
+        from airflow_clickmeeting.transfers.archiving import RoomArchive, rooms_with_recordings, those_of, told
         from airflow_clickmeeting.transfers.scope import scope_of
 
         values.filled("folder", str(self.folder))
         folder = ObjectStoragePath(self.folder)
         delete_after = bool(values.flag("delete_after", self.delete_after))
         fail_on_failed = values.flag("fail_on_failed", self.fail_on_failed)
-        rooms = scope_of(self.room_id).rooms
+        scope = scope_of(self.room_id, self.session_id)
         done: Archive = {
             "folder": str(folder),
             "archived": 0,
@@ -80,8 +85,9 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
             "manifests": [],
             "failed": [],
         }
-        for room_id in rooms_with_recordings(self.hook) if rooms is None else rooms:
-            RoomArchive(self.hook, room_id, folder, done).update(delete_after=delete_after)
+        for room_id in rooms_with_recordings(self.hook) if scope.rooms is None else scope.rooms:
+            wanted = those_of(self.hook.get_session(room_id, scope.session_id)) if scope.session_id else None
+            RoomArchive(self.hook, room_id, folder, done, wanted).update(delete_after=delete_after)
         if done["failed"] and fail_on_failed:
             raise AirflowException(f"All else is done, but {told(done['failed'])}")
         return done

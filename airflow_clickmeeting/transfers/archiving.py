@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow_clickmeeting.conditions import recorded
+from airflow_clickmeeting.api import times
+from airflow_clickmeeting.conditions import recorded, recorded_at, recorded_until
 from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.transfers.manifest import Manifest
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_clickmeeting.api.shapes import Recording
+    from airflow_clickmeeting.api.shapes import Recording, Session
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 MIB = 1 << 20
@@ -49,13 +50,22 @@ class RoomArchive:
     :param room_id: the room.
     :param folder: where the files and the manifest lie.
     :param done: is told what was done.
+    :param wanted: which recordings are; all of them, if nothing is said.
     """
 
-    def __init__(self, hook: ClickMeetingHook, room_id: int, folder: ObjectStoragePath, done: Archive) -> None:
+    def __init__(
+        self,
+        hook: ClickMeetingHook,
+        room_id: int,
+        folder: ObjectStoragePath,
+        done: Archive,
+        wanted: Callable[[Recording], bool] | None = None,
+    ) -> None:
         self._hook = hook
         self._room_id = room_id
         self._folder = folder
         self._done = done
+        self._wanted = wanted
 
     def update(self, *, delete_after: bool) -> None:
         """Download what is missing, then delete from ClickMeeting what is proved; what fails is noted."""
@@ -69,8 +79,9 @@ class RoomArchive:
         manifest = Manifest(self._folder, self._room_id)
         listed = {recording["id"]: recording for recording in self._hook.list_recordings(self._room_id)}
         manifest.note_deleted(manifest.being_deleted - listed.keys(), self._hook.now())
-        ready = [recording for recording in listed.values() if recorded(recording)]
-        self._done["pending"] += len(listed) - len(ready)
+        wanted = [*filter(self._wanted, listed.values())]
+        ready = [*filter(recorded, wanted)]
+        self._done["pending"] += len(wanted) - len(ready)
         proved = set()
         for recording in ready:
             with self._sparing(recording["id"]):
@@ -145,6 +156,18 @@ def rooms_with_recordings(hook: ClickMeetingHook) -> list[int]:
     if rooms and all(rooms):
         return sorted(rooms)
     return [room["id"] for room in hook.iter_conferences("all")]
+
+
+def those_of(session: Session) -> Callable[[Recording], bool]:
+    """Return what tells whether a recording ran while a session did; one that does not say when it began may have."""
+    start, end = (times.parse(at) if at else None for at in (session.get("start_date"), session.get("end_date")))
+
+    def ran(recording: Recording) -> bool:
+        began, ended = recorded_at(recording), recorded_until(recording)
+        too_early, too_late = start and ended and ended < start, end and began and began > end
+        return not (too_early or too_late)
+
+    return ran
 
 
 def told(failed: Sequence[Failure]) -> str:

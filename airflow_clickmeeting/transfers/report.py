@@ -36,7 +36,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
     It has the numbers, a curve of how many were present over time, and a table of the people, with the times of the
     room's zone. It needs the extra `report`. A session that still runs is an error. The file is written beside its
     place and moved there whole. A second run writes it anew, with the same bytes while ClickMeeting's answers are the
-    same.
+    same. An asset among the task's outlets is told of it: its event has `path`, `format` and `people` in its extra.
 
     :param path: the file, or a folder with a slash at its end, on any object storage.
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
@@ -73,6 +73,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         """Ask, count, and write."""
         from airflow_clickmeeting.api import times, values
         from airflow_clickmeeting.attendance import attendance_of
+        from airflow_clickmeeting.transfers.outlets import tell_of
         from airflow_clickmeeting.transfers.report_curve import require_matplotlib
         from airflow_clickmeeting.transfers.report_page import page
         from airflow_clickmeeting.transfers.skipping import MOST_KEPT
@@ -99,6 +100,8 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         )
         with written_whole(target) as file:
             file.write(content)
+        about = {"path": str(target), "format": "html", "people": len(found.rows)}
+        tell_of(self, context, {str(target): about}, about)
         self.log.info("The attendance of session %d is in %s: %s", session_id, target, found.summary)
         if found.skipped:
             self.log.warning("%d entries or registrations could not be read and do not count", len(found.skipped))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
@@ -361,3 +363,68 @@ def test_archive_recordings(examples, run_dag, clickmeeting_sandbox, tmp_path, l
     assert [path.stat().st_size for path in tmp_path.glob("*.mp4")] == [5000] * len(kept)
     left = {room["id"] for room in clickmeeting_sandbox.state["rooms"] if room["recordings"]}
     assert left == {wanted, other} - (kept if delete_after else set())
+
+
+@pytest.fixture
+def webinar(clickmeeting_sandbox, tmp_path) -> dict[str, int]:
+    """A session with people, chat and a recording, in a room with a file; another session came after it."""
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+    from airflow_clickmeeting.storage import upload
+
+    start = clickmeeting_sandbox.now - timedelta(days=1)
+    room_id = clickmeeting_sandbox.add_room(permanent_room=True, registration={"enabled": 1})["id"]
+    registering(room_id)("ada@example.com")
+    (tmp_path / "slides.pdf").write_bytes(b"%PDF")
+    ClickMeetingHook().upload_file(upload((tmp_path / "slides.pdf").as_uri()), room_id=room_id)
+    script = {
+        "attendees": [{"email": "ada@example.com"}],
+        "recordings": [{"size": 5000, "ready_after": 60}],
+        "chat": [{"text": "Hello"}],
+    }
+    session_id = clickmeeting_sandbox.play(room_id, start=start, end=start + timedelta(hours=1), **script)
+    later = start + timedelta(hours=5)
+    clickmeeting_sandbox.play(room_id, start=later, end=later + timedelta(hours=1), recordings=script["recordings"])
+    return {"room_id": room_id, "session_id": session_id}
+
+
+@pytest.fixture
+def archived(examples, run_dag, tmp_path) -> Callable[..., set[str]]:
+    """Archive a session, and return which files its folder has; all of them are proved by the manifest."""
+
+    def archived(webinar: dict[str, int], **params: object) -> set[str]:
+        conf = {**webinar, **params, "folder": f"{tmp_path.as_uri()}/archive"}
+        assert run_dag(examples.dags["session_archive"], run_conf=conf).state == "success"
+        folder = tmp_path / "archive" / f"session-{webinar['session_id']}"
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        assert webinar.items() <= manifest.items()
+        proofs = {each["path"]: (each["bytes"], each["sha256"]) for each in manifest["files"]}
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        del files["manifest.json"]
+        assert proofs == {path: (len(content), sha256(content).hexdigest()) for path, content in files.items()}
+        return {re.sub("[0-9]{5,}", "N", path) for path in files}
+
+    return archived
+
+
+ALWAYS_THERE = {"attendees.csv", "attendance.csv", "attendance-summary.csv", "registrations.csv", "report.pdf"}
+
+
+@pytest.mark.usefixtures("hasty")
+def test_session_archive(archived, webinar, clickmeeting_sandbox):
+    whole = ALWAYS_THERE | {
+        "chat.zip",
+        "files/N/slides.pdf",
+        "recordings/recording-N-N.mp4",
+        "recordings/recordings-N.json",
+    }
+    assert archived(webinar) == whole
+    assert archived(webinar) == whole
+    assert clickmeeting_sandbox.count("media") == 1 + 2, "the recording once, and the report twice"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_session_archive_of_a_session_that_left_nothing_but_its_people(archived, clickmeeting_sandbox):
+    start = clickmeeting_sandbox.now - timedelta(days=1)
+    room_id = clickmeeting_sandbox.add_room(permanent_room=True)["id"]
+    session_id = clickmeeting_sandbox.play(room_id, start=start, end=start + timedelta(hours=1), count=1)
+    assert archived({"room_id": room_id, "session_id": session_id}, wait_for_recordings=False) == ALWAYS_THERE

@@ -16,6 +16,7 @@ from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.sandbox.media import recording_bytes
 from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
@@ -274,6 +275,40 @@ class TestRooms:
     def test_a_long_list_of_failures_is_cut_short(self, archive):
         with pytest.raises(AirflowException, match=r"but 7 failed: room 401: .*room 405: .*; and 2 more$"):
             archive(room_id=[*range(401, 408)])
+
+
+class TestSession:
+    """A room that was used twice on the same day, each time with a recording."""
+
+    @pytest.fixture
+    def sessions(self, sandbox, room_id):
+        recordings = [{"size": 10, "ready_after": 0}]
+        return [
+            sandbox.play(room_id, start=NOON - hours, end=NOON - hours + timedelta(hours=1), recordings=recordings)
+            for hours in (timedelta(hours=5), timedelta(hours=3))
+        ]
+
+    def test_only_the_recordings_of_a_session(self, archive, sandbox, sessions, left, manifest):
+        first, second = left()
+        assert archive(session_id=str(sessions[0]), delete_after=True)["archived"] == 1
+        assert [*manifest()] == [first]
+        assert left() == [second]
+        assert archive(session_id=sessions[1])["archived"] == 1
+        assert [*manifest()] == [first, second]
+
+    def test_of_a_session_that_still_runs_all_that_came_since_its_start(self, archive, sandbox, room_id, left):
+        running = sandbox.play(room_id, start=NOON - timedelta(minutes=30))
+        sandbox.add_recording(room_id, size=10, duration=60)
+        assert archive(session_id=running)["archived"] == 1
+
+    def test_a_session_needs_its_room(self, archive, sandbox, sessions):
+        with pytest.raises(ValueError, match="room_id must be the session's room where session_id is given; got None"):
+            archive(room_id=None, session_id=sessions[0])
+        assert sandbox.count() == 0
+
+    def test_a_session_that_is_not_there_is_an_error(self, archive, room_id):
+        with pytest.raises(NotFoundError):
+            archive(session_id=404)
 
 
 class TestTrouble:

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk import DAG, ObjectStoragePath
+from airflow.sdk import DAG, Asset, ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -155,6 +155,19 @@ def test_without_the_extra_it_is_named_before_anything_is_asked(held, clickmeeti
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[report\]'"):
         report(**session, path=f"{tmp_path.as_uri()}/")
     assert clickmeeting_sandbox.count() == 0
+
+
+def test_the_tasks_assets_are_told(held, run_dag, tmp_path):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    path = f"{tmp_path.as_uri()}/report.html"
+    with DAG("report_tells_assets", schedule=None) as dag:
+        ClickMeetingAttendanceReportOperator(task_id="report", **held(), path=path, outlets=[Asset("attendance page")])
+    run = run_dag(dag)
+    with create_session() as session:
+        (event,) = session.query(AssetEvent).filter_by(source_run_id=run.run_id, source_dag_id=dag.dag_id)
+    assert event.extra.items() >= {"path": path, "format": "html", "people": 4}.items()
 
 
 def test_in_a_dag_everything_may_be_rendered(held, run_dag, tmp_path):
