@@ -1,7 +1,8 @@
 """What exports take: time over what the network alone would take, memory of a big session, and rows per second.
 
 The sandbox answers from a process of its own, each answer after a latency, and each figure comes from a fresh
-interpreter. Beside the exports: a loop with `requests` that asks and writes the same.
+interpreter. Beside the exports: a loop with `requests`, and a chain of the HTTP provider's operators, run one after
+another without a scheduler's pauses, that ask and write the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ ROOMS, SESSIONS = 200, 5
 VISITORS = 91  # every tenth comes twice: 100 rows
 CROWD = 909_091  # the same: a million rows
 PARALLEL = (1, 4, 8, 16)
+INSTALL = f"{sys.executable} -m pip install apache-airflow-providers-http"
 BEGIN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -49,19 +52,36 @@ def export(path: str, **scope: Any) -> dict[str, float]:
 
 
 def loop(path: str) -> dict[str, float]:
-    """Ask for one thing after the other, as a simple script does, and write the same rows."""
+    """Ask for one thing after the other with `requests`, as a simple script does."""
     import requests
 
     url, key = account()
+    with requests.Session() as session:
+        session.headers["X-Api-Key"] = key
+        return one_by_one(path, lambda place: session.get(f"{url}{place}", timeout=60).json())
+
+
+def chain(path: str) -> dict[str, float]:
+    """Ask for one thing after the other with an `HttpOperator` each."""
+    from airflow.providers.http.operators.http import HttpOperator
+
+    url, key = account()
+    there = {"conn_type": "http", "host": url.rstrip("/")}
+    os.environ["AIRFLOW_CONN_CLICKMEETING_BY_HTTP"] = json.dumps(there)
+    asked = {"http_conn_id": "clickmeeting_by_http", "method": "GET", "headers": {"X-Api-Key": key}}
+
+    def get(place: str) -> Any:
+        return json.loads(HttpOperator(task_id="get", endpoint=place, **asked).execute({}))
+
+    return one_by_one(path, get)
+
+
+def one_by_one(path: str, get: Callable[[str], Any]) -> dict[str, float]:
+    """Walk rooms and sessions, and write the same rows as the export."""
     rows = 0
     begin = time.perf_counter()
-    with requests.Session() as session, Path(path).open("w", newline="") as file:
-        session.headers["X-Api-Key"] = key
+    with Path(path).open("w", newline="") as file:
         out = csv.writer(file)
-
-        def get(place: str) -> Any:
-            return session.get(f"{url}{place}", timeout=60).json()
-
         for status in ("active", "inactive"):
             for room in get(f"conferences/{status}?page=1"):
                 sessions = f"conferences/{room['id']}/sessions"
@@ -136,7 +156,7 @@ def attendance(count: int) -> dict[str, float]:
 
 
 WORK: dict[str, Callable[..., dict[str, float]]] = {
-    work.__name__: work for work in (export, loop, whole, write, attendance)
+    work.__name__: work for work in (export, loop, chain, whole, write, attendance)
 }
 
 
@@ -188,6 +208,10 @@ def the_account(control: SandboxControl, folder: str, latency: float, runs: int)
         print(f"{what:36} {figures}")
 
     show("a loop with requests", simple, 1)
+    if find_spec("airflow.providers.http"):
+        show("a chain of HttpOperators", run("chain", f"{folder}/chain.csv"), 1)
+    else:
+        print(f"To compare with a chain of HttpOperators: {INSTALL}")
     for parallel in PARALLEL:
         for number in range(runs):
             control.forget_requests()

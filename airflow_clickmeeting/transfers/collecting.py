@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.transfers.sources import Source
 
-TOLD_EVERY = 10.0
+TOLD_EVERY = 5.0
 ROWS_BETWEEN = 1000
 
 

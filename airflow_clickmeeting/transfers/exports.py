@@ -74,7 +74,7 @@ class ExportOperator(RoomsOperator):
             files = list(_written(collection, template, file_format, guard=guard))
             more = self.more(collection)
         rows = sum(file.rows for file in files)
-        self.log.info("%d rows of %s are in %d files: %s", rows, self.dataset, len(files), template.text)
+        self.log.info("%d rows of %s written, files: %d, %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
         tell(self, context, files, about)
         collected = self.conclude(collection)
