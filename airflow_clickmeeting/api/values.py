@@ -13,6 +13,7 @@ ROOM_TYPES = ("meeting", "webinar")
 ROLES = ("listener", "presenter", "host", "moderator", "guest_speaker")
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+RENDERED = " (a template renders to text: pass the task's output, or set render_template_as_native_obj)"
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
@@ -108,8 +109,7 @@ def web_address(name: str, value: object) -> str:
 def rows(name: str, value: object, what: str) -> Sequence[Any]:
     """Return a list that is not empty; a string is most likely a template that rendered to text."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        hint = " (a template renders to text: pass the task's output, or set render_template_as_native_obj)"
-        refuse(name, value, f"a list of {what}{hint if isinstance(value, str) else ''}")
+        refuse(name, value, f"a list of {what}{RENDERED if isinstance(value, str) else ''}")
     if not value:
         refuse(name, value, f"a list with at least one of the {what}")
     return value
