@@ -126,7 +126,7 @@ def proofs_of(folder: ObjectStoragePath) -> Iterator[dict]:
         else:
             with path.open("rb") as file:
                 digest = file_digest(file, "sha256").hexdigest()
-        yield {"path": str(path.relative_to(folder)), "bytes": path.stat().st_size, "sha256": digest}
+        yield {"path": path.path.removeprefix(f"{folder.path}/"), "bytes": path.stat().st_size, "sha256": digest}
 
 
 session_archive()

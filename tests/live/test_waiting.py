@@ -18,7 +18,7 @@ from airflow_clickmeeting.sandbox.handle import Sandbox
 
 pytestmark = pytest.mark.live
 
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parent / "dags" / "waiting"
 SETTLED = timedelta(minutes=2)  # longer than the DAGs' `settle`
 SESSIONS, KILLS = 20, 10
 
