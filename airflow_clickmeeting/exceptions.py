@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Self
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_clickmeeting.api.errors import Kind, Problem
 
@@ -88,6 +88,13 @@ class ConnectionFailedError(ClickMeetingError):
 class UnexpectedAnswerError(ClickMeetingError):
     """The answer is not what this operation gives: no JSON, another shape, or a redirection."""
 
+
+class DeletionRefusedError(AirflowFailException):
+    """Something speaks against a deletion, so it was not sent. A retry would find the same, so Airflow makes none."""
+
+
+# what may be wrong with one room; a wrong key or a dead network is wrong with all of them
+OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError)
 
 _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
     "authentication": AuthenticationError,

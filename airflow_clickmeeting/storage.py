@@ -101,6 +101,13 @@ def written_whole(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
         yield part.file
 
 
+def add_line(path: ObjectStoragePath, line: bytes) -> None:
+    """Add a line to the end of a file, which is made if it is not there; not every object storage can do that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(line)
+
+
 def upload(path: Path, name: str | None = None) -> Upload:
     """Return what `upload_file` sends: the file at a path.
 

@@ -24,10 +24,21 @@ LAYERS: dict[str, set[str]] = {
     "conditions": {"api"},
     "patience": {"api", "exceptions"},
     "attendance": {"api"},
+    "manifest": {"api", "storage", "conditions"},
     "triggers": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"},
-    "operators": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"},
+    "operators": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "manifest"},
     "sensors": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "triggers"},
-    "transfers": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "operators"},
+    "transfers": {
+        "api",
+        "exceptions",
+        "storage",
+        "hooks",
+        "conditions",
+        "patience",
+        "attendance",
+        "manifest",
+        "operators",
+    },
     "sandbox": set(),
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
@@ -40,6 +51,7 @@ OUTSIDE: dict[str, set[str]] = {
     "conditions": set(),
     "patience": set(),
     "attendance": set(),
+    "manifest": {"airflow"},
     "sandbox": {"starlette", "uvicorn", "pytest"},
 }
 TRANSPORTS = {

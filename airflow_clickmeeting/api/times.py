@@ -79,11 +79,20 @@ def duration(name: str, value: Duration) -> str:
 
 def seconds(name: str, value: timedelta | float | str) -> timedelta:
     """Return a length of time from itself or from a number of seconds; less than nothing is refused."""
+    return _length(name, value, "seconds")
+
+
+def days(name: str, value: timedelta | float | str) -> timedelta:
+    """Return a length of time from itself or from a number of days; less than nothing is refused."""
+    return _length(name, value, "days")
+
+
+def _length(name: str, value: timedelta | float | str, unit: str) -> timedelta:
     try:
-        length = value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+        length = value if isinstance(value, timedelta) else timedelta(**{unit: float(value)})
     except (TypeError, ValueError, OverflowError):
         length = timedelta(-1)
-    return length if length >= timedelta(0) else refuse(name, value, "a timedelta or a number of seconds, zero or more")
+    return length if length >= timedelta(0) else refuse(name, value, f"a timedelta or a number of {unit}, zero or more")
 
 
 def parse(text: str) -> datetime:

@@ -46,6 +46,12 @@ def flag(name: str, value: bool | Id | None) -> bool | None:
     return text in TRUE
 
 
+def decided(name: str, value: bool | Id | None) -> bool:
+    """Return a boolean as `flag` does, where nothing must not stand for either."""
+    found = flag(name, value)
+    return refuse(name, value, "true or false") if found is None else found
+
+
 def filled(name: str, value: object) -> str:
     """Return a string that is not blank."""
     if not isinstance(value, str) or not value.strip() or value == "None":

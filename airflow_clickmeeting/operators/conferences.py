@@ -11,6 +11,7 @@ from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.api.shapes import Room
     from airflow_clickmeeting.api.times import Duration, When
 
@@ -164,11 +165,17 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
 
 
 class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
-    """Delete a room and its recordings, for good; returns whether this run did it."""
+    """Delete a room and its recordings, for good, unless something speaks against it; a second run finds it gone.
 
-    def execute(self, context: Context) -> bool:
-        """Delete it."""
-        return self.hook.delete_conference(self.room_id, ignore_missing=self.ignore_missing)
+    :return: `deleted`, whether it was there and is gone now; `room_id` and `name`; `recordings`, the ids of those that
+        go with it; `dry_run`; and `against`, what speaks against it.
+    """
+
+    def call(self) -> Call[bool]:
+        """Return the deletion."""
+        from airflow_clickmeeting.api import calls
+
+        return calls.delete_conference(self.room_id, ignore_missing=self.ignore_missing)
 
 
 class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):

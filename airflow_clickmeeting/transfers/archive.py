@@ -67,6 +67,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         """Go through the rooms, and in each download what is missing, then delete what is proved."""
         from airflow.sdk import ObjectStoragePath
 
+        from airflow_clickmeeting.operators.audit import Audit
         from airflow_clickmeeting.transfers.archiving import RoomArchive, rooms_with_recordings, those_of, told
         from airflow_clickmeeting.transfers.scope import scope_of
 
@@ -85,9 +86,10 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
             "manifests": [],
             "failed": [],
         }
+        audit = Audit(self.hook, context)
         for room_id in rooms_with_recordings(self.hook) if scope.rooms is None else scope.rooms:
             wanted = those_of(self.hook.get_session(room_id, scope.session_id)) if scope.session_id else None
-            RoomArchive(self.hook, room_id, folder, done, wanted).update(delete_after=delete_after)
+            RoomArchive(self.hook, room_id, folder, done, audit, wanted).update(delete_after=delete_after)
         if done["failed"] and fail_on_failed:
             raise AirflowException(f"All else is done, but {told(done['failed'])}")
         return done

@@ -7,16 +7,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow_clickmeeting.api import times
+from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.conditions import recorded, recorded_at, recorded_until
 from airflow_clickmeeting.exceptions import ClickMeetingError
-from airflow_clickmeeting.transfers.manifest import Manifest
+from airflow_clickmeeting.manifest import Manifest
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_clickmeeting.api.shapes import Recording, Session
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+    from airflow_clickmeeting.operators.audit import Audit
 
 MIB = 1 << 20
 MOST_TOLD = 5
@@ -50,6 +51,7 @@ class RoomArchive:
     :param room_id: the room.
     :param folder: where the files and the manifest lie.
     :param done: is told what was done.
+    :param audit: is told of each deletion.
     :param wanted: which recordings are; all of them, if nothing is said.
     """
 
@@ -59,12 +61,14 @@ class RoomArchive:
         room_id: int,
         folder: ObjectStoragePath,
         done: Archive,
+        audit: Audit,
         wanted: Callable[[Recording], bool] | None = None,
     ) -> None:
         self._hook = hook
         self._room_id = room_id
         self._folder = folder
         self._done = done
+        self._audit = audit
         self._wanted = wanted
 
     def update(self, *, delete_after: bool) -> None:
@@ -130,7 +134,7 @@ class RoomArchive:
                 "its file is not what was downloaded; it stays on ClickMeeting, and the next run gets it anew"
             )
         manifest.note_asked(recording_id, self._hook.now())
-        self._hook.delete_recording(self._room_id, recording_id)
+        self._audit.deletion(calls.delete_recording(self._room_id, recording_id), self._room_id, [recording_id])
         manifest.note_deleted({recording_id}, self._hook.now())
         self._done["deleted"] += 1
         self._hook.log.info("Recording %d of room %d deleted from ClickMeeting", recording_id, self._room_id)

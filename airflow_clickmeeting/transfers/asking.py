@@ -7,13 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_clickmeeting.exceptions import (
-    ClickMeetingError,
-    NotFoundError,
-    ServerError,
-    UnexpectedAnswerError,
-    ValidationError,
-)
+from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
 from airflow_clickmeeting.transfers.scope import Place
 from airflow_clickmeeting.transfers.skipping import Skipped
 
@@ -23,8 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# what may be wrong with one room; a wrong key or a dead network is wrong with all of them
-OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError)
 NO_REGISTRATION = "REGISTRATION_DISABLED"
 
 

@@ -196,3 +196,14 @@ def test_a_length_of_time_is_one_or_seconds(value):
 def test_what_is_no_length_of_time_is_refused(value):
     with pytest.raises(ValueError, match=r"^rejoin_gap must be a timedelta or a number of seconds, zero or more; "):
         times.seconds("rejoin_gap", value)
+
+
+@pytest.mark.parametrize("value", [timedelta(hours=36), 1.5, "1.5", " 1.5 "])
+def test_a_length_of_time_is_one_or_days(value):
+    assert times.days("grace", value) == timedelta(hours=36)
+
+
+@pytest.mark.parametrize("value", [timedelta(-1), "-1", "two", None, float("nan")])
+def test_what_is_no_length_in_days_is_refused(value):
+    with pytest.raises(ValueError, match=r"^grace must be a timedelta or a number of days, zero or more; got "):
+        times.days("grace", value)

@@ -144,7 +144,7 @@ class TestInADag:
         assert run_dag(dag).state == "success"
 
         assert [room["name"] for room in seen[0]] == ["Monday", "Tuesday", "Wednesday"]
-        assert seen[1] == [True, True, True]
+        assert [each["deleted"] for each in seen[1]] == [True, True, True]
         assert sandbox.state["rooms"] == []
 
     def test_a_mapped_task_registers_each_person(self, run_dag, sandbox, room_id, room_in):

@@ -276,29 +276,29 @@ class TestUpdate:
 
 
 class TestDelete:
+    """Whether it may be deleted is told in test_deleting."""
+
     @pytest.mark.parametrize("answer", ["object", "string"])
     def test_a_room_and_all_in_it(self, run, sandbox, finished, answer):
         sandbox.switch(delete_answer=answer)
-        assert run(ClickMeetingDeleteConferenceOperator, room_id=finished.room_id) is True
+        assert run(ClickMeetingDeleteConferenceOperator, room_id=str(finished.room_id), force="true")["deleted"] is True
         assert sandbox.state["rooms"] == []
         assert sandbox.state["counts"]["recordings"] == 0
 
     @pytest.mark.parametrize("answer", ["object", "string"])
     def test_a_second_run_finds_it_gone_already(self, run, sandbox, room_id, answer):
         sandbox.switch(delete_answer=answer)
-        deleted = [run(ClickMeetingDeleteConferenceOperator, room_id=room_id) for _ in range(2)]
-        assert deleted == [True, False]
+        done = [run(ClickMeetingDeleteConferenceOperator, room_id=room_id, force=True) for _ in range(2)]
+        assert [each["deleted"] for each in done] == [True, False]
 
-    @pytest.mark.parametrize("answer", ["object", "string"])
-    def test_a_missing_room_is_an_error_where_the_author_wants_it(self, run, sandbox, answer):
-        sandbox.switch(delete_answer=answer)
-        with pytest.raises(NotFoundError, match=r"^delete_conference\b"):
+    def test_a_missing_room_is_an_error_where_the_author_wants_it(self, run):
+        with pytest.raises(NotFoundError, match="Meeting room not found"):
             run(ClickMeetingDeleteConferenceOperator, room_id=404, ignore_missing=False)
 
     def test_other_troubles_are_never_ignored(self, run, sandbox, room_id):
         sandbox.fault("delete_conference", "status", status=403)
         with pytest.raises(ClickMeetingError, match=r"^delete_conference\b"):
-            run(ClickMeetingDeleteConferenceOperator, room_id=room_id)
+            run(ClickMeetingDeleteConferenceOperator, room_id=room_id, force=True)
         assert len(sandbox.state["rooms"]) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from airflow_clickmeeting.exceptions import NotFoundError
@@ -62,32 +64,39 @@ class TestList:
 
 
 class TestDelete:
+    """Whether they may be deleted is told in test_deleting."""
+
     def test_one_recording_goes_the_others_stay(self, run, sandbox, finished, recordings_in):
         other = sandbox.add_recording(finished.room_id, size=10)
-        deleted = run(
-            ClickMeetingDeleteRecordingOperator, room_id=finished.room_id, recording_id=str(finished.recording_id)
-        )
-        assert deleted is True
+        one = {"room_id": finished.room_id, "recording_id": str(finished.recording_id)}
+        done = run(ClickMeetingDeleteRecordingOperator, **one, force=True)
+        assert (done["deleted"], done["recordings"]) == (True, [finished.recording_id])
         assert recordings_in(finished.room_id) == [other]
 
     def test_all_of_a_room_go_those_of_others_stay(self, run, sandbox, finished, room_id, recordings_in):
         other = sandbox.add_recording(room_id, size=10)
-        assert run(ClickMeetingDeleteAllRecordingsOperator, room_id=finished.room_id) is True
+        assert run(ClickMeetingDeleteAllRecordingsOperator, room_id=finished.room_id, force=True)["deleted"] is True
         assert recordings_in(finished.room_id) == []
         assert recordings_in(room_id) == [other]
 
-    def test_a_second_run_finds_the_recording_gone_already(self, run, finished):
-        one = {"room_id": finished.room_id, "recording_id": finished.recording_id}
-        assert [run(ClickMeetingDeleteRecordingOperator, **one) for _ in range(2)] == [True, False]
-        with pytest.raises(NotFoundError, match=r"^delete_recording\b"):
-            run(ClickMeetingDeleteRecordingOperator, **one, ignore_missing=False)
-
-    def test_a_second_run_over_all_of_a_room(self, run, finished, recordings_in):
-        for _ in range(2):
-            run(ClickMeetingDeleteAllRecordingsOperator, room_id=finished.room_id)
+    @pytest.mark.parametrize(
+        "operator", [ClickMeetingDeleteRecordingOperator, ClickMeetingDeleteAllRecordingsOperator], ids=["one", "all"]
+    )
+    def test_a_second_run_finds_them_gone_already(self, run, finished, operator, recordings_in):
+        one = {"recording_id": finished.recording_id} if operator is ClickMeetingDeleteRecordingOperator else {}
+        arguments = {"room_id": finished.room_id, "force": True, **one}
+        assert [run(operator, **arguments)["deleted"] for _ in range(2)] == [True, False]
+        with pytest.raises(NotFoundError, match="not among the recordings that ClickMeeting lists"):
+            run(operator, **arguments, ignore_missing=False)
         assert recordings_in(finished.room_id) == []
 
+    def test_one_that_is_not_listed_yet_is_not_deleted_either(self, run, sandbox, finished, recordings_in):
+        later = sandbox.add_recording(finished.room_id, size=10, ready_at=sandbox.now + timedelta(hours=1))
+        one = {"room_id": finished.room_id, "recording_id": later, "force": True}
+        assert run(ClickMeetingDeleteRecordingOperator, **one)["deleted"] is False
+        assert later in recordings_in(finished.room_id)
+
     def test_a_missing_room(self, run):
-        assert run(ClickMeetingDeleteAllRecordingsOperator, room_id=404) is False
-        with pytest.raises(NotFoundError, match=r"^delete_all_recordings\b"):
+        assert run(ClickMeetingDeleteAllRecordingsOperator, room_id=404)["deleted"] is False
+        with pytest.raises(NotFoundError, match="Meeting room not found"):
             run(ClickMeetingDeleteAllRecordingsOperator, room_id=404, ignore_missing=False)

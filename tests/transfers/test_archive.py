@@ -18,9 +18,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.manifest import Manifest
 from airflow_clickmeeting.sandbox.media import recording_bytes
 from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
-from airflow_clickmeeting.transfers.manifest import Manifest
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 SIZE = 3_000_000  # three pieces
