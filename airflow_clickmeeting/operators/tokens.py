@@ -16,29 +16,44 @@ if TYPE_CHECKING:
 
 
 class ClickMeetingGenerateTokensOperator(RoomOperator):
-    """Make access tokens for a room with access by token; a second run makes as many again.
+    """Make access tokens for a room with access by token: so many more, or as many as are lacking.
 
-    More than 1000 go out in several calls. When a later one fails, so does the task, but the tokens made until
-    then are in its XCom `tokens_made`, and the error says how many. Airflow clears XComs before a retry: where none
-    may be lost, leave `retries` at 0, or find them with `ClickMeetingListTokensOperator`.
+    With `how_many`, a second run makes as many again. More than 1000 go out in several calls. When a later one fails,
+    so does the task, but the tokens made until then are in its XCom `tokens_made`, and the error says how many.
+    Airflow clears XComs before a retry: where none may be lost, leave `retries` at 0, or use `at_least`.
 
-    :param how_many: any number.
-    :return: the new tokens, a list of `token`, `sent_to_email`, `first_use_date`; masked in logs.
+    With `at_least`, a second run makes only what is lacking by then. Where an answer was lost, the tokens are counted
+    again, as often as the connection's `max_attempts` allows. Two tasks must not top up the same room at the same time.
+
+    :param how_many: how many to add, any number; 1 where `at_least` is not given either.
+    :param at_least: how many unused ones there shall be, any number: those that were sent to nobody and used by nobody.
+    :return: the new tokens, or with `at_least` all unused ones in the order of their letters, a list of `token`,
+        `sent_to_email`, `first_use_date`; masked in logs.
     """
 
-    template_fields: Sequence[str] = (*RoomOperator.template_fields, "how_many")
+    template_fields: Sequence[str] = (*RoomOperator.template_fields, "how_many", "at_least")
 
-    def __init__(self, *, how_many: Id = 1, **kwargs: Any) -> None:
+    def __init__(self, *, how_many: Id | None = None, at_least: Id | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.how_many = how_many
+        self.at_least = at_least
 
     def execute(self, context: Context) -> list[Token]:
         """Make them, a thousand at a time."""
+        from airflow_clickmeeting.operators.topping_up import topped_up
+
+        if self.at_least is None:
+            return self.result(self._made(1 if self.how_many is None else self.how_many, context))
+        if self.how_many is not None:
+            raise ValueError("how_many must be left out where at_least is given: it says how many are lacking.")
+        return self.result(topped_up(self.hook, self.room_id, values.whole_number("at_least", self.at_least)))
+
+    def _made(self, how_many: Id, context: Context) -> list[Token]:
         from airflow_clickmeeting.api.call import batches
         from airflow_clickmeeting.api.calls import MOST_TOKENS
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
-        wanted = values.whole_number("how_many", self.how_many)
+        wanted = values.whole_number("how_many", how_many)
         made: list[Token] = []
         try:
             for number in batches(wanted, MOST_TOKENS):
@@ -50,7 +65,7 @@ class ClickMeetingGenerateTokensOperator(RoomOperator):
                 told = f"{len(made)} of {wanted} tokens were made before, and are in the XCom 'tokens_made'"
                 raise error.adding(told) from error
             raise
-        return self.result(made)
+        return made
 
 
 class ClickMeetingListTokensOperator(RoomOperator):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from airflow.sdk.log import redact
 
 from airflow_clickmeeting.api.joining import autologin_url
-from airflow_clickmeeting.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_clickmeeting.exceptions import ConnectionFailedError, NotFoundError, ServerError, ValidationError
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
@@ -14,6 +15,7 @@ from airflow_clickmeeting.operators.tokens import (
     ClickMeetingGetTokenByEmailOperator,
     ClickMeetingListTokensOperator,
 )
+from airflow_clickmeeting.operators.topping_up import is_unused
 
 ADA = {"email_address": "ada@example.com", "nickname": "Ada"}
 
@@ -47,7 +49,7 @@ class TestGenerate:
         assert made["token"] not in tokens
         assert made.keys() == {"token", "sent_to_email", "first_use_date"}
 
-    @pytest.mark.parametrize("how_many", [0, -1, "", None, "None", "many", 1.5])
+    @pytest.mark.parametrize("how_many", [0, -1, "", "None", "many", 1.5])
     def test_a_number_that_is_none_is_refused(self, refusal, token_room_id, how_many):
         told = refusal(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=how_many)
         assert told == f"how_many must be a whole number from 1 on; got {how_many!r}."
@@ -62,6 +64,112 @@ class TestGenerate:
             run(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=2500)
         assert "tokens_made" not in str(error.value)
         assert tokens_in(token_room_id) == []
+
+
+class TestTopUp:
+    @pytest.fixture
+    def top_up(self, run, token_room_id):
+        def top_up(at_least):
+            return run(ClickMeetingGenerateTokensOperator, room_id=token_room_id, at_least=at_least)
+
+        return top_up
+
+    @pytest.fixture
+    def unused_in(self, token_room_id, room_in):
+        def unused():
+            return sorted(each["token"] for each in room_in(token_room_id)["tokens"] if not each["sent_to_email"])
+
+        return unused
+
+    @pytest.mark.parametrize(("at_least", "calls"), [(3, []), ("2", []), (5, ["2"]), (2003, ["1000", "1000"])])
+    def test_only_what_is_lacking_is_made(self, top_up, sandbox, tokens, unused_in, at_least, calls):
+        sandbox.forget_requests()
+        unused = [token["token"] for token in top_up(at_least)]
+        assert [entry["form"]["how_many"] for entry in sandbox.log("generate_tokens")] == calls
+        assert unused == unused_in()
+        assert len(unused) == max(int(at_least), len(tokens))
+
+    def test_a_second_run_returns_the_same_and_makes_none(self, top_up, sandbox):
+        assert top_up(4) == top_up(4)
+        assert sandbox.count("generate_tokens") == 1
+
+    def test_what_was_sent_to_somebody_or_used_does_not_count(self, run, top_up, sandbox, token_room_id, unused_in):
+        top_up(2)
+        run(ClickMeetingSendInvitationOperator, room_id=token_room_id, attendees=["ada@example.com"])
+        assert len(top_up(2)) == len(unused_in()) == 2
+        assert sandbox.state["counts"]["tokens"] == 3
+
+    @pytest.mark.parametrize(
+        ("token", "unused"),
+        [
+            ({"token": "AB3CD4"}, True),
+            ({"token": "AB3CD4", "sent_to_email": None, "first_use_date": None}, True),
+            ({"token": "AB3CD4", "sent_to_email": "ada@example.com", "first_use_date": None}, False),
+            ({"token": "AB3CD4", "sent_to_email": None, "first_use_date": "2027-02-01T12:00:00+01:00"}, False),
+        ],
+    )
+    def test_what_is_unused(self, token, unused):
+        assert is_unused(token) is unused
+
+    @pytest.mark.parametrize(
+        ("trouble", "asked"),
+        [
+            ({"kind": "lost"}, 3),
+            ({"kind": "lost", "skip": 1}, 3),
+            ({"kind": "lost", "skip": 2}, 3),
+            ({"kind": "lost", "times": 3}, 3),
+            ({"kind": "reset"}, 4),
+            ({"kind": "reset", "times": 2, "skip": 1}, 5),
+            ({"kind": "429", "times": 4, "retry_after": 0}, 7),
+            ({"kind": "status", "status": 503, "times": 4}, 7),
+            ({"kind": "status", "status": 504, "times": 2, "skip": 2}, 5),
+        ],
+        ids=str,
+    )
+    def test_whatever_happens_to_the_answers_there_are_as_many_as_were_meant(
+        self, top_up, sandbox, unused_in, trouble, asked
+    ):
+        sandbox.fault("generate_tokens", **trouble)
+        made = [token["token"] for token in top_up(2500)]
+        assert made == unused_in()
+        assert len(made) == sandbox.state["counts"]["tokens"] == 2500
+        assert sandbox.count("generate_tokens") == asked
+
+    def test_a_storm_that_does_not_end_fails_the_task_and_the_next_try_goes_on(self, top_up, sandbox, unused_in):
+        sandbox.fault("generate_tokens", "lost", times=1)
+        sandbox.fault("generate_tokens", "status", status=503, times=4)
+        with pytest.raises(ServerError, match=r"^generate_tokens\b"):
+            top_up(1500)
+        assert sandbox.count("generate_tokens") == 5
+        assert len(unused_in()) == 1000
+        top_up(1500)
+        assert len(unused_in()) == 1500
+
+    @pytest.mark.parametrize("operation", ["generate_tokens", "list_tokens"])
+    def test_other_troubles_are_not_tried_again(self, top_up, sandbox, operation):
+        sandbox.fault(operation, "status", status=500)
+        with pytest.raises(ServerError):
+            top_up(2)
+        assert sandbox.count(operation) == 1
+
+    def test_a_list_that_does_not_come_is_not_asked_for_in_rounds_of_rounds(self, top_up, sandbox):
+        sandbox.fault("list_tokens", "reset", times=None)
+        with pytest.raises(ConnectionFailedError):
+            top_up(2)
+        assert sandbox.count("list_tokens") == 5
+
+    def test_the_tokens_are_masked(self, top_up):
+        (made,) = top_up(1)
+        assert redact(f"Token {made['token']}") == "Token ***"
+
+    @pytest.mark.parametrize("at_least", [0, -1, "", "None", "many", 1.5])
+    def test_a_number_that_is_none_is_refused(self, refusal, token_room_id, at_least):
+        told = refusal(ClickMeetingGenerateTokensOperator, room_id=token_room_id, at_least=at_least)
+        assert told == f"at_least must be a whole number from 1 on; got {at_least!r}."
+
+    def test_it_is_either_so_many_more_or_so_many_in_all(self, refusal, token_room_id):
+        told = refusal(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=1, at_least=1)
+        assert told == "how_many must be left out where at_least is given: it says how many are lacking."
 
 
 def test_all_tokens_of_a_room(run, token_room_id, tokens):
