@@ -6,7 +6,7 @@ They are `AirflowException`s, since sensors treat only those softly. Wrong argum
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -106,6 +106,12 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
     "unexpected": UnexpectedAnswerError,
     "other": ClickMeetingError,
 }
+
+
+def first_few(texts: Sequence[str], separator: str = "; ") -> str:
+    """Return the first five texts, and how many more there are, for a message that shall not get long."""
+    more = [f"and {len(texts) - 5} more"] * (len(texts) > 5)
+    return separator.join([*texts[:5], *more])
 
 
 def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:

@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, object]:
                     "airflow_clickmeeting.operators.contacts",
                     "airflow_clickmeeting.operators.files",
                     "airflow_clickmeeting.operators.invitations",
+                    "airflow_clickmeeting.operators.purge",
                     "airflow_clickmeeting.operators.recordings",
                     "airflow_clickmeeting.operators.registrations",
                     "airflow_clickmeeting.operators.sessions",

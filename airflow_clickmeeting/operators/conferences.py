@@ -9,6 +9,9 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+from airflow_clickmeeting.operators.purge import (
+    ClickMeetingPurgeConferencesOperator as ClickMeetingPurgeConferencesOperator,
+)
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call

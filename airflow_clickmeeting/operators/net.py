@@ -9,10 +9,10 @@ from typing import NamedTuple
 from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.shapes import Recording, Room, Session
 from airflow_clickmeeting.conditions import over_for, recorded
+from airflow_clickmeeting.exceptions import first_few
 
 # a session that runs may have the present, in whole minutes, as its end
 SETTLED = timedelta(minutes=5)
-MOST_TOLD = 5
 
 
 class Findings(NamedTuple):
@@ -93,9 +93,7 @@ def _scheduled(room: Room) -> datetime | None:
 
 
 def _named(recordings: Sequence[int]) -> str:
-    first = ", ".join(map(str, recordings[:MOST_TOLD]))
-    more = f" and {len(recordings) - MOST_TOLD} more" * (len(recordings) > MOST_TOLD)
-    return f"recording{'s' * (len(recordings) > 1)} {first}{more}"
+    return f"recording{'s' * (len(recordings) > 1)} {first_few([*map(str, recordings)], ', ')}"
 
 
 def _told(length: timedelta) -> str:

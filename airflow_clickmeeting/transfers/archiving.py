@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.conditions import recorded, recorded_at, recorded_until
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import ClickMeetingError, first_few
 from airflow_clickmeeting.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.operators.audit import Audit
 
 MIB = 1 << 20
-MOST_TOLD = 5
 
 
 class Failure(TypedDict):
@@ -176,9 +175,7 @@ def those_of(session: Session) -> Callable[[Recording], bool]:
 
 def told(failed: Sequence[Failure]) -> str:
     """Return the first failures in words, and how many there are."""
-    first = "; ".join(map(_told, failed[:MOST_TOLD]))
-    more = f"; and {len(failed) - MOST_TOLD} more" * (len(failed) > MOST_TOLD)
-    return f"{len(failed)} failed: {first}{more}"
+    return f"{len(failed)} failed: {first_few([*map(_told, failed)])}"
 
 
 def _told(failure: Failure) -> str:

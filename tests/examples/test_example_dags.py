@@ -28,17 +28,22 @@ def test_every_file_loads(examples):
     assert set(examples.dags) == {path.stem for path in EXAMPLES.glob("*.py")}
 
 
-def test_tokens_and_join_links(examples, run_dag, clickmeeting_sandbox):
+@pytest.mark.parametrize("lost", [False, True])
+def test_tokens_and_join_links(examples, run_dag, clickmeeting_sandbox, lost):
+    if lost:
+        clickmeeting_sandbox.fault("generate_tokens", "lost")
     assert run_dag(examples.dags["tokens_and_join_links"]).state == "success"
     counts = {name: clickmeeting_sandbox.count(name) for name in ("generate_tokens", "deactivate_tokens")}
-    assert counts == {"generate_tokens": 1, "deactivate_tokens": 1}
+    assert counts == {"generate_tokens": 1, "deactivate_tokens": 1}, (
+        "what was lost on the way is counted, not made again"
+    )
     room = clickmeeting_sandbox.state["rooms"][0]
     assert len(room["tokens"]) == 4, "three guests and a speaker; the two to spare let nobody in any more"
 
 
 @pytest.fixture
 def old_account(clickmeeting_sandbox, tmp_path):
-    """An account with a room that ended four months ago, one of last week, and two files of the same name."""
+    """An account with two rooms that ended four months ago, one of last week, and two files of the same name."""
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.storage import upload
 
@@ -47,23 +52,36 @@ def old_account(clickmeeting_sandbox, tmp_path):
         slides.write_text(text)
         ClickMeetingHook().upload_file(upload(slides.as_uri()))
     now = clickmeeting_sandbox.now
-    clickmeeting_sandbox.add_room(name="old", starts_at=now - timedelta(days=120))
+    for name in ("old", "recorded"):
+        room = clickmeeting_sandbox.add_room(name=name, starts_at=now - timedelta(days=120))
+    clickmeeting_sandbox.add_recording(room["id"], size=5000)
     clickmeeting_sandbox.add_room(name="new", starts_at=now - timedelta(days=7))
     return clickmeeting_sandbox
 
 
-@pytest.mark.parametrize(("dry_run", "left"), [(True, {"old", "new"}), (False, {"new"})])
+@pytest.mark.parametrize(("dry_run", "left"), [(True, {"old", "recorded", "new"}), (False, {"new"})])
 def test_account_housekeeping(examples, run_dag, old_account, tmp_path, dry_run, left):
-    conf = {"dry_run": dry_run, "folder": f"{tmp_path.as_uri()}/library"}
+    conf = {"dry_run": dry_run, "folder": f"{tmp_path.as_uri()}/kept"}
     assert run_dag(examples.dags["account_housekeeping"], run_conf=conf).state == "success"
     assert {room["name"] for room in old_account.state["rooms"]} == left
-    saved = [path.read_text() for path in (tmp_path / "library").rglob("slides.pdf")]
+    saved = [path.read_text() for path in (tmp_path / "kept" / "library").rglob("slides.pdf")]
     assert sorted(saved) == ["first", "second"]
+    assert [path.stat().st_size for path in (tmp_path / "kept" / "recordings").glob("*.mp4")] == [5000]
+    audit = [json.loads(line) for path in (tmp_path / "kept").glob("audit/*") for line in path.read_text().splitlines()]
+    gone = sorted(line["name"] for line in audit if line["outcome"] == "deleted")
+    assert gone == ([] if dry_run else ["old", "recorded"])
 
 
-def test_account_housekeeping_without_any_files(examples, run_dag, clickmeeting_sandbox):
+def test_account_housekeeping_stops_before_it_deletes_too_much(examples, run_dag, old_account, tmp_path):
+    conf = {"dry_run": False, "max_deletions": 1, "folder": f"{tmp_path.as_uri()}/kept"}
+    assert run_dag(examples.dags["account_housekeeping"], run_conf=conf).state == "failed"
+    assert old_account.count("delete_conference") == 0
+
+
+def test_account_housekeeping_without_any_files(examples, run_dag, clickmeeting_sandbox, tmp_path):
     clickmeeting_sandbox.add_room(name="old", starts_at=clickmeeting_sandbox.now - timedelta(days=120))
-    assert run_dag(examples.dags["account_housekeeping"], run_conf={"dry_run": False}).state == "success"
+    conf = {"dry_run": False, "folder": tmp_path.as_uri()}
+    assert run_dag(examples.dags["account_housekeeping"], run_conf=conf).state == "success"
     assert clickmeeting_sandbox.state["rooms"] == []
 
 

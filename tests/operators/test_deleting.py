@@ -281,8 +281,10 @@ class TestAudit:
         lines = [line for file in lines_in(f"{tmp_path}/audit") for line in file]
         assert {(line["dag_id"], line["task_id"], line["run_id"]) for line in lines} == {("tidy", "delete", run.run_id)}
         assert sorted((line["map_index"], line["outcome"]) for line in lines) == [
-            (0, "asked"), (0, "deleted"), (1, "was gone")
-        ]  # fmt: skip
+            (0, "asked"),
+            (0, "deleted"),
+            (1, "was gone"),
+        ]
 
     def test_the_log_has_the_lines_in_any_case(self, told_by, old):
         _, log = told_by(ClickMeetingDeleteConferenceOperator, room_id=old)

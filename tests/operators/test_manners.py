@@ -234,6 +234,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "ListTimezonesByCountry": lambda account: {"country": "PL"},
     "ListTokens": lambda account: account.tokens,
     "Ping": lambda account: {},
+    "PurgeConferences": lambda account: {"older_than": 0, "status": "all", "force": True},
     "RecordingReady": lambda account: {**account.room, "since": account.now - timedelta(days=7), "poke_interval": 0.01},
     "RegisterParticipant": lambda account: {**account.room, "registration": ADA},
     "SendInvitation": lambda account: {**account.room, "attendees": ["ada@example.com"]},

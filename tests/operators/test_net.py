@@ -90,7 +90,7 @@ class TestRecordings:
     def test_of_many_the_first_are_named(self):
         many = [{"id": number, "recording_file_size": 5} for number in range(1, 9)]
         assert against_recordings(many, lambda _: False) == [
-            "no archive manifest covers recordings 1, 2, 3, 4, 5 and 3 more"
+            "no archive manifest covers recordings 1, 2, 3, 4, 5, and 3 more"
         ]
         assert against_recordings(many[:1], lambda _: False) == ["no archive manifest covers recording 1"]
 
