@@ -104,7 +104,11 @@ def written_whole(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
 def add_line(path: ObjectStoragePath, line: bytes) -> None:
     """Add a line to the end of a file, which is made if it is not there; not every object storage can do that."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    try:
+        file = path.open("ab")
+    except FileNotFoundError:  # some storages add only to what is there
+        file = path.open("wb")
+    with file:
         file.write(line)
 
 

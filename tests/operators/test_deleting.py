@@ -323,6 +323,26 @@ class TestAudit:
         assert first[1]["why"].startswith("ServerError: delete_conference: ")
         assert [line["outcome"] for line in second] == ["asked", "deleted"]
 
+    def test_a_worker_that_dies_leaves_what_it_asked_for_and_the_next_try_tells_the_end(
+        self, delete, sandbox, monkeypatch, folder, lines_in
+    ):
+        send = ClickMeetingHook.run
+
+        def dying(hook, call):
+            answer = send(hook, call)
+            if call.name == "delete_conference":
+                raise KeyboardInterrupt
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ClickMeetingHook, "run", dying)
+            with pytest.raises(KeyboardInterrupt):
+                delete("delete_conference", force=True, audit_path=f"{folder}/")
+        assert [[line["outcome"] for line in lines] for lines in lines_in(folder)] == [["asked"]]
+        assert delete("delete_conference", force=True, audit_path=f"{folder}/")["deleted"] is False
+        outcomes = sorted([line["outcome"] for line in lines] for lines in lines_in(folder))
+        assert outcomes == [["asked"], ["was gone"]]
+
     def test_the_archive_writes_the_same_lines(self, told_by, old, recording_id, tmp_path):
         _, log = told_by(
             ClickMeetingArchiveRecordingsOperator, room_id=old, folder=f"{tmp_path}/archive", delete_after=True
