@@ -84,6 +84,11 @@ def get_provider_info() -> dict[str, object]:
                 "target-integration-name": "SQL",
                 "python-module": "airflow_clickmeeting.transfers.sql",
             },
+            {
+                "source-integration-name": "Object storage",
+                "target-integration-name": "ClickMeeting",
+                "python-module": "airflow_clickmeeting.transfers.registering",
+            },
         ],
         "connection-types": [
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,15 @@ from airflow_clickmeeting.api.values import Id
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.shapes import Room
 
-STANDARD = {1: "First Name", 2: "Last Name", 3: "Email Address"}
+FIRST_NAME, LAST_NAME, EMAIL = 1, 2, 3
+STANDARD = {FIRST_NAME: "First Name", LAST_NAME: "Last Name", EMAIL: "Email Address"}
+# as they are called in other places, once simplified
+SYNONYMS = {
+    FIRST_NAME: ("firstname", "givenname", "forename"),
+    LAST_NAME: ("lastname", "surname", "familyname"),
+    EMAIL: ("emailaddress", "email", "mail"),
+}
+_BY_SYNONYM = {name: number for number, names in SYNONYMS.items() for name in names}
 
 
 def labels_of(room: Room) -> dict[int, str]:
@@ -27,8 +36,26 @@ def labels_of(room: Room) -> dict[int, str]:
 
 def are_standard(registration: Mapping[Any, Any]) -> bool:
     """Tell whether values can be sent without knowing the room's own labels."""
-    known = {label.casefold() for label in STANDARD.values()}
-    return all(_number(key) or str(key).strip().casefold() in known for key in registration)
+    return all(_number(key) or number_of(key, STANDARD) for key in registration)
+
+
+def number_of(name: object, labels: Mapping[int, str]) -> int | None:
+    """Return the field that a number or a label in whatever case means; the standard three have synonyms as well."""
+    text = str(name).strip()
+    if (number := _number(text)) in labels:
+        return number
+    by_label = {label.strip().casefold(): number for number, label in labels.items()}
+    return by_label.get(text.casefold()) or _BY_SYNONYM.get(simplified(text))
+
+
+def simplified(name: str) -> str:
+    """Return a name in small letters, with nothing but letters and digits."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def listed(labels: Mapping[int, str]) -> str:
+    """Return the fields that there are, for people."""
+    return ", ".join(f"{label!r} ({number})" for number, label in labels.items())
 
 
 def numbered(registration: Mapping[Any, Any], labels: Mapping[int, str] = STANDARD) -> dict[Id, Any]:
@@ -36,13 +63,11 @@ def numbered(registration: Mapping[Any, Any], labels: Mapping[int, str] = STANDA
 
     :raises ValueError: for a label that is not there, naming those that are, or a field given twice.
     """
-    numbers = {label.casefold(): number for number, label in labels.items()}
     found: dict[Id, Any] = {}
     for key, value in registration.items():
-        number = _number(key) or numbers.get(str(key).strip().casefold())
+        number = _number(key) or number_of(key, labels)
         if number is None:
-            known = ", ".join(f"{label!r} ({number})" for number, label in labels.items())
-            raise ValueError(f"registration has no field {key!r}; the room's fields are {known}.")
+            raise ValueError(f"registration has no field {key!r}; the room's fields are {listed(labels)}.")
         if number in found:
             raise ValueError(f"registration names the field {labels.get(number, number)!r} twice.")
         found[number] = value

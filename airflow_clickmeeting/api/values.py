@@ -28,12 +28,23 @@ def identifier(name: str, value: Id | None) -> int:
     return whole_number(name, value, expected="the positive number of something that exists on ClickMeeting")
 
 
-def whole_number(name: str, value: Id | None, *, most: int | None = None, expected: str = "") -> int:
-    """Return a positive whole number, also from its rendered string."""
+def whole_number(name: str, value: Id | None, *, least: int = 1, most: int | None = None, expected: str = "") -> int:
+    """Return a whole number that is not too small, also from its rendered string."""
     text = "" if isinstance(value, bool) else str(value).strip()
-    if not (text.isascii() and text.isdigit()) or int(text) == 0 or (most and int(text) > most):
-        refuse(name, value, expected or f"a whole number from 1 {f'to {most}' if most else 'on'}")
+    if not (text.isascii() and text.isdigit()) or int(text) < least or (most and int(text) > most):
+        refuse(name, value, expected or f"a whole number from {least} {f'to {most}' if most else 'on'}")
     return int(text)
+
+
+def share(name: str, value: object) -> float:
+    """Return a part of something, from 0 to 1, also from its rendered string."""
+    try:
+        number = -1.0 if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        refuse(name, value, "a number from 0 to 1")
+    return number
 
 
 def flag(name: str, value: bool | Id | None) -> bool | None:
@@ -100,9 +111,14 @@ def country(value: object, name: str = "country") -> str:
 def email(name: str, value: object) -> str:
     """Return an e-mail address, without white space around it."""
     address = str(value).strip()
-    if not _EMAIL.fullmatch(address):
+    if not is_email(address):
         refuse(name, value, "an e-mail address")
     return address
+
+
+def is_email(text: str) -> bool:
+    """Tell whether a text is an e-mail address."""
+    return bool(_EMAIL.fullmatch(text))
 
 
 def web_address(name: str, value: object) -> str:

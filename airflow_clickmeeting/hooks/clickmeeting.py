@@ -59,7 +59,8 @@ class _Account(Operations, BaseHook):
     default_conn_name = DEFAULT_CONN_ID
     conn_type = "clickmeeting"
     hook_name = "ClickMeeting"
-    _log_level = logging.INFO
+    #: of the line about each call
+    log_level = logging.INFO
 
     def __init__(self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -90,7 +91,7 @@ class _Account(Operations, BaseHook):
         return error_for(problem, call.name, self.clickmeeting_conn_id, call.path)
 
     def _tell(self, call: Call[Any], what: str) -> None:
-        self.log.log(self._log_level, "%s (%s %s): %s", call.name, call.method, call.path, what)
+        self.log.log(self.log_level, "%s (%s %s): %s", call.name, call.method, call.path, what)
 
     def now(self) -> datetime:
         """Return the time by ClickMeeting's own clock, as its last answer told it; the local time before that."""
@@ -296,7 +297,7 @@ class ClickMeetingAsyncHook(_Account):
     """
 
     _settings: Settings | None = None
-    _log_level = logging.DEBUG  # triggers ask again and again
+    log_level = logging.DEBUG  # triggers ask again and again
 
     async def get_settings(self) -> Settings:
         """Return what the connection says."""

@@ -55,6 +55,7 @@ SWITCHES: dict[str, Switch] = {
     "expired_link": _choice("HTTP status of a signed link past its time", "410", "403"),
     "latency": Switch(0.0, "real seconds that every answer of the API takes"),
     "lobby_enabled": _choice("type of `lobby_enabled`", "bool", "string"),
+    "max_registrations": Switch(0.0, "registrations a room may have; 0 is no limit"),
     "max_rooms": Switch(0.0, "active rooms the account may have; 0 is no limit"),
     "media_redirect": Switch(False, "a file download redirects to the file host"),
     "no_recordings": _choice("listing a room that has no recordings", "error200", "404", "empty"),

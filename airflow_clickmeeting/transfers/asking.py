@@ -63,11 +63,12 @@ class Asker:
         try:
             return answer.result()()
         except OF_ONE_ROOM as error:
-            if _registration_is_off(error):
+            if registration_is_off(error):
                 return []
             self.skipped.add(place, error)
             return None
 
 
-def _registration_is_off(error: ClickMeetingError) -> bool:
+def registration_is_off(error: ClickMeetingError) -> bool:
+    """Tell whether a room has no registrations, rather than something wrong with it."""
     return NO_REGISTRATION in {error.name, *error.fields}

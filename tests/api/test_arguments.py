@@ -297,3 +297,21 @@ def test_what_is_no_plain_positive_number_is_no_id(value):
     is_one = not isinstance(value, bool) and text.isascii() and text.isdigit() and int(text) > 0
     with nullcontext() if is_one else pytest.raises(ValueError, match=r"^room_id must be"):
         assert values.identifier("room_id", value) == int(text)
+
+
+def test_a_whole_number_may_begin_with_zero():
+    assert values.whole_number("max_failures", "0", least=0) == 0
+    with pytest.raises(ValueError, match=r"^max_failures must be a whole number from 0 on; got -1\.$"):
+        values.whole_number("max_failures", -1, least=0)
+
+
+@pytest.mark.parametrize(("value", "share"), [(0, 0.0), ("0.25", 0.25), (1, 1.0), (" 1e-3 ", 0.001)])
+def test_a_share(value, share):
+    assert values.share("max_failure_share", value) == share
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, "5%", "nan", "inf", "", None, True])
+def test_what_is_no_share(value):
+    with pytest.raises(ValueError) as refusal:
+        values.share("max_failure_share", value)
+    assert str(refusal.value) == f"max_failure_share must be a number from 0 to 1; got {value!r}."

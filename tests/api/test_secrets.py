@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.secrets import MASK, scrub
+from airflow_clickmeeting.api.secrets import MASK, fingerprint, scrub, without_addresses
 from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
 from airflow_clickmeeting.api.wire import Answer, decipher
 
@@ -169,3 +169,22 @@ def test_a_call_shows_neither_its_form_nor_its_query():
     assert "token=HCKFWT" not in repr(Call("GET", "x", query={"token": "HCKFWT"}))
     assert "HCKFWT" not in repr(calls.deactivate_tokens(7, tokens=["HCKFWT"]))
     assert "create_conference" in repr(call)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("E-mail ada.l+x@example.com is taken.", "E-mail *** is taken."),
+        ("<ada@example.com>, 'eve@example.com'", "<***>, '***'"),
+        ("email:ada@example.com;ada@localhost", "email:***;***"),
+        ("nobody @ home", "nobody @ home"),
+    ],
+)
+def test_addresses_are_masked_where_nobody_may_be_named(text, masked):
+    assert without_addresses(text) == masked
+
+
+def test_a_personal_link_can_be_recognised_but_lets_nobody_in():
+    link = "https://acme.clickmeeting.example/900000101?r=aB__"
+    assert fingerprint(link) == "https://acme.clickmeeting.example/***79294736"
+    assert fingerprint(link) != fingerprint(f"{link}c")

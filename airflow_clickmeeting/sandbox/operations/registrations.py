@@ -45,6 +45,9 @@ def register_participant(world: World, call: Call) -> Any:
     confirmation = group(call.form, "confirmation_email")
     mailed = flag(confirmation.get("enabled"))
     known = room.registrations.get(email.lower())
+    limit = world.switches.number("max_registrations")
+    if limit and not known and len(room.registrations) >= limit:
+        raise plain(403, "The limit of registrations is reached.", "LIMIT_REACHED")
     registration = known or _register(world, room, email, answers, confirmed=not mailed)
     if mailed:
         lang = text(confirmation, "lang") or "en"
