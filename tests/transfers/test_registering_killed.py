@@ -1,0 +1,83 @@
+"""A worker that is killed at any moment: at the end all are registered, once, with one mail each."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+KILLS = 20
+DONE = {"created", "already_registered"}
+
+
+@pytest.fixture
+def room_id(clickmeeting_sandbox):
+    return clickmeeting_sandbox.add_room(name="Talk", permanent_room=True, registration={"enabled": 1})["id"]
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Append people to the list, and return their addresses."""
+    path = tmp_path / "people.csv"
+    path.write_text("First Name,Last Name,E-mail\n")
+
+    def people(numbers) -> list[str]:
+        addresses = [f"ada{number}@example.com" for number in numbers]
+        with path.open("a") as file:
+            file.writelines(f"Ada,Lovelace,{address}\n" for address in addresses)
+        return addresses
+
+    return people
+
+
+@pytest.fixture
+def run(clickmeeting_sandbox, room_id, people, tmp_path):
+    """Register in a process of its own; return its exit code."""
+    people([0])
+    command = [sys.executable, Path(__file__).with_name("registrar.py")]
+    command += [str(room_id), f"{tmp_path}/people.csv", f"{tmp_path}/ledger.jsonl"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as registrar:
+
+        def run(killed_after: float | str = "") -> int:
+            print(killed_after, file=registrar.stdin, flush=True)
+            line = next(line for line in registrar.stdout if line.startswith("ended "))
+            return int(line.split()[1])
+
+        yield run
+        registrar.stdin.close()
+
+
+def test_killed_at_random_moments(clickmeeting_sandbox, run, people, tmp_path, capsys):
+    chance = random.Random(2027)
+    asked = ["ada0@example.com"]
+
+    def mails() -> Counter[str]:
+        return Counter(mail["recipient"] for mail in clickmeeting_sandbox.outbox)
+
+    def in_ledger() -> dict[str, str]:
+        _, *lines = map(json.loads, (tmp_path / "ledger.jsonl").read_text().splitlines())
+        return {line["email"]: line["outcome"] for line in lines}
+
+    assert run() == 0  # which waits for the first run
+    kills = 0
+    while kills < KILLS:
+        asked += people(range(len(asked), len(asked) + 50))
+        ended = run(killed_after=chance.uniform(0.0, 0.25))
+        assert ended in (0, -signal.SIGKILL)
+        kills += ended != 0
+        assert set(mails().values()) == {1}
+        assert in_ledger().keys() <= mails().keys()
+    assert run() == 0
+    assert mails() == Counter(asked)
+    outcomes = in_ledger()
+    assert outcomes.keys() == set(asked)
+    assert set(outcomes.values()) <= DONE
+    with capsys.disabled():
+        kept = sum(outcome == "created" for outcome in outcomes.values())
+        print(f"{kills} kills: {len(asked)} people registered once, {kept} of them by the ledger")  # noqa: T201
