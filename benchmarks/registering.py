@@ -88,9 +88,8 @@ def table(control: SandboxControl, folder: str, options: argparse.Namespace) -> 
     """Register lists, each for a room of its own, and print how long it took."""
     few, many = people(folder, options.few), people(folder, options.many)
     print(f"latency {options.latency * 1000:.0f} ms")
-    print(
-        f"{'':36} {'people':>7} {'requests':>8} {'seconds':>8} {'over latency':>13} {'over the loop':>14} {'memory':>10}"
-    )
+    titles = f"{'people':>7} {'requests':>8} {'seconds':>8} {'over latency':>13} {'over the loop':>14} {'memory':>10}"
+    print(f"{'':36} {titles}")
     each = 0.0  # seconds of the loop for a request
 
     def room() -> int:
@@ -106,10 +105,11 @@ def table(control: SandboxControl, folder: str, options: argparse.Namespace) -> 
         found = run(work, room_id, path, **more)
         requests = control.count() - (3 if work == "operator" else 0)  # what the small file took
         each = each or found["seconds"] / requests
-        over = [found["seconds"] * parallel / requests / seconds for seconds in (options.latency, each)]
-        figures = f"{found['rows']:7} {requests:8} {found['seconds']:8.1f} {over[0]:13.2f} {over[1]:14.2f}"
-        figures += f" {found['memory']:6.1f} MiB"
-        print(f"{what:36} {figures}", flush=True)
+        over = [f"{found['seconds'] * parallel / requests / seconds:.2f}" for seconds in (options.latency, each)]
+        if requests < found["rows"]:  # nothing went side by side
+            over = ["", ""]
+        figures = f"{found['rows']:7} {requests:8} {found['seconds']:8.1f} {over[0]:>13} {over[1]:>14}"
+        print(f"{what:36} {figures} {found['memory']:6.1f} MiB", flush=True)
 
     control.switch(latency=options.latency)
     show("a loop with requests", "loop", room(), few, 1)
