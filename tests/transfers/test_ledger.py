@@ -188,6 +188,14 @@ def test_a_ledger_that_cannot_be_written_stops_the_task_at_its_beginning(tmp_pat
         pytest.fail("it went on")
 
 
+def test_a_ledger_that_cannot_be_written_at_the_end_is_an_error(tmp_path, clock):
+    with pytest.raises(OSError), open_ledger(f"{tmp_path}/some/ledger.jsonl") as ledger:  # noqa: PT012
+        (tmp_path / "some" / "ledger.jsonl").unlink()
+        (tmp_path / "some").rmdir()
+        (tmp_path / "some").write_bytes(b"")
+        ledger.put("ada@example.com", row=2, outcome="created")
+
+
 def test_an_error_is_not_hidden_by_a_ledger_that_cannot_be_written(tmp_path, caplog):
     with pytest.raises(KeyError), open_ledger(f"{tmp_path}/some/ledger.jsonl") as ledger:  # noqa: PT012
         for each in (tmp_path / "some").iterdir():

@@ -623,6 +623,11 @@ def test_contacts(contact, sandbox, entries):
     assert outcomes(entries()) == {1: "created", 2: "created", 4: "invalid"}
 
 
+def test_a_contact_without_a_name(contact):
+    result = contact([{"e-mail": "ada@example.com", "surname": "Lovelace"}], max_failures=1)
+    assert result["faults"] == [{"row": 1, "outcome": "invalid", "why": "without firstname"}]
+
+
 def test_contacts_without_a_ledger_are_brought_up_to_date(contact, sandbox):
     contact([person(1, phone="1")], ledger=None)
     contact([person(1, phone="2")], ledger=None)
