@@ -14,6 +14,7 @@ from airflow_clickmeeting.api import reading, times, values
 from airflow_clickmeeting.api.call import Call, Upload, operation
 from airflow_clickmeeting.api.errors import Kind
 from airflow_clickmeeting.api.joining import autologin_url
+from airflow_clickmeeting.api.room_form import room_form
 from airflow_clickmeeting.api.shapes import (
     Attendee,
     Chat,
@@ -131,25 +132,24 @@ def create_conference(
     :param settings: such as `{"recorder_autostart_enabled": True}`; see the room's `settings` for the keys.
     """
     access = values.access_type(access_type)
-    permanent = bool(values.flag("permanent_room", permanent_room))
-    if permanent and starts_at is not None:
-        raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
     if access == values.ACCESS_TYPES["password"] and not password:
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
-    form = {
-        "name": values.filled("name", name),
-        "room_type": values.one_of("room_type", room_type, values.ROOM_TYPES),
-        "permanent_room": permanent,
-        "access_type": access,
-        **_timing(starts_at, duration, timezone),
-        "password": values.secret("password", password),
-        "custom_room_url_name": custom_room_url_name,
-        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
-        "lobby_description": lobby_description,
-        "skin_id": _optional_id("skin_id", skin_id),
-        "registration": _registration_settings(registration),
-        "settings": values.flags("settings", settings),
-    }
+    form = room_form(
+        name=values.filled("name", name),
+        room_type=values.one_of("room_type", room_type, values.ROOM_TYPES),
+        access_type=access,
+        permanent_room=bool(values.flag("permanent_room", permanent_room)),
+        starts_at=starts_at,
+        duration=duration,
+        timezone=timezone,
+        password=password,
+        custom_room_url_name=custom_room_url_name,
+        lobby_enabled=lobby_enabled,
+        lobby_description=lobby_description,
+        skin_id=skin_id,
+        registration=registration,
+        settings=settings,
+    )
     return Call("POST", "conferences", form=form, read=reading.room)
 
 
@@ -182,24 +182,25 @@ def update_conference(
         for it then.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
     """
-    permanent = values.flag("permanent_room", permanent_room)
-    if permanent is None and (starts_at is not None or duration is not None):
-        permanent = False
-    form = {
-        "name": None if name is None else values.filled("name", name),
-        "room_type": None if room_type is None else values.one_of("room_type", room_type, values.ROOM_TYPES),
-        "permanent_room": permanent,
-        "access_type": None if access_type is None else values.access_type(access_type),
-        **_timing(starts_at, duration, timezone),
-        "password": values.secret("password", password),
-        "custom_room_url_name": custom_room_url_name,
-        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
-        "lobby_description": lobby_description,
-        "skin_id": _optional_id("skin_id", skin_id),
-        "registration": _registration_settings(registration),
-        "settings": values.flags("settings", settings),
-        "status": None if status is None else values.one_of("status", status, ("active", "inactive")),
-    }
+    if permanent_room is None and (starts_at is not None or duration is not None):
+        permanent_room = False
+    form = room_form(
+        name=name,
+        room_type=room_type,
+        access_type=access_type,
+        permanent_room=permanent_room,
+        starts_at=starts_at,
+        duration=duration,
+        timezone=timezone,
+        password=password,
+        custom_room_url_name=custom_room_url_name,
+        lobby_enabled=lobby_enabled,
+        lobby_description=lobby_description,
+        skin_id=skin_id,
+        registration=registration,
+        settings=settings,
+        status=status,
+    )
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
     return Call("PUT", _room(room_id), form=form, read=reading.updated_room, repeatable=True)
@@ -589,22 +590,6 @@ def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
 
 def _optional_id(name: str, value: Id | None) -> int | None:
     return None if value is None else values.identifier(name, value)
-
-
-def _timing(starts_at: When | None, duration: Duration | None, timezone: str | None) -> dict[str, str | None]:
-    if starts_at is None:
-        start, name = None, None if timezone is None else times.zone(timezone).key
-    else:
-        start, name = times.room_time("starts_at", starts_at, timezone)
-    length = None if duration is None else times.duration("duration", duration)
-    return {"starts_at": start, "timezone": name, "duration": length}
-
-
-def _registration_settings(registration: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = values.flags("registration", registration)
-    if found.get("template") is not None:
-        found["template"] = values.whole_number("registration['template']", found["template"], most=3)
-    return found
 
 
 def _people(attendees: Sequence[str | Mapping[str, str]]) -> Sequence[str | Mapping[str, str]]:

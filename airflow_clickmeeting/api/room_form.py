@@ -1,0 +1,86 @@
+"""What a room shall be, as people write it, to what ClickMeeting takes (reference 3.3, 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_clickmeeting.api import times, values
+from airflow_clickmeeting.api.times import Duration, When
+from airflow_clickmeeting.api.values import Id
+
+STATUSES = ("active", "inactive")
+
+
+def room_form(
+    *,
+    name: str | None = None,
+    room_type: str | None = None,
+    access_type: Id | None = None,
+    permanent_room: bool | Id | None = None,
+    starts_at: When | None = None,
+    duration: Duration | None = None,
+    timezone: str | None = None,
+    password: str | None = None,
+    custom_room_url_name: str | None = None,
+    lobby_enabled: bool | Id | None = None,
+    lobby_description: str | None = None,
+    skin_id: Id | None = None,
+    registration: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    status: str | None = None,
+) -> dict[str, Any]:
+    """Return the form of a room; what is not given is None or empty in it.
+
+    The parameters are those of `calls.create_conference` and `calls.update_conference`.
+
+    :raises ValueError: for a wrong argument, and for a permanent room with a start.
+    """
+    permanent = values.flag("permanent_room", permanent_room)
+    if permanent and starts_at is not None:
+        raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
+    return {
+        "name": _given(name, lambda value: values.filled("name", value)),
+        "room_type": _given(room_type, lambda value: values.one_of("room_type", value, values.ROOM_TYPES)),
+        "permanent_room": permanent,
+        "access_type": _given(access_type, values.access_type),
+        **_timing(starts_at, duration, timezone),
+        "password": values.secret("password", password),
+        "custom_room_url_name": custom_room_url_name,
+        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
+        "lobby_description": lobby_description,
+        "skin_id": _given(skin_id, lambda value: values.identifier("skin_id", value)),
+        "registration": _registration_settings(registration),
+        "settings": values.flags("settings", settings),
+        "status": _given(status, lambda value: values.one_of("status", value, STATUSES)),
+    }
+
+
+def start_of(form: Mapping[str, Any]) -> datetime | None:
+    """Return the instant that the start of a form means: the wall clock of its zone, or a time with an offset."""
+    if form["starts_at"] is None:
+        return None
+    when = datetime.fromisoformat(form["starts_at"])
+    return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(form["timezone"]))
+
+
+def _given(value: Any, convert: Callable[[Any], Any]) -> Any:
+    return None if value is None else convert(value)
+
+
+def _timing(starts_at: When | None, duration: Duration | None, timezone: str | None) -> dict[str, str | None]:
+    if starts_at is None:
+        start, name = None, None if timezone is None else times.zone(timezone).key
+    else:
+        start, name = times.room_time("starts_at", starts_at, timezone)
+    length = None if duration is None else times.duration("duration", duration)
+    return {"starts_at": start, "timezone": name, "duration": length}
+
+
+def _registration_settings(registration: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = values.flags("registration", registration)
+    if found.get("template") is not None:
+        found["template"] = values.whole_number("registration['template']", found["template"], most=3)
+    return found
