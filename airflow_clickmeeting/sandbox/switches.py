@@ -64,6 +64,7 @@ SWITCHES: dict[str, Switch] = {
     "ping_checks_key": Switch(True, "`ping` refuses a wrong key"),
     "ranges": Switch(True, "the file host answers range requests"),
     "recordings_delay": Switch(1200.0, "seconds from a session's end until its recording is there"),
+    "renamed_room": _choice("the address of a room that gets a new name and no address", "new", "kept"),
     "room_answer": _choice("reading and updating a room", "wrapped", "flat"),
     "running_end": _choice("`end_date` of what still runs", "null", "absent", "now"),
     "sessions_delay": Switch(0.0, "seconds by which the session list lags behind"),

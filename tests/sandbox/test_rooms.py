@@ -149,3 +149,21 @@ def test_values_of_a_strange_shape_are_refused(api, room):
     assert api.put(f"conferences/{room}", data={"permanent_room[a]": 1, "duration": 1}).status_code == 422
     assert api.post("conferences", json={**NEW, "settings": [1], "registration": "yes"}).status_code == 201
     assert api.post("conferences", json=["no", "object"]).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("switch", "change", "address"),
+    [
+        ("new", {"name": "Other"}, "other"),
+        ("new", {"name": "Other", "custom_room_url_name": "mine"}, "mine"),
+        ("new", {"name": "Plan"}, "plan"),
+        ("new", {"lobby_enabled": 0}, "plan"),
+        ("kept", {"name": "Other"}, "plan"),
+    ],
+)
+def test_a_new_name_is_a_new_address_unless_one_comes_along(api, sandbox, switch, change, address):
+    sandbox.switch(renamed_room=switch)
+    room = api.post("conferences", data=NEW).json()["room"]
+    changed = api.put(f"conferences/{room['id']}", data=change).json()["conference"]
+    assert changed["room_url"].endswith(f"/{address}")
+    assert changed["name_url"] == address

@@ -116,7 +116,10 @@ def update_conference(world: World, call: Call) -> Any:
     if changes.get("access_type", room.access_type) == 2 and not (changes.get("password") or room.password):
         raise invalid_fields([("password", REQUIRED)])
     _reschedule(room, starts_at, new_duration, world)
+    renamed = changes.get("name", room.name) != room.name
     apply_changes(room, changes)
+    if renamed and "name_url" not in changes and world.switches.word("renamed_room") == "new":
+        room.name_url = free_slug(world, room.name)
     if room.set_status == "inactive":
         end_running(room, now, now)
     room.updated_at = now
