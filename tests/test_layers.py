@@ -14,6 +14,8 @@ import airflow_clickmeeting
 PACKAGE = Path(airflow_clickmeeting.__file__).parent
 ROOT = "airflow_clickmeeting"
 
+# what everything that talks to ClickMeeting stands on
+GROUND = {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"}
 # each layer, and those that it may import besides itself; `__version__` is everybody's
 LAYERS: dict[str, set[str]] = {
     "get_provider_info": set(),
@@ -24,21 +26,13 @@ LAYERS: dict[str, set[str]] = {
     "conditions": {"api"},
     "patience": {"api", "exceptions"},
     "attendance": {"api"},
+    "drift": {"api"},
+    "finding": {"api"},
     "manifest": {"api", "storage", "conditions"},
-    "triggers": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"},
-    "operators": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "manifest"},
-    "sensors": {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance", "triggers"},
-    "transfers": {
-        "api",
-        "exceptions",
-        "storage",
-        "hooks",
-        "conditions",
-        "patience",
-        "attendance",
-        "manifest",
-        "operators",
-    },
+    "triggers": GROUND,
+    "operators": {*GROUND, "drift", "finding", "manifest"},
+    "sensors": {*GROUND, "triggers"},
+    "transfers": {*GROUND, "manifest", "operators"},
     "sandbox": set(),
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
@@ -51,6 +45,8 @@ OUTSIDE: dict[str, set[str]] = {
     "conditions": set(),
     "patience": set(),
     "attendance": set(),
+    "drift": set(),
+    "finding": set(),
     "manifest": {"airflow"},
     "sandbox": {"starlette", "uvicorn", "pytest"},
 }

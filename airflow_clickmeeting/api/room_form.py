@@ -48,7 +48,9 @@ def room_form(
         "access_type": _given(access_type, values.access_type),
         **_timing(starts_at, duration, timezone),
         "password": values.secret("password", password),
-        "custom_room_url_name": custom_room_url_name,
+        "custom_room_url_name": values.filled("custom_room_url_name", custom_room_url_name)
+        if custom_room_url_name
+        else None,
         "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
         "lobby_description": lobby_description,
         "skin_id": _given(skin_id, lambda value: values.identifier("skin_id", value)),
