@@ -52,6 +52,11 @@ class ClickMeetingError(AirflowException):
         """Seconds that ClickMeeting asks to wait."""
         return self.problem.retry_after
 
+    @property
+    def may_have_worked(self) -> bool:
+        """Whether what was asked may be done all the same: no answer came, or one that says nothing of it."""
+        return not self.problem.undone and self.problem.kind in ("connection", "server", "unexpected")
+
     def adding(self, more: str) -> Self:
         """Return the same error with more in its message."""
         longer = replace(self.problem, message=f"{self.problem.message}; {more}")
@@ -87,6 +92,10 @@ class ConnectionFailedError(ClickMeetingError):
 
 class UnexpectedAnswerError(ClickMeetingError):
     """The answer is not what this operation gives: no JSON, another shape, or a redirection."""
+
+
+class RoomExistsError(ClickMeetingError):
+    """A room is there that must not be, or several are, of which only the author can know the one that is meant."""
 
 
 class DeletionRefusedError(AirflowFailException):

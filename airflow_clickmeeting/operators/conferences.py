@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+from airflow_clickmeeting.operators.base import (
+    ClickMeetingOperator,
+    RoomDeletionOperator,
+    RoomOperator,
+    RoomParametersOperator,
+)
 from airflow_clickmeeting.operators.purge import (
     ClickMeetingPurgeConferencesOperator as ClickMeetingPurgeConferencesOperator,
 )
+from airflow_clickmeeting.operators.short_circuit import ShortCircuiting
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.api.shapes import Room
-    from airflow_clickmeeting.api.times import Duration, When
-
-_PARAMETERS = (
-    "name",
-    "room_type",
-    "access_type",
-    "permanent_room",
-    "starts_at",
-    "duration",
-    "timezone",
-    "password",
-    "custom_room_url_name",
-    "lobby_enabled",
-    "lobby_description",
-    "skin_id",
-    "registration",
-    "settings",
-)
+    from airflow_clickmeeting.api.times import When
 
 
 class ClickMeetingListConferencesOperator(ClickMeetingOperator):
@@ -64,92 +53,50 @@ class ClickMeetingGetConferenceOperator(RoomOperator):
         return self.result(self.hook.get_conference(self.room_id))
 
 
-class RoomParametersOperator(ClickMeetingOperator):
-    """Base of operators that say what a room shall be.
-
-    :param name: also becomes its address unless `custom_room_url_name` does.
-    :param room_type: `webinar` or `meeting`.
-    :param access_type: `open` (1), `password` (2) or `token` (3).
-    :param permanent_room: whether it has no start and no end.
-    :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
-        that the zone's clocks skip or show twice is refused.
-    :param duration: a timedelta, minutes or `H:MM`.
-    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
-        A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
-    :param password: what people must enter; needed with access by password.
-    :param custom_room_url_name: the last part of its address, unique in the account.
-    :param lobby_enabled: whether people wait in a lobby.
-    :param lobby_description: what they read there.
-    :param skin_id: from `ClickMeetingListSkinsOperator`.
-    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`.
-    """
-
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_PARAMETERS)
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        room_type: str | None = None,
-        access_type: Id | None = None,
-        permanent_room: bool | Id | None = None,
-        starts_at: When | None = None,
-        duration: Duration | None = None,
-        timezone: str | None = None,
-        password: str | None = None,
-        custom_room_url_name: str | None = None,
-        lobby_enabled: bool | Id | None = None,
-        lobby_description: str | None = None,
-        skin_id: Id | None = None,
-        registration: Mapping[str, Any] | None = None,
-        settings: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.name = name
-        self.room_type = room_type
-        self.access_type = access_type
-        self.permanent_room = permanent_room
-        self.starts_at = starts_at
-        self.duration = duration
-        self.timezone = timezone
-        self.password = password
-        self.custom_room_url_name = custom_room_url_name
-        self.lobby_enabled = lobby_enabled
-        self.lobby_description = lobby_description
-        self.skin_id = skin_id
-        self.registration = registration
-        self.settings = settings
-
-    def parameters(self) -> dict[str, Any]:
-        """Return what was given."""
-        given = {name: getattr(self, name) for name in _PARAMETERS}
-        return {name: value for name, value in given.items() if value is not None}
-
-
 class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
-    """Create a room; a second run creates another one.
+    """Make a room, or find the one that is there already; a second run makes no other one by default.
 
     `name` is needed. By default it is a webinar, open to everybody, that starts now and lasts three hours.
 
-    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...
+    A room is found by its `custom_room_url_name` if that is given. If not, the task puts a marker down: an address
+    of the name and eight digits that only this task in this run has. So a retry finds its own room; and where there
+    is none, a room with the same name and the same `starts_at` (or that name and no end, for a permanent room) is the
+    one that is meant. Active rooms come before inactive ones. On Airflow 3.3 the task also keeps the id in its task
+    state. When the answer was lost, the task looks whether the room was made before it fails, and the next try does.
+
+    :param if_exists: what becomes of a room that is there: `reuse` returns it as it is, `update` sends what is given
+        and differs, `fail` raises `RoomExistsError`, `create` makes another one. What this task itself made in an
+        earlier try or before it was cleared is reused in all four. Of several rooms with the same name and start, none
+        is taken: that is a `RoomExistsError`, too.
+    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task made
+        it, in whichever try; `found_by`, which is None when it was made in this one, else `task_state`,
+        `custom_room_url_name`, `marker` or `name_and_start`; `changed`, the parameters that `update` changed;
+        `room_url_changed`.
     """
 
-    def execute(self, context: Context) -> Room:
-        """Create it."""
-        given: dict[str, Any] = {"name": None, **self.parameters()}
-        return self.result(self.hook.create_conference(**given))
+    template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "if_exists")
+
+    def __init__(self, *, if_exists: str = "reuse", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.if_exists = if_exists
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Find it or make it."""
+        from airflow_clickmeeting.operators.creation import Creation
+
+        outcome = Creation(self.hook, self.parameters(), self.if_exists, context, self.log).outcome()
+        return self.result(outcome.to_json())
 
 
 class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
     """Change what is given of a room; a second run changes nothing more.
 
-    A new `name` changes its address. A new start or duration makes a permanent room a scheduled one.
+    A new `name` changes its address, unless `custom_room_url_name` goes along: the log warns of it. A new start or
+    duration makes a permanent room a scheduled one.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
-    :return: the room, without its secrets.
+    :return: the room, without its secrets; and `room_url_changed`, whether this try gave it another address.
     """
 
     template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "room_id", "status")
@@ -159,12 +106,49 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
         self.room_id = room_id
         self.status = status
 
-    def execute(self, context: Context) -> Room:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Change it."""
-        room = self.hook.update_conference(self.room_id, status=self.status, **self.parameters())
-        if "id" not in room:  # the answer may say no more than that it is done
-            room = self.hook.get_conference(self.room_id)
-        return self.result(room)
+        from airflow_clickmeeting.api import calls
+        from airflow_clickmeeting.operators.changes import changed_room
+
+        given = self.parameters() | ({} if self.status is None else {"status": self.status})
+        calls.update_conference(self.room_id, **given)  # refuses what is wrong before anything is sent
+        before = self.hook.get_conference(self.room_id) if given.keys() & {"name", "custom_room_url_name"} else {}
+        room, moved = changed_room(self.hook, self.room_id, given, before, self.log)
+        return self.result({**room, "room_url_changed": moved})
+
+
+class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
+    """Compare what is wanted of a room with what ClickMeeting has, and skip what comes after when all is as wanted.
+
+    So tasks after it repair, or tell somebody, only if they have to. Only what is given is compared, and only what
+    ClickMeeting shows: not the skin, not a password that it hides. Starts are compared as instants, to the minute,
+    durations by length, zones by name. It only reads, so a second run does the same. A room that is gone is no drift
+    but a `NotFoundError`: make it anew with `ClickMeetingCreateConferenceOperator`.
+
+    :param room_id: the room.
+    :return: `drifted`, and `differences` by parameter: `{"starts_at": {"wanted": ..., "is": ...}}`; of `registration`
+        and `settings` the keys that differ. A password is not shown.
+    """
+
+    template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "room_id")
+
+    def __init__(self, *, room_id: Id, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.room_id = room_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the room once."""
+        from airflow_clickmeeting import drift
+
+        wanted = drift.wanted_of(**self.parameters())
+        differences = drift.differences(self.hook.get_conference(self.room_id), wanted)
+        result = {"drifted": bool(differences), "differences": differences}
+        what = f"differs: {drift.told(differences)}" if differences else "is as wanted"
+        self.log.info("Room %s %s", self.room_id, what)
+        if not differences and self.downstream_task_ids:
+            self.skip_downstream(context, result)
+        return result
 
 
 class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):

@@ -192,21 +192,16 @@ class TestCreate:
         told = refusal(ClickMeetingCreateConferenceOperator, name="Talk", access_type=access, password=password)
         assert told == "password is missing: access_type 'password' needs one that people can enter."
 
-    def test_a_second_run_makes_another_room(self, run, sandbox):
-        made = [run(ClickMeetingCreateConferenceOperator, name="Talk")["id"] for _ in range(2)]
-        assert [room["id"] for room in sandbox.state["rooms"]] == made
-
-    def test_a_lost_answer_is_not_asked_for_again(self, run, sandbox):
+    def test_a_lost_answer_is_not_asked_for_again_where_nothing_tells_the_room(self, run, sandbox):
         sandbox.fault("create_conference", "lost")
         with pytest.raises(ConnectionFailedError, match="was lost"):
             run(ClickMeetingCreateConferenceOperator, name="Talk")
         assert len(sandbox.state["rooms"]) == 1
 
     def test_clickmeetings_own_refusals_name_the_field(self, run):
-        run(ClickMeetingCreateConferenceOperator, name="Talk", custom_room_url_name="talk")
-        with pytest.raises(ValidationError, match=r"This address is taken\.") as error:
-            run(ClickMeetingCreateConferenceOperator, name="Talk", custom_room_url_name="talk")
-        assert error.value.fields == {"custom_room_url_name": ("This address is taken.",)}
+        with pytest.raises(ValidationError, match=r"This time zone is unknown\.") as error:
+            run(ClickMeetingCreateConferenceOperator, name="Talk", timezone="Etc/GMT+5")
+        assert error.value.fields == {"timezone": ("This time zone is unknown.",)}
 
     def test_a_start_in_the_past_is_clickmeetings_to_refuse(self, run):
         with pytest.raises(ValidationError, match="INVALID_DATES"):
@@ -219,7 +214,11 @@ class TestUpdate:
         assert sandbox.log("update_conference")[0]["form"] == {"name": "Longer talk"}
         assert (room["id"], room["name"]) == (room_id, "Longer talk")
         assert sandbox.state["rooms"][0]["name"] == "Longer talk"
-        assert sandbox.count() == 1
+
+    def test_one_request_is_enough_where_the_address_cannot_change(self, run, sandbox, room_id):
+        room = run(ClickMeetingUpdateConferenceOperator, room_id=room_id, lobby_enabled=False)
+        assert sandbox.counts == {"update_conference": 1}
+        assert room["room_url_changed"] is False
 
     @pytest.mark.parametrize(
         ("change", "sent"),
@@ -256,23 +255,60 @@ class TestUpdate:
 
     def test_a_second_run_changes_nothing_more(self, run, sandbox, room_id):
         first, second = (
-            run(ClickMeetingUpdateConferenceOperator, room_id=room_id, name="Other", duration=45) for _ in range(2)
+            run(ClickMeetingUpdateConferenceOperator, room_id=room_id, access_type=3, duration=45) for _ in range(2)
         )
         assert first == second
         assert len(sandbox.state["rooms"]) == 1
 
     def test_where_the_answer_only_says_ok_the_room_is_read(self, run, sandbox, room_id):
         sandbox.fault("update_conference", "status", status=200)
-        assert run(ClickMeetingUpdateConferenceOperator, room_id=room_id, name="Other")["id"] == room_id
+        assert run(ClickMeetingUpdateConferenceOperator, room_id=room_id, access_type=3)["id"] == room_id
         assert sandbox.counts == {"update_conference": 1, "get_conference": 1}
 
     def test_nothing_to_update_is_most_likely_a_mistake(self, refusal, room_id):
         told = refusal(ClickMeetingUpdateConferenceOperator, room_id=room_id)
         assert told == "Nothing to update: give at least one of the room's parameters."
 
-    def test_a_missing_room(self, run):
-        with pytest.raises(NotFoundError, match=r"^update_conference\b"):
-            run(ClickMeetingUpdateConferenceOperator, room_id=404, name="Other")
+    @pytest.mark.parametrize("change", [{"name": "Other"}, {"duration": 45}])
+    def test_a_missing_room(self, run, change):
+        with pytest.raises(NotFoundError, match=r"^(update|get)_conference\b.*conferences/404"):
+            run(ClickMeetingUpdateConferenceOperator, room_id=404, **change)
+
+    @pytest.mark.parametrize(
+        ("change", "address"),
+        [
+            ({"name": "Longer talk"}, "longer_talk"),
+            ({"custom_room_url_name": "tour"}, "tour"),
+            ({"name": "Longer talk", "custom_room_url_name": "tour"}, "tour"),
+        ],
+    )
+    def test_a_new_address_is_told_in_the_log_and_in_the_result(self, told_by, room_id, change, address):
+        room, told = told_by(ClickMeetingUpdateConferenceOperator, room_id=room_id, **change)
+        assert room["room_url_changed"] is True
+        assert room["room_url"].endswith(f"/{address}")
+        assert f"Room {room_id} has a new address, {room['room_url']}; it was https://" in told
+
+    @pytest.mark.parametrize(
+        ("change", "switch"),
+        [
+            ({"name": "Talk"}, "new"),
+            ({"name": "Longer talk"}, "kept"),
+            ({"name": "Longer talk", "custom_room_url_name": "talk"}, "new"),
+        ],
+    )
+    def test_an_address_that_stays_is_no_news(self, told_by, sandbox, room_id, change, switch):
+        sandbox.switch(renamed_room=switch)
+        room, told = told_by(ClickMeetingUpdateConferenceOperator, room_id=room_id, **change)
+        assert room["room_url_changed"] is False
+        assert "new address" not in told
+
+    @pytest.mark.parametrize("fault", [{"kind": "lost"}, {"kind": "reset"}, {"kind": "429"}, {"kind": "cut"}], ids=str)
+    def test_an_answer_that_was_lost_is_asked_for_again(self, run, sandbox, room_id, fault):
+        sandbox.fault("update_conference", times=2, **fault)
+        room = run(ClickMeetingUpdateConferenceOperator, room_id=room_id, name="Longer talk")
+        assert (room["name"], room["room_url_changed"]) == ("Longer talk", True)
+        assert [each["name"] for each in sandbox.state["rooms"]] == ["Longer talk"]
+        assert sandbox.count("update_conference") == 3
 
 
 class TestDelete:

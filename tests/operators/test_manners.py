@@ -32,6 +32,7 @@ KNOBS = {
     "settle",
     "max_consecutive_failures",
     "condition",
+    "ignore_downstream_trigger_rules",
 }
 
 # the index of the API's facts (reference 13), with `generate_session_pdf` under the name it has here
@@ -185,6 +186,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "AttendanceReport": lambda account: {**account.session, "path": account.folder},
     "Call": lambda account: {"path": f"conferences/{account.room_id}"},
     "CheckAvailability": lambda account: {"start_time": account.now + timedelta(days=9), "duration": 1},
+    "CheckDrift": lambda account: {**account.room, "name": "Talk"},
     "ConferenceStatus": lambda account: account.room,
     "CreateConference": lambda account: {"name": "Talk", "access_type": "password", "password": "mellon"},
     "CreateContact": lambda account: {
