@@ -165,12 +165,12 @@ class Creation:
         """Do with a room that is there what the author wants."""
         room_id = found.room["id"]
         if found.others:
-            raise _exists(
+            raise self._refusal(
                 f"rooms {', '.join(map(str, (room_id, *found.others)))} all have this name and start; say which one is "
                 "meant with custom_room_url_name, or make another one with if_exists='create'"
             )
         if self._if_exists == "fail" and not own:
-            raise _exists(f"room {room_id} is there already, found by its {found.by}")
+            raise self._refusal(f"room {room_id} is there already, found by its {found.by}")
         self._notes.write(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)
         self._log.info("Room %d is there already, found by its %s", room_id, found.by)
@@ -191,6 +191,7 @@ class Creation:
             self._log.warning("ClickMeeting keeps room %d as it was in: %s", room["id"], drift.told(left))
         return Outcome(changed, own, found_by, [name for name in differences if name not in left], moved)
 
-
-def _exists(message: str) -> RoomExistsError:
-    return RoomExistsError(Problem("other", message), "create_conference")
+    def _refusal(self, message: str) -> RoomExistsError:
+        return RoomExistsError(
+            Problem("other", message), self._call.name, self._hook.clickmeeting_conn_id, self._call.path
+        )

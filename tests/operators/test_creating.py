@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -451,6 +452,39 @@ class TestInADag:
         pulled = {key: ti.xcom_pull("create", key=key) for key in ("id", "created", "found_by", "changed")}
         (room,) = sandbox.state["rooms"]
         assert pulled == {"id": room["id"], "created": False, "found_by": "name_and_start", "changed": []}
+
+
+class TestAtOnce:
+    """Tasks that all look before any of them has made the room: ClickMeeting gives an address only once."""
+
+    @pytest.fixture
+    def at_once(self, create, sandbox):
+        def at_once(contexts, **arguments):
+            sandbox.switch(latency=0.3)
+            with ThreadPoolExecutor() as pool:
+                made = list(pool.map(lambda context: create(context, **arguments), contexts))
+            assert sandbox.count("create_conference") == len(contexts), "they did not meet"
+            return made
+
+        return at_once
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update"])
+    def test_several_tasks_with_one_address_have_one_room(self, at_once, rooms, if_exists):
+        contexts = [a_task(run_id=f"manual__{number}") for number in range(3)]
+        made = at_once(contexts, if_exists=if_exists, custom_room_url_name="tour", **WEBINAR)
+        assert [room["id"] for room in made] == rooms() * 3
+        assert sorted(room["created"] for room in made) == [False, False, True]
+
+    @every_mode
+    def test_a_try_that_is_taken_for_dead_and_the_next_one_have_one_room(self, at_once, rooms, if_exists):
+        made = at_once([a_task(), a_task()], if_exists=if_exists, **WEBINAR)
+        assert [room["id"] for room in made] == rooms() * 2
+
+    def test_who_wants_no_other_room_there_is_told(self, at_once, rooms):
+        contexts = [a_task(run_id=f"manual__{number}") for number in range(2)]
+        with pytest.raises(RoomExistsError, match=r"^create_conference: room \d+ is there already.*_default'"):
+            at_once(contexts, if_exists="fail", custom_room_url_name="tour", **WEBINAR)
+        assert len(rooms()) == 1
 
 
 @pytest.mark.parametrize(("if_exists", "error"), [("fail", RoomExistsError), ("create", ValidationError)])
