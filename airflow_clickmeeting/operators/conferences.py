@@ -67,7 +67,7 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
     :param if_exists: what becomes of a room that is there: `reuse` returns it as it is, `update` sends what is given
         and differs, `fail` raises `RoomExistsError`, `create` makes another one. What this task itself made in an
         earlier try or before it was cleared is reused in all four. Of several rooms with the same name and start, none
-        is taken: that is a `RoomExistsError`, too.
+        is taken, and `create` makes none at an address that is taken: these are a `RoomExistsError`, too.
     :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task made
         it, in whichever try; `found_by`, which is None when it was made in this one, else `task_state`,
         `custom_room_url_name`, `marker` or `name_and_start`; `changed`, the parameters that `update` changed;

@@ -92,7 +92,7 @@ class Creation:
         ti = context.get("ti")
         mark = marker(call.form["name"], ti.dag_id, ti.task_id, ti.run_id, ti.map_index) if ti is not None else None
         whatever = Search.for_form(call.form, mark)
-        self._own = Search(address=whatever.address, marker=whatever.marker)
+        self._own = Search(whatever.address, whatever.marker)
         self._address = whatever.address or whatever.marker
         self._call = replace(call, form={**call.form, "custom_room_url_name": self._address})
         self._hook = hook
@@ -101,9 +101,8 @@ class Creation:
         self._notes = Notes(context)
         self._noted = self._notes.read()
         self._begun: str | None = self._noted.get("begun")
-        # another room of the same name or address does not count for who wants another one
-        creates = self._if_exists == "create"
-        self._search = Search(address=self._begun, marker=whatever.marker) if creates else whatever
+        # a namesake does not count for who wants another room
+        self._search = self._own if self._if_exists == "create" else whatever
 
     def outcome(self) -> Outcome:
         """Find the room, or make it.
@@ -169,7 +168,7 @@ class Creation:
                 f"rooms {', '.join(map(str, (room_id, *found.others)))} all have this name and start; say which one is "
                 "meant with custom_room_url_name, or make another one with if_exists='create'"
             )
-        if self._if_exists == "fail" and not own:
+        if self._if_exists in ("fail", "create") and not own:
             raise self._refusal(f"room {room_id} is there already, found by its {found.by}")
         self._notes.write(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)

@@ -195,13 +195,14 @@ class TestAnotherTask:
         assert second["created"] is True
 
     @pytest.mark.parametrize("state", [True, False])
-    def test_create_cannot_make_another_at_the_same_address(self, create, there, rooms, state):
+    def test_create_cannot_make_another_at_the_same_address(self, create, there, sandbox, rooms, state):
         first = there(custom_room_url_name="tour", **WEBINAR)
         context = a_task(state=state)
-        for _ in range(2):
-            with pytest.raises(ValidationError, match=r"This address is taken\.") as error:
+        for kind in ("lost", "reset", "html"):
+            sandbox.fault("create_conference", kind)
+            with pytest.raises(RoomExistsError, match=f"room {first['id']} is there already"):
                 create(context, if_exists="create", custom_room_url_name="tour", **WEBINAR)
-            assert error.value.fields == {"custom_room_url_name": ("This address is taken.",)}
+        assert sandbox.count("create_conference") == 1
         assert rooms() == [first["id"]]
 
     @pytest.mark.parametrize("change", [{"map_index": 1}, {"task_id": "other"}, {"dag_id": "other"}])
@@ -352,8 +353,7 @@ class TestTrouble:
             # at an address of the author's, nothing but a task state tells whose room it is
             wanted = {name: value for name, value in wanted.items() if name != "custom_room_url_name"}
         sandbox.fault("create_conference", "lost")
-        looks = 2 if if_exists != "create" or "custom_room_url_name" not in wanted else 0
-        sandbox.fault("list_conferences", "status", status=500, skip=looks)
+        sandbox.fault("list_conferences", "status", status=500, skip=2)
         context = a_task(state=state)
         room, errors = until_done(lambda: create(context, if_exists=if_exists, **wanted))
         assert [type(error) for error in errors] == [ServerError]
@@ -487,12 +487,24 @@ class TestAtOnce:
         assert len(rooms()) == 1
 
 
-@pytest.mark.parametrize(("if_exists", "error"), [("fail", RoomExistsError), ("create", ValidationError)])
-def test_without_a_task_state_an_own_address_does_not_tell_whose_room_it_is(create, sandbox, rooms, if_exists, error):
+@pytest.mark.parametrize("if_exists", ["fail", "create"])
+def test_without_a_task_state_an_own_address_does_not_tell_whose_room_it_is(create, sandbox, rooms, if_exists):
     sandbox.fault("create_conference", "lost")
-    sandbox.fault("list_conferences", "status", status=500, skip=2 if if_exists == "fail" else 0)
+    sandbox.fault("list_conferences", "status", status=500, skip=2)
     context = a_task(state=False)
-    for expected in (ServerError, error):
+    for expected in (ServerError, RoomExistsError):
         with pytest.raises(expected):
             create(context, if_exists=if_exists, custom_room_url_name="tour", **WEBINAR)
     assert len(rooms()) == 1, "but it is not made twice"
+
+
+@pytest.mark.parametrize("if_exists", ["fail", "create"])
+def test_after_a_refusal_somebody_elses_room_is_not_taken_for_its_own(create, sandbox, rooms, if_exists):
+    context = a_task()
+    wanted = WEBINAR | {"if_exists": if_exists, "custom_room_url_name": "tour"}
+    with pytest.raises(ValidationError, match="INVALID_DATES"):
+        create(context, **wanted | {"starts_at": THREE - timedelta(days=99)})
+    somebody_elses = sandbox.add_room(name="Tour", custom_room_url_name="tour")["id"]
+    with pytest.raises(RoomExistsError):
+        create(context, **wanted)
+    assert rooms() == [somebody_elses]
