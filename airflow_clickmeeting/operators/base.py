@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator
 from airflow.sdk.log import mask_secret
 
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.api.times import Duration, When
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-    from airflow_clickmeeting.operators.deleting import Deleter, Deletion
-    from airflow_clickmeeting.operators.net import Findings
-    from airflow_clickmeeting.storage import Path
 
 T = TypeVar("T")
-
-_PARAMETERS = (
-    "name",
-    "room_type",
-    "access_type",
-    "permanent_room",
-    "starts_at",
-    "duration",
-    "timezone",
-    "password",
-    "custom_room_url_name",
-    "lobby_enabled",
-    "lobby_description",
-    "skin_id",
-    "registration",
-    "settings",
-)
 
 # Airflow compiles all masked texts anew for each one: a thousand take it 20 s
 MOST_MASKED = 100
@@ -103,116 +80,6 @@ class RoomOperator(ClickMeetingOperator):
         self.room_id = room_id
 
 
-class DeletionOperator(ClickMeetingOperator):
-    """Base of operators that delete rooms or recordings, for good, where nothing speaks against it.
-
-    Against it speak: recordings that would go and that no archive manifest covers, or that ClickMeeting still
-    processes; a session in the future or running; and one whose end is within `grace`. What a room is scheduled for
-    counts as a session. Then a `DeletionRefusedError` is raised before a deletion is sent.
-
-    Each deletion is written down before it is sent and after it was answered, as JSON objects of one line: who (the
-    task, its run and its try), what, when, and what came of it. Airflow's log of the task always gets the lines.
-
-    :param force: whether to delete whatever speaks against it.
-    :param dry_run: whether only to look, and return what would go and what speaks against it.
-    :param grace: how long the end of the last session must lie back, a timedelta or days.
-    :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests cover recordings; None
-        covers none.
-    :param audit_path: where the lines go besides the log: a folder with a slash at its end, in which each deletion
-        gets a file of its own, or a file that grows, on a storage that can add to files.
-    """
-
-    template_fields: Sequence[str] = (
-        *ClickMeetingOperator.template_fields,
-        "force",
-        "dry_run",
-        "grace",
-        "archive",
-        "audit_path",
-    )
-
-    def __init__(
-        self,
-        *,
-        force: bool | Id = False,
-        dry_run: bool | Id = False,
-        grace: timedelta | float | str = timedelta(days=30),
-        archive: Path | None = None,
-        audit_path: Path | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.force = force
-        self.dry_run = dry_run  # type: ignore[method-assign,assignment] # Airflow 3 calls its method nowhere
-        self.grace = grace
-        self.archive = archive
-        self.audit_path = audit_path
-
-    def deleter(self, context: Context) -> Deleter:
-        """Check the arguments, and return what deletes.
-
-        :raises ValueError: naming the argument and what it may be.
-        """
-        from airflow.sdk import ObjectStoragePath
-
-        from airflow_clickmeeting.api import times, values
-        from airflow_clickmeeting.operators.audit import Audit
-        from airflow_clickmeeting.operators.deleting import Deleter
-
-        for name in ("archive", "audit_path"):
-            if (path := getattr(self, name)) is not None:
-                values.filled(name, str(path))
-        force = values.decided("force", self.force)
-        return Deleter(
-            hook=self.hook,
-            audit=Audit(self.hook, context, self.audit_path, forced=force),
-            grace=times.days("grace", self.grace),
-            archive=None if self.archive is None else ObjectStoragePath(self.archive),
-            force=force,
-            dry_run=values.decided("dry_run", self.dry_run),  # type: ignore[arg-type]
-        )
-
-
-class RoomDeletionOperator(DeletionOperator):
-    """Base of operators that delete a room or recordings of it.
-
-    :param room_id: the room's id.
-    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
-    """
-
-    template_fields: Sequence[str] = (*DeletionOperator.template_fields, "room_id", "ignore_missing")
-
-    def __init__(self, *, room_id: Id, ignore_missing: bool | Id = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.room_id = room_id
-        self.ignore_missing = ignore_missing
-
-    def call(self) -> Call[bool]:
-        """Return the deletion, its arguments checked."""
-        raise NotImplementedError
-
-    def concerned(self, found: Findings) -> Findings:
-        """Return the room with those of its recordings alone that would go.
-
-        :raises NotFoundError: when there is nothing to delete.
-        """
-        return found
-
-    def execute(self, context: Context) -> Deletion:
-        """Look at the room, judge, and delete."""
-        from airflow_clickmeeting.exceptions import NotFoundError
-
-        call, deleter = self.call(), self.deleter(context)
-        room_id = int(self.room_id)
-        try:
-            found = self.concerned(deleter.look(room_id))
-        except NotFoundError:
-            if not call.forgive:
-                raise
-            return deleter.gone(call, room_id)
-        return deleter.delete(call, found)
-
-
 class SessionOperator(RoomOperator):
     """Base of operators for one session of a room.
 
@@ -224,67 +91,3 @@ class SessionOperator(RoomOperator):
     def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
-
-
-class RoomParametersOperator(ClickMeetingOperator):
-    """Base of operators that say what a room shall be.
-
-    :param name: also becomes its address unless `custom_room_url_name` does.
-    :param room_type: `webinar` or `meeting`.
-    :param access_type: `open` (1), `password` (2) or `token` (3).
-    :param permanent_room: whether it has no start and no end.
-    :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
-        that the zone's clocks skip or show twice is refused.
-    :param duration: a timedelta, minutes or `H:MM`.
-    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
-        A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
-    :param password: what people must enter; needed with access by password.
-    :param custom_room_url_name: the last part of its address, unique in the account.
-    :param lobby_enabled: whether people wait in a lobby.
-    :param lobby_description: what they read there.
-    :param skin_id: from `ClickMeetingListSkinsOperator`.
-    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`.
-    """
-
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_PARAMETERS)
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        room_type: str | None = None,
-        access_type: Id | None = None,
-        permanent_room: bool | Id | None = None,
-        starts_at: When | None = None,
-        duration: Duration | None = None,
-        timezone: str | None = None,
-        password: str | None = None,
-        custom_room_url_name: str | None = None,
-        lobby_enabled: bool | Id | None = None,
-        lobby_description: str | None = None,
-        skin_id: Id | None = None,
-        registration: Mapping[str, Any] | None = None,
-        settings: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.name = name
-        self.room_type = room_type
-        self.access_type = access_type
-        self.permanent_room = permanent_room
-        self.starts_at = starts_at
-        self.duration = duration
-        self.timezone = timezone
-        self.password = password
-        self.custom_room_url_name = custom_room_url_name
-        self.lobby_enabled = lobby_enabled
-        self.lobby_description = lobby_description
-        self.skin_id = skin_id
-        self.registration = registration
-        self.settings = settings
-
-    def parameters(self) -> dict[str, Any]:
-        """Return what was given."""
-        given = {name: getattr(self, name) for name in _PARAMETERS}
-        return {name: value for name, value in given.items() if value is not None}

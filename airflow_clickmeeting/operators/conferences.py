@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import (
-    ClickMeetingOperator,
-    RoomDeletionOperator,
-    RoomOperator,
-    RoomParametersOperator,
-)
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
+from airflow_clickmeeting.operators.deletion import RoomDeletionOperator
 from airflow_clickmeeting.operators.purge import (
     ClickMeetingPurgeConferencesOperator as ClickMeetingPurgeConferencesOperator,
 )
+from airflow_clickmeeting.operators.room_parameters import RoomParametersOperator
 from airflow_clickmeeting.operators.short_circuit import ShortCircuiting
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import DeletionOperator
+from airflow_clickmeeting.operators.deletion import DeletionOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.times import When

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
+from airflow_clickmeeting.operators.deletion import RoomDeletionOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
