@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     Path = str | ObjectStoragePath
 
 PART = ".part"
+LOCAL = ("", "file", "local")
+OWNERS_ALONE = 0o600
 
 
 def located(path: Path, name: str) -> ObjectStoragePath:
@@ -37,17 +41,32 @@ def safe_name(name: str) -> str:
     return last if last not in ("", ".", "..") else "file"
 
 
+def is_local(path: ObjectStoragePath) -> bool:
+    """Tell whether a path is on this machine's disk, where files have permissions."""
+    return path.protocol in LOCAL
+
+
 class Part:
     """A file in the making: `NAME.part` beside its place, which it takes when it is whole.
 
     :param path: the place.
+    :param mode: its permissions where it is local; until it is whole it is its owner's alone. By default the system
+        decides.
     """
 
-    def __init__(self, path: ObjectStoragePath) -> None:
+    def __init__(self, path: ObjectStoragePath, mode: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._place = path
         self._part = path.parent / f"{path.name}{PART}"
+        self._mode = mode if is_local(path) else None
+        if self._mode is not None:
+            self._claim()
         self._open()
+
+    def _claim(self) -> None:
+        """Make an empty file of the owner's own, for who opens one before it is closed to him can read on."""
+        self._part.unlink(missing_ok=True)
+        os.close(os.open(self._part.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNERS_ALONE))
 
     def _open(self) -> None:
         # not the path's own `open`, which would tell Airflow's lineage of a file that is soon gone
@@ -74,6 +93,8 @@ class Part:
     def keep(self) -> None:
         """Move it to its place, where it replaces an older file."""
         self.file.close()
+        if self._mode is not None:
+            pathlib.Path(self._part.path).chmod(self._mode)
         self._part.rename(self._place)
 
     def drop(self) -> None:
@@ -83,9 +104,12 @@ class Part:
 
 
 @contextmanager
-def part_of(path: ObjectStoragePath) -> Iterator[Part]:
-    """Yield a file in the making, which is kept at the end, or dropped when the writing fails."""
-    part = Part(path)
+def part_of(path: ObjectStoragePath, mode: int | None = None) -> Iterator[Part]:
+    """Yield a file in the making, which is kept at the end, or dropped when the writing fails.
+
+    :param mode: as of a `Part`.
+    """
+    part = Part(path, mode)
     try:
         yield part
         part.keep()
@@ -95,9 +119,12 @@ def part_of(path: ObjectStoragePath) -> Iterator[Part]:
 
 
 @contextmanager
-def written_whole(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its place, and any older file's, only when all of it is there."""
-    with part_of(path) as part:
+def written_whole(path: ObjectStoragePath, mode: int | None = None) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes its place, and any older file's, only when all of it is there.
+
+    :param mode: as of a `Part`.
+    """
+    with part_of(path, mode) as part:
         yield part.file
 
 
