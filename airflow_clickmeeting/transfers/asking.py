@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
+from airflow_clickmeeting.transfers.crew import Crew
 from airflow_clickmeeting.transfers.scope import Place
 from airflow_clickmeeting.transfers.skipping import Skipped
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 NO_REGISTRATION = "REGISTRATION_DISABLED"
 
 
-class Asker:
-    """Asks ClickMeeting for lists with a few threads, no further ahead than it takes to keep them busy.
+class Asker(Crew):
+    """Asks ClickMeeting for lists, several at a time.
 
     :param hook: the account.
     :param max_parallel: how many requests at a time.
@@ -30,28 +30,13 @@ class Asker:
 
     def __init__(self, hook: ClickMeetingHook, max_parallel: int, skipped: Skipped) -> None:
         hook.get_conn()  # reads the connection, which only this thread may ask Airflow for
+        super().__init__(max_parallel)
         self.hook = hook
         self.skipped = skipped
-        self._ahead = 2 * max_parallel
-        self._pool = ThreadPoolExecutor(max_parallel, "clickmeeting")
-
-    def close(self) -> None:
-        """Ask for nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def begin(self, call: Call[list[T]]) -> Future[Unread[T]]:
         """Have a thread make a call."""
-        return self._pool.submit(self.hook.fetched, call)
-
-    def in_turn(self, asked: Iterable[T]) -> Iterator[T]:
-        """Yield what was begun, which is made while it is taken, some way ahead."""
-        waiting: deque[T] = deque()
-        for each in asked:
-            waiting.append(each)
-            if len(waiting) > self._ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
+        return self.start(self.hook.fetched, call)
 
     def answers(self, asked: Iterable[tuple[Place, Call[list[T]]]]) -> Iterator[tuple[Place, Iterable[T] | None]]:
         """Make a call for each place, and yield the answers in the same order; a bad one is None."""
