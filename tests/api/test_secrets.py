@@ -81,6 +81,18 @@ def test_what_a_personal_or_signed_link_carries_never_survives(text, secret, nam
     assert f"{name}={MASK}&b=2" in scrubbed
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("E-mail address ada@example.com is not valid.", "E-mail address *** is not valid."),
+        ('attendees: <Ada@Example.com>, "eve+1@example.com"', 'attendees: <***>, "***"'),
+        ("Meet @ noon", "Meet @ noon"),
+    ],
+)
+def test_addresses_of_people_are_masked(text, masked):
+    assert without_addresses(text) == masked
+
+
 def test_an_empty_secret_masks_nothing():
     assert scrub("text", ["", "x"]) == "te***t"
 
