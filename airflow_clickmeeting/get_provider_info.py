@@ -87,6 +87,11 @@ def get_provider_info() -> dict[str, object]:
             {
                 "source-integration-name": "Object storage",
                 "target-integration-name": "ClickMeeting",
+                "python-module": "airflow_clickmeeting.transfers.inviting",
+            },
+            {
+                "source-integration-name": "Object storage",
+                "target-integration-name": "ClickMeeting",
                 "python-module": "airflow_clickmeeting.transfers.registering",
             },
         ],

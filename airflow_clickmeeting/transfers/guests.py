@@ -1,0 +1,188 @@
+"""Who is on a list: the address and the names in each row, whatever its columns are called, and each person once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+from airflow_clickmeeting.api import values
+from airflow_clickmeeting.transfers.people import Person, people_from
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.transfers.people import People
+
+MOST_KEPT = 100
+MOST_NAMED = 5
+
+# names of columns in small letters, without blanks, hyphens and underscores
+NAMES = {
+    "email": ("email", "emailaddress", "mail"),
+    "firstname": ("firstname", "givenname", "forename"),
+    "lastname": ("lastname", "surname", "familyname"),
+    "nickname": ("nickname", "displayname", "fullname", "name"),
+}
+_FIELDS = {name: field for field, names in NAMES.items() for name in names}
+
+
+class Guest(NamedTuple):
+    """A person on a list: the number of the row, and what it says; what it does not say is blank."""
+
+    row: int
+    email: str
+    firstname: str = ""
+    lastname: str = ""
+    nickname: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name that others see."""
+        return self.nickname or f"{self.firstname} {self.lastname}".strip()
+
+    @property
+    def attendee(self) -> dict[str, str]:
+        """What an invitation takes."""
+        said = {"email": self.email, "firstname": self.firstname, "lastname": self.lastname}
+        return {name: text for name, text in said.items() if text}
+
+
+class Fault(NamedTuple):
+    """A row that came to nothing, and why, without naming anybody; `given` is the address that is none."""
+
+    row: int
+    why: str
+    given: str | None = None
+
+
+class Told(TypedDict):
+    """A fault as a result tells it."""
+
+    row: int
+    why: str
+
+
+class GuestList:
+    """All guests of a list, each as in the first valid row; a person takes about 400 bytes of memory.
+
+    :param name: the argument that says whose rows, for errors.
+    :param people: dicts or a file, as `people_from` takes them.
+    :param sql: a query instead.
+    :param conn_id: the database that it is for.
+    :param columns: fields by the list's own names of columns, where those are not understood.
+    :raises ValueError: when the arguments make no sense, when there is nobody, or when a file cannot be read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        people: People | None,
+        *,
+        sql: str | None = None,
+        conn_id: str | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        self.guests: list[Guest] = []
+        self.faults: list[Fault] = []
+        self.duplicates = 0
+        self._columns = Columns(columns)
+        self._seen: set[str] = set()
+        for row, person in people_from(name, people, sql=sql, conn_id=conn_id, skip=self._fault):
+            self._take(row, person)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.guests) + len(self.faults) + self.duplicates
+
+    def _take(self, row: int, person: Person) -> None:
+        try:
+            said = self._columns.read(person)
+        except ValueError as error:
+            return self._fault(row, str(error))
+        email = said.get("email", "")
+        if not email:
+            return self._fault(row, "it has no e-mail address; columns can say which column is one")
+        if not values.is_email(email):
+            return self._fault(row, "its e-mail address is malformed", email)
+        if (key := email.casefold()) in self._seen:
+            self.duplicates += 1
+            return None
+        self._seen.add(key)
+        return self.guests.append(Guest(row, **said))
+
+    def _fault(self, row: int, why: str, given: str | None = None) -> None:
+        self.faults.append(Fault(row, why, given))
+
+
+class Columns:
+    """Which column of a list says what of a person.
+
+    :param given: fields by names of columns; a column that is named so is the only one for its field.
+    :raises ValueError: for what is no field.
+    """
+
+    def __init__(self, given: Mapping[str, str] | None) -> None:
+        self._given: dict[str, str] = {}
+        for column, field in values.table("columns", given).items():
+            if (known := field_of(field)) is None:
+                values.refuse(f"columns[{column!r}]", field, f"one of {', '.join(map(repr, NAMES))}")
+            self._given[_key(column)] = known
+
+    def read(self, person: Person) -> dict[str, str]:
+        """Return what a row says, field by field.
+
+        :raises ValueError: when two columns say the same.
+        """
+        found: dict[str, str] = {}
+        said: dict[str, str] = {}
+        for column, value in person.items():
+            field = self._field(str(column))
+            if field is None:
+                continue
+            if field in found:
+                raise ValueError(f"{found[field]!r} and {column!r} both are the {field}; columns can say which one is")
+            found[field] = column
+            said[field] = _text(value)
+        return said
+
+    def _field(self, column: str) -> str | None:
+        if (field := self._given.get(_key(column))) is not None:
+            return field
+        field = field_of(column)
+        return None if field in self._given.values() else field
+
+
+def field_of(name: object) -> str | None:
+    """Return the field that a column's name means, or None."""
+    return _FIELDS.get(re.sub(r"[\s_-]", "", str(name)).casefold())
+
+
+def kept(faults: Sequence[Fault]) -> list[Told]:
+    """Return the first hundred faults as a result tells them."""
+    return [{"row": fault.row, "why": fault.why} for fault in faults[:MOST_KEPT]]
+
+
+def told(faults: Sequence[Fault]) -> str:
+    """Return the first faults in words, and how many more there are."""
+    first = "; ".join(f"row {fault.row}: {fault.why}" for fault in faults[:MOST_NAMED])
+    return first + f"; and {len(faults) - MOST_NAMED} more" * (len(faults) > MOST_NAMED)
+
+
+def numbers(rows: Iterable[int]) -> str:
+    """Return numbers of rows in words, those in turn as a stretch: `rows 2 to 101, 205`."""
+    stretches: list[list[int]] = []
+    for row in rows:
+        if stretches and row == stretches[-1][-1] + 1:
+            stretches[-1][1:] = [row]
+        else:
+            stretches.append([row])
+    first = ", ".join(" to ".join(map(str, stretch)) for stretch in stretches[:MOST_KEPT])
+    return f"rows {first}{' and others' * (len(stretches) > MOST_KEPT)}"
+
+
+def _key(column: object) -> str:
+    return str(column).strip().casefold()
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
