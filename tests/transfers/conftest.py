@@ -1,9 +1,13 @@
-"""Databases to load into: a file of SQLite, and a real PostgreSQL."""
+"""Databases to load into, a file of SQLite and a real PostgreSQL; and processes that may be killed."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +75,23 @@ def _create_database(server: sa.URL, name: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
+
+
+@pytest.fixture
+def forking() -> Callable[..., Any]:
+    """Start a script that works in forks (`forks.py`), and have it work; its exit code is returned."""
+
+    @contextmanager
+    def forking(script: str, *arguments: object) -> Iterator[Callable[..., int]]:
+        command = [sys.executable, Path(__file__).with_name(script), *map(str, arguments)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+            def run(killed_after: float | str = "") -> int:
+                print(killed_after, file=process.stdin, flush=True)
+                line = next(line for line in process.stdout if line.startswith("ended "))
+                return int(line.split()[1])
+
+            yield run
+            process.stdin.close()
+
+    return forking

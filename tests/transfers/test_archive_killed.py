@@ -6,9 +6,6 @@ import hashlib
 import json
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -23,18 +20,10 @@ def room_id(clickmeeting_sandbox):
 
 
 @pytest.fixture
-def run(clickmeeting_sandbox, room_id, tmp_path):
+def run(forking, room_id, tmp_path):
     """Archive in a process of its own; return its exit code."""
-    command = [sys.executable, Path(__file__).with_name("archiver.py"), str(room_id), str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as archiver:
-
-        def run(killed_after: float | str = "") -> int:
-            print(killed_after, file=archiver.stdin, flush=True)
-            line = next(line for line in archiver.stdout if line.startswith("ended "))
-            return int(line.split()[1])
-
+    with forking("archiver.py", room_id, tmp_path) as run:
         yield run
-        archiver.stdin.close()
 
 
 def digest(content: bytes) -> str:

@@ -1,0 +1,79 @@
+"""A worker that is killed at any moment, while answers get lost: nobody gets two mails, and nobody is forgotten."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from collections import Counter
+
+import pytest
+
+KILLS = 20
+PEOPLE = 1500
+TROUBLE = [
+    ("lost", {}),
+    ("reset", {}),
+    ("status", {"status": 503}),
+    ("429", {}),
+]
+
+
+@pytest.fixture
+def room_id(clickmeeting_sandbox):
+    return clickmeeting_sandbox.add_room(name="Talk", permanent_room=True)["id"]
+
+
+@pytest.fixture
+def people(tmp_path):
+    return tmp_path / "people.csv"
+
+
+@pytest.fixture
+def killed_until_done(forking, clickmeeting_sandbox, room_id, people):
+    """Invite in processes that are killed until there were enough kills, then to the end; return the result."""
+    chance = random.Random(2027)
+    addresses = [f"visitor{number}@example.com" for number in range(PEOPLE)]
+
+    def killed_until_done(on_uncertain):
+        clickmeeting_sandbox.switch(latency=0.005)
+        kills = 0
+        with forking("inviter.py", room_id, people, on_uncertain) as run:
+            people.write_text("\n".join(["email", *addresses, ""]))
+            while kills < KILLS:
+                kind, options = chance.choice(TROUBLE)
+                clickmeeting_sandbox.fault("send_invitation", kind, skip=chance.randrange(10), **options)
+                ended = run(killed_after=chance.uniform(0.0, 0.5))
+                assert ended in (0, -signal.SIGKILL)
+                kills += ended != 0
+            clickmeeting_sandbox.clear_faults()
+            assert run() == 0
+        return json.loads(people.with_name("people.csv.result.json").read_bytes())
+
+    return killed_until_done
+
+
+@pytest.fixture
+def mails(clickmeeting_sandbox):
+    return lambda: Counter(mail["recipient"] for mail in clickmeeting_sandbox.outbox)
+
+
+def test_nobody_gets_two_mails_and_who_is_not_named_got_one(killed_until_done, mails, people, capsys):
+    result = killed_until_done("skip")
+    ledger = [json.loads(line) for line in people.with_name("people.csv.ledger.jsonl").read_bytes().splitlines()[1:]]
+    uncertain = {entry["email"] for entry in ledger if entry["outcome"] == "uncertain"}
+    rows = {entry["row"] for entry in ledger if entry["outcome"] == "uncertain"}
+    got = mails()
+    assert set(got.values()) == {1}
+    assert {f"visitor{number}@example.com" for number in range(PEOPLE)} - got.keys() <= uncertain
+    assert result["uncertain"] == len(uncertain) > 0
+    assert {*result["uncertain_rows"]} == {*sorted(rows)[:100]}
+    assert result["sent"] + result["already_sent"] == PEOPLE - len(uncertain)
+    with capsys.disabled():
+        print(f"{KILLS} kills: {len(got)} of {PEOPLE} got one mail, {len(uncertain)} named as uncertain")  # noqa: T201
+
+
+def test_everybody_gets_one_at_least_where_what_is_uncertain_is_sent_again(killed_until_done, mails):
+    result = killed_until_done("resend")
+    assert result["uncertain"] == 0
+    assert len(mails()) == PEOPLE == result["sent"] + result["already_sent"]
