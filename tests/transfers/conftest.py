@@ -88,9 +88,13 @@ def forking() -> Callable[..., Any]:
 
             def run(killed_after: float | str = "") -> int:
                 print(killed_after, file=process.stdin, flush=True)
-                line = next(line for line in process.stdout if line.startswith("ended "))
-                return int(line.split()[1])
+                return int(said("ended"))
 
+            def said(word: str) -> str:
+                """Return what stands behind a word at the beginning of a line, past what else is logged."""
+                return next(line for line in process.stdout if line.startswith(word)).removeprefix(word)
+
+            said("ready")
             yield run
             process.stdin.close()
 

@@ -16,6 +16,7 @@ def in_forks(work: Callable[[], object]) -> None:
     killed, or nothing. How it ended is the line that comes back.
     """
     work()
+    _say("ready")
     for line in sys.stdin:
         process = os.fork()
         if not process:
@@ -26,5 +27,9 @@ def in_forks(work: Callable[[], object]) -> None:
         if line.strip():
             time.sleep(float(line))
             os.kill(process, signal.SIGKILL)
-        sys.stdout.write(f"ended {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n")
-        sys.stdout.flush()
+        _say(f"ended {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 KILLS = 20
-PEOPLE = 1500
+PEOPLE = 3000
 TROUBLE = [
     ("lost", {}),
     ("reset", {}),
@@ -43,7 +43,7 @@ def killed_until_done(forking, clickmeeting_sandbox, room_id, people):
             while kills < KILLS:
                 kind, options = chance.choice(TROUBLE)
                 clickmeeting_sandbox.fault("send_invitation", kind, skip=chance.randrange(10), **options)
-                ended = run(killed_after=chance.uniform(0.0, 0.5))
+                ended = run(killed_after=chance.uniform(0.2, 0.7))
                 assert ended in (0, -signal.SIGKILL)
                 kills += ended != 0
             clickmeeting_sandbox.clear_faults()
