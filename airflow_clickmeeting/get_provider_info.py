@@ -77,6 +77,11 @@ def get_provider_info() -> dict[str, object]:
             {
                 "source-integration-name": "ClickMeeting",
                 "target-integration-name": "Object storage",
+                "python-module": "airflow_clickmeeting.transfers.linking",
+            },
+            {
+                "source-integration-name": "ClickMeeting",
+                "target-integration-name": "Object storage",
                 "python-module": "airflow_clickmeeting.transfers.report",
             },
             {

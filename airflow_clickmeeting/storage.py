@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
+
+from airflow_clickmeeting.api.values import refuse
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -39,6 +42,17 @@ def safe_name(name: str) -> str:
     """Return the last part of a file name from outside, which cannot lead to another folder."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1].replace("\0", "").strip()
     return last if last not in ("", ".", "..") else "file"
+
+
+def permissions(name: str, value: int | str) -> int:
+    """Return the permissions of a file, from a number or from octal digits in a text.
+
+    :raises ValueError: naming the argument; 600 as a number is most likely meant as octal digits.
+    """
+    text = f"{value:o}" if isinstance(value, int) and not isinstance(value, bool) else str(value).strip()
+    if not re.fullmatch("(0o)?0?[0-7]{1,3}", text):
+        refuse(name, value, "permissions in octal digits, such as '600' or 0o600")
+    return int(text, 8)
 
 
 def is_local(path: ObjectStoragePath) -> bool:

@@ -156,7 +156,7 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
     def execute(self, context: Context) -> str:
         """Read the room's address, and ask for the hash that goes behind it."""
         room = self.hook.get_conference(self.room_id)
-        self._check_access(room)
+        check_access(room, password=self.password, token=self.token)
         url = self.hook.generate_autologin_url(
             self.room_id,
             room_url=room["room_url"],
@@ -169,7 +169,9 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
         self.mask([url, url.rpartition("l=")[2]])
         return url
 
-    def _check_access(self, room: Room) -> None:
-        for name, given in (("password", self.password), ("token", self.token)):
-            if room.get("access_type") == values.ACCESS_TYPES[name] and not given:
-                raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")
+
+def check_access(room: Room, **given: str | None) -> None:
+    """Raise when a room lets people in by what is not given, a password or a token."""
+    for name, value in given.items():
+        if room.get("access_type") == values.ACCESS_TYPES[name] and not value:
+            raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")

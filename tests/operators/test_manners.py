@@ -33,6 +33,7 @@ KNOBS = {
     "max_consecutive_failures",
     "condition",
     "ignore_downstream_trigger_rules",
+    "mode",
 }
 
 # the index of the API's facts (reference 13), with `generate_session_pdf` under the name it has here
@@ -221,6 +222,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "GetFile": lambda account: account.file,
     "GetSession": lambda account: account.session,
     "GetTokenByEmail": lambda account: {**account.tokens, "email_address": "ada@example.com"},
+    "JoinLinks": lambda account: {**account.room, "people": [ADA], "path": account.folder, "kind": "registration"},
     "ListAllRecordings": lambda account: {},
     "ListChats": lambda account: {},
     "ListConferenceFiles": lambda account: account.room,
@@ -242,6 +244,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "RegisterParticipant": lambda account: {**account.room, "registration": ADA},
     "RegisterParticipants": lambda account: {**account.room, "participants": [ADA], "ledger": account.folder},
     "SendInvitation": lambda account: {**account.room, "attendees": ["ada@example.com"]},
+    "SendInvitations": lambda account: {**account.room, "people": [ADA], "ledger": f"{account.folder}sent.jsonl"},
     "Registrations": lambda account: account.room,
     "SessionEnded": lambda account: {**account.room, "since": account.now - timedelta(days=7), "poke_interval": 0.01},
     "SessionReport": lambda account: {**account.session, "poke_interval": 0.01},
