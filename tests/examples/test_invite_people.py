@@ -1,0 +1,73 @@
+"""The example `invite_people`: a list with its mistakes, a lost answer, and a second run with a longer list."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+PEOPLE = [
+    "First Name;Last Name;Email Address",
+    "Ada;Lovelace;ada@example.com",
+    "Grace;Hopper;grace@example.com",
+    "Eve;;eve(at)example.com",
+    ";;nobody@example.com",
+    "Ada;L.;ADA@example.com",
+]
+
+
+@pytest.fixture
+def room_id(clickmeeting_sandbox) -> int:
+    return clickmeeting_sandbox.add_room(name="Talk", permanent_room=True)["id"]
+
+
+@pytest.fixture
+def invited(examples, run_dag, room_id, tmp_path) -> Callable[..., dict[str, Any]]:
+    """Run the DAG for a list, and return what its tasks returned."""
+
+    def invited(*people: str) -> dict[str, Any]:
+        (tmp_path / "people.csv").write_text("\r\n".join(people), encoding="utf-8-sig")
+        conf = {"room_id": room_id, "people": f"{tmp_path.as_uri()}/people.csv", "folder": f"{tmp_path.as_uri()}/out"}
+        run = run_dag(examples.dags["invite_people"], run_conf=conf)
+        assert run.state == "success"
+        return {name: run.get_task_instance(name).xcom_pull(name) for name in ("invite", "links")}
+
+    return invited
+
+
+@pytest.fixture
+def mails(clickmeeting_sandbox) -> Callable[[], Counter[str]]:
+    return lambda: Counter(mail["recipient"] for mail in clickmeeting_sandbox.outbox)
+
+
+def test_everybody_gets_a_mail_and_a_link(invited, mails, room_id, tmp_path):
+    results = invited(*PEOPLE)
+    assert mails() == {"ada@example.com": 1, "grace@example.com": 1, "nobody@example.com": 1}
+    assert results["invite"]["faults"] == [{"row": 4, "why": "its e-mail address is malformed"}]
+    assert [each["row"] for each in results["links"]["skipped"]] == [4, 5]
+    links = tmp_path / "out" / f"links-{room_id}.csv"
+    written = list(csv.DictReader(links.read_text().splitlines()))
+    assert [(row["row"], row["nickname"]) for row in written] == [("2", "Ada Lovelace"), ("3", "Grace Hopper")]
+    assert f"{links.stat().st_mode & 0o777:o}" == "600"
+    assert "@" not in str(results)
+    assert "?l=" not in str(results)
+
+
+def test_a_second_run_with_a_longer_list_writes_only_to_who_is_new(invited, mails):
+    invited(*PEOPLE)
+    results = invited(*PEOPLE, "Alan;Turing;alan@example.com")
+    assert (results["invite"]["sent"], results["invite"]["already_sent"]) == (1, 3)
+    assert mails()["alan@example.com"] == 1
+    assert set(mails().values()) == {1}
+    assert results["links"]["links"] == 3
+
+
+def test_a_lost_answer_sends_no_second_mail(invited, mails, clickmeeting_sandbox):
+    clickmeeting_sandbox.fault("send_invitation", "lost")
+    for _ in range(2):
+        results = invited(*PEOPLE)
+        assert (results["invite"]["uncertain"], results["invite"]["uncertain_rows"]) == (3, [2, 3, 5])
+    assert set(mails().values()) == {1}
