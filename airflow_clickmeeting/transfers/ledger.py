@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_clickmeeting.api import values
 from airflow_clickmeeting.storage import located, written_whole
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 EVERY = 5.0
 MOST_OF_THE_TIME = 0.05
+# what storages tell of a file that was replaced
+TRAITS = ("ETag", "etag", "ino", "mtime", "created", "size")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +43,8 @@ class Ledger:
     Object stores cannot append, so it is written whole, beside its place, and moved there: when it is opened, so that
     one that cannot be written stops the task before anything is sent; at the end, also after an error; and while
     entries come, every five seconds, but for a twentieth of the time at most. What a killed task had not written is
-    missing. An entry costs about 450 bytes of memory: a hundred thousand, 45 MB. Two tasks must not share a ledger.
+    missing. An entry costs about 450 bytes of memory: a hundred thousand, 45 MB. Two tasks must not share a ledger:
+    one that finds that the other has written to it, such as a try that was given up but still runs, fails.
 
     Use it as a context manager.
 
@@ -55,6 +60,7 @@ class Ledger:
         if path is not None:
             values.filled("ledger", str(path))
             self.path = located(path, f"{operation if room_id is None else f'{operation}-{room_id}'}.jsonl")
+        self._traits = self._present_traits()
         self._lines: dict[str, bytes] = {} if self.path is None else self._read(self.path)
         self._changed = True
         self._due = 0.0
@@ -100,16 +106,33 @@ class Ledger:
             self.flush()
 
     def flush(self) -> None:
-        """Write it now, if there is anything new in it."""
+        """Write it now, if there is anything new in it.
+
+        :raises AirflowException: when another task has written to it.
+        """
         if self.path is None or not self._changed:
             return
         begin = time.monotonic()
+        if self._present_traits() != self._traits:
+            raise AirflowException(f"Another task has written to the ledger {self.path}; this one stops.")
         with written_whole(self.path) as file:
             file.write(_line(self._header))
             file.writelines(self._lines.values())
         self._changed = False
+        self._traits = self._present_traits()
         end = time.monotonic()
         self._due = end + max(EVERY, (end - begin) / MOST_OF_THE_TIME)
+
+    def _present_traits(self) -> list[Any] | None:
+        """Return what tells the file that is there now from any other, or None if there is none."""
+        if self.path is None:
+            return None
+        self.path.fs.invalidate_cache(self.path.path)
+        try:
+            found = self.path.fs.info(self.path.path)
+        except FileNotFoundError:
+            return None
+        return [found.get(trait) for trait in TRAITS]
 
     def _read(self, path: ObjectStoragePath) -> dict[str, bytes]:
         number = 1

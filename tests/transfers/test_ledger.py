@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
@@ -173,6 +174,23 @@ def test_it_can_be_written_at_once_but_not_for_nothing(path, clock):
         path.unlink()
         ledger.flush()
         assert not path.exists()
+
+
+def test_who_finds_that_another_task_writes_to_it_stops(path, clock, caplog):
+    with pytest.raises(AirflowException, match="Another task has written"), open_ledger(path) as first:  # noqa: PT012
+        first.put("ada@example.com", row=2, outcome="created")
+        first.flush()
+        with open_ledger(path) as second:
+            second.put("eve@example.com", row=3, outcome="created")
+        first.put("bob@example.com", row=4, outcome="sending")
+        first.flush()
+    assert [line["email"] for line in lines(path)[1:]] == ["ada@example.com", "eve@example.com"]
+
+
+def test_of_two_that_begin_at_once_one_stops(path):
+    first, second = open_ledger(path), open_ledger(path)
+    with first, pytest.raises(AirflowException, match="Another task has written"), second:
+        pytest.fail("it went on")
 
 
 def test_what_came_before_an_error_is_kept(path, clock):
