@@ -245,6 +245,27 @@ def test_each_batch_is_in_the_ledger_before_it_is_sent(invite, entries, monkeypa
     assert seen == [{(1, "20")}, {(2, "20")}, {(3, "20")}]
 
 
+def test_a_try_that_was_given_up_but_still_runs_stops_when_the_next_has_begun(
+    invite, mails, room_id, ledger, monkeypatch
+):
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+    run, results = ClickMeetingHook.run, []
+
+    def overtaken(hook, call):
+        answer = run(hook, call)
+        if call.name == "send_invitation" and len(mails()) == 20 and not results:
+            results.append(None)
+            results.append(invite(crowd(50)))
+        return answer
+
+    monkeypatch.setattr(ClickMeetingHook, "run", overtaken)
+    with pytest.raises(AirflowException, match="Another task has written to the ledger"):
+        invite(crowd(50))
+    assert (results[1]["sent"], results[1]["uncertain_rows"]) == (30, [*range(11, 21)])
+    assert len(mails()) == mails().total() == 50
+
+
 # --- what is uncertain --------------------------------------------------------------------------------------
 
 
