@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.transfers.guests import Guest, GuestList, Told
     from airflow_clickmeeting.transfers.mailing import Mailing
 
+COUNTS = ("rows", "sent", "already_sent", "duplicates", "invalid", "failed", "uncertain")
+
 
 class Invited(TypedDict):
     """What became of a list: numbers of rows by outcome, the first hundred uncertain ones, and the first faults."""
@@ -114,8 +116,8 @@ class ClickMeetingSendInvitationsOperator(GuestsOperator):
             mailing.note(guest_list.faults)
             mailing.send(guest_list.guests)
         result = _result(room_id, guest_list, mailing, str(ledger.path))
-        counts = ", ".join(f"{count} {name}" for name, count in result.items() if isinstance(count, int))
-        self.log.info("Invitations: %s", counts)
+        counts = ", ".join(f"{count} {name}" for name, count in result.items() if name in COUNTS)
+        self.log.info("Invitations to room %d: %s", room_id, counts)
         lacking = mailing.rows["uncertain"] if on_uncertain == "resend" else []
         _check(mailing, len(lacking), max_failures, result)
         return result

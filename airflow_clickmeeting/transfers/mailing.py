@@ -61,6 +61,7 @@ class Mailing:
         self._batch_size = batch_size
         self.rows: dict[str, list[int]] = defaultdict(list)
         self.faults: list[Fault] = []
+        self._doubted: set[Guest] = set()
 
     def note(self, faults: Iterable[Fault]) -> None:
         """Note rows that name nobody who could be invited."""
@@ -91,6 +92,7 @@ class Mailing:
         if entry["outcome"] == "sent":
             self.rows["already_sent"].append(guest.row)
         elif self._on_uncertain == "resend":
+            self._doubted.add(guest)
             return True
         else:
             self._settle([guest], "uncertain", **_doubt(entry))
@@ -123,16 +125,20 @@ class Mailing:
             self._settle(batch, "sent", **more)
 
     def _refuse(self, batch: list[Guest], error: ClickMeetingError, more: dict[str, Any]) -> None:
-        """Note a batch that was certainly not sent, and go on with the others if it is not the fault of all."""
-        if isinstance(error, OF_ALL):
-            self._settle(batch, "failed", str(error), **more)
+        """Note a batch that was certainly not sent now, and go on with the others if it is not the fault of all."""
+        of_all = isinstance(error, OF_ALL)
+        more["refused"] = None if of_all else len(batch)
+        # who may have got a mail from a run before still may
+        doubted = [guest for guest in batch if guest in self._doubted]
+        self._settle(doubted, "uncertain", str(error), **more)
+        self._settle([guest for guest in batch if guest not in self._doubted], "failed", str(error), **more)
+        if of_all:
             raise error.adding(f"{len(self.rows['sent'])} people were invited before; another try goes on") from error
-        self._settle(batch, "failed", str(error), refused=len(batch), **more)
 
     def _doubt(self, call: Call[Any], batch: list[Guest], error: ClickMeetingError, more: dict[str, Any]) -> None:
         """Handle a batch that may have been sent."""
         if self._on_uncertain == "resend":
-            self._hook.log.warning("Sent again, for it is uncertain whether it was: %s", error)
+            self._hook.log.warning("Sent again, for it is uncertain whether it was: %s", without_addresses(str(error)))
             try:
                 self._hook.run(call)
             except ClickMeetingError as again:
@@ -141,7 +147,7 @@ class Mailing:
                 return self._settle(batch, "sent", **more)
         self._settle(batch, "uncertain", str(error), **more)
         rows = numbers(guest.row for guest in batch)
-        self._hook.log.warning("It is uncertain whether %s were invited: %s", rows, error)
+        self._hook.log.warning("It is uncertain whether %s were invited: %s", rows, without_addresses(str(error)))
         if self._on_uncertain == "fail":
             raise self._uncertainty("the others were not tried") from error
         # trouble that lasts shall make one batch uncertain, and not all

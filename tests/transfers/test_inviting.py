@@ -307,6 +307,21 @@ def test_what_a_killed_worker_left_fails_the_task(invite, begun, ledger, clickme
     assert clickmeeting_sandbox.count() == 0
 
 
+@pytest.mark.parametrize(("kind", "options"), [("429", {"times": 5}), ("status", {"status": 422})])
+def test_who_may_have_a_mail_of_a_run_before_stays_uncertain_though_this_one_is_refused(
+    invite, begun, mails, outcomes, clickmeeting_sandbox, kind, options
+):
+    begun(*crowd(3))
+    clickmeeting_sandbox.fault("send_invitation", kind, **options)
+    with pytest.raises(AirflowException):
+        invite(crowd(5), on_uncertain="resend")
+    assert outcomes() == {"uncertain": 3, "failed": 2}
+    result = invite(crowd(5))
+    assert (result["sent"], result["uncertain_rows"]) == (2, [1, 2, 3])
+    assert invite(crowd(5), on_uncertain="resend")["sent"] == 3
+    assert len(mails()) == mails().total() == 5
+
+
 LOST = pytest.mark.parametrize(
     ("kind", "options", "arrived"),
     [
@@ -512,4 +527,5 @@ def test_a_task_names_nobody_in_its_log(run_dag, room_id, tmp_path, clickmeeting
     log = "".join(capfd.readouterr()) + caplog.text
     assert "It is uncertain whether rows 12 to 21 were invited" in log
     assert "visitor" not in log
+    assert "@" not in log
     assert "eve(at)" not in log
