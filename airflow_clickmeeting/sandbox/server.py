@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from airflow_clickmeeting.sandbox import api, media
@@ -94,7 +96,8 @@ def _application(world: World, media_port: int) -> ASGIApp:
             app = media.serve
         elif scope["path"].startswith("/_sandbox"):
             app = control
-        await app(world, scope, receive, send_dated)
+        with suppress(ClientDisconnect):  # a client that is killed has nobody to be answered
+            await app(world, scope, receive, send_dated)
 
     return application
 
