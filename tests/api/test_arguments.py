@@ -315,3 +315,14 @@ def test_what_is_no_share(value):
     with pytest.raises(ValueError) as refusal:
         values.share("max_failure_share", value)
     assert str(refusal.value) == f"max_failure_share must be a number from 0 to 1; got {value!r}."
+
+
+@pytest.mark.parametrize(("value", "decided"), [(True, True), ("off", False), (1, True)])
+def test_where_nothing_must_not_stand_for_either_something_decides(value, decided):
+    assert values.decided("force", value) is decided
+
+
+@pytest.mark.parametrize("value", [None, "None", ""])
+def test_nothing_decides_nothing(value):
+    with pytest.raises(ValueError, match="force must be true or false; got "):
+        values.decided("force", value)
