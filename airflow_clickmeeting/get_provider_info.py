@@ -30,7 +30,10 @@ def get_provider_info() -> dict[str, object]:
         "hooks": [
             {
                 "integration-name": "ClickMeeting",
-                "python-modules": ["airflow_clickmeeting.hooks.clickmeeting"],
+                "python-modules": [
+                    "airflow_clickmeeting.hooks.asynchronous",
+                    "airflow_clickmeeting.hooks.clickmeeting",
+                ],
             }
         ],
         "operators": [

@@ -1,30 +1,26 @@
-"""The two hooks: ClickMeeting over `requests` in workers, and over `httpx` in the triggerer."""
+"""The hook over `requests`, for workers, and beside it the asynchronous one."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.sdk import BaseHook
-from tenacity import AsyncRetrying, Retrying
+from tenacity import Retrying
 
 from airflow_clickmeeting.api import calls, reading, streaming, values, wire
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem, UnexpectedShape
 from airflow_clickmeeting.api.pages import RoomPages
-from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError, error_for
-from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
-from airflow_clickmeeting.hooks.operations import Operations
+from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
+from airflow_clickmeeting.hooks.account import Account
+from airflow_clickmeeting.hooks.asynchronous import ClickMeetingAsyncHook as ClickMeetingAsyncHook
 from airflow_clickmeeting.hooks.pacing import Pace
 from airflow_clickmeeting.hooks.retrying import policy
 from airflow_clickmeeting.hooks.settings import Settings
@@ -32,7 +28,6 @@ from airflow_clickmeeting.storage import located, part_of
 
 if TYPE_CHECKING:
     import requests
-    from airflow.sdk import Connection
 
     from airflow_clickmeeting.api.shapes import Room
     from airflow_clickmeeting.storage import Path
@@ -52,53 +47,7 @@ class Downloaded(TypedDict):
     sha256: str
 
 
-class _Account(Operations, BaseHook):
-    """What both hooks know of an account: its connection, what answers mean, and what time it is there."""
-
-    conn_name_attr = "clickmeeting_conn_id"
-    default_conn_name = DEFAULT_CONN_ID
-    conn_type = "clickmeeting"
-    hook_name = "ClickMeeting"
-    #: of the line about each call
-    log_level = logging.INFO
-
-    def __init__(self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.clickmeeting_conn_id = clickmeeting_conn_id
-        self._ahead = timedelta(0)
-
-    def _missing(self, error: AirflowNotFoundException) -> AirflowNotFoundException:
-        return AirflowNotFoundException(
-            f"{error}. Make one in the UI under Admin > Connections (type ClickMeeting), or with: "
-            f"airflow connections add {self.clickmeeting_conn_id} --conn-type clickmeeting --conn-password API_KEY"
-        )
-
-    def _data(self, call: Call[T], answer: wire.Answer, settings: Settings) -> T:
-        """Return what an answer says, and log it, or raise what went wrong."""
-        data = self._deciphered(call, answer, settings)
-        self._tell(call, _summary(data))
-        return data
-
-    def _deciphered(self, call: Call[T], answer: wire.Answer, settings: Settings) -> T:
-        if (there := wire.server_time(answer.headers)) is not None:
-            self._ahead = there - datetime.now(UTC)
-        data = wire.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
-        if isinstance(data, Problem):
-            raise self._error(data, call)
-        return data
-
-    def _error(self, problem: Problem, call: Call[Any]) -> ClickMeetingError:
-        return error_for(problem, call.name, self.clickmeeting_conn_id, call.path)
-
-    def _tell(self, call: Call[Any], what: str) -> None:
-        self.log.log(self.log_level, "%s (%s %s): %s", call.name, call.method, call.path, what)
-
-    def now(self) -> datetime:
-        """Return the time by ClickMeeting's own clock, as its last answer told it; the local time before that."""
-        return datetime.now(UTC) + self._ahead
-
-
-class ClickMeetingHook(_Account):
+class ClickMeetingHook(Account):
     """One ClickMeeting account, for workers.
 
     Every operation of the API is a method; `run` makes any other call.
@@ -288,78 +237,3 @@ class ClickMeetingHook(_Account):
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
-
-
-class ClickMeetingAsyncHook(_Account):
-    """One ClickMeeting account, for the triggerer and for asynchronous tasks; the methods are to be awaited.
-
-    :param clickmeeting_conn_id: the connection with the API key.
-    """
-
-    _settings: Settings | None = None
-    log_level = logging.DEBUG  # triggers ask again and again
-
-    async def get_settings(self) -> Settings:
-        """Return what the connection says."""
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        if self._settings is None:
-            try:
-                connection: Connection = await get_async_connection(self.clickmeeting_conn_id)
-            except AirflowNotFoundException as error:
-                raise self._missing(error) from None
-            self._settings = Settings.of(connection)
-        return self._settings
-
-    async def run(self, call: Call[T]) -> T:
-        """Make a call, again where that is safe and may help, and return what it reads from the answer.
-
-        :raises ClickMeetingError: of the kind that says what went wrong.
-        """
-        settings = await self.get_settings()
-        retrying = AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))
-        try:
-            return await retrying(self._attempt, call, settings)
-        except NotFoundError:
-            if call.none_if is None:
-                raise
-            await self.run(call.none_if)
-            return cast("T", [])
-        except AuthenticationError:
-            self._settings = None  # triggers live long: the key may have been changed meanwhile
-            raise
-
-    async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
-        """Walk all rooms, asking for a page of 250 when the last one is used up.
-
-        :param status: `active`, `inactive` or `all`.
-        """
-        pages = RoomPages(status)
-        while call := pages.call:
-            for room in pages.take(await self.run(call)):
-                yield room
-
-    async def _attempt(self, call: Call[T], settings: Settings) -> T:
-        from airflow_clickmeeting.hooks import httpx_transport as transport
-
-        client = transport.client_for(settings)
-        await asyncio.sleep(client.pace.delay(time.monotonic()))
-        request = wire.request(call, settings.url)
-        try:
-            async with client.answer_to(request, follow=call.raw) as response:
-                head = wire.Answer.head(response.status_code, response.headers)
-                answer = replace(head, body=await response.aread())
-        except Exception as error:
-            if (problem := transport.problem_of(error, request.url)) is None:
-                raise
-            raise self._error(problem, call) from None
-        return self._data(call, answer, settings)
-
-
-def _summary(data: object) -> str:
-    """Say what came of a call without naming anybody."""
-    if isinstance(data, list):
-        return f"{len(data)} found"
-    if isinstance(data, dict) and "id" in data:
-        return f"id {data['id']}"
-    return str(data) if isinstance(data, bool) else "done"
