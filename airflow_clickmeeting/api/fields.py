@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 FIRST_NAME, LAST_NAME, EMAIL = 1, 2, 3
 STANDARD = {FIRST_NAME: "First Name", LAST_NAME: "Last Name", EMAIL: "Email Address"}
-# as they are called in other places, once simplified
+# what people call things, once simplified, by ClickMeeting's names where it has no form
 SYNONYMS = {
-    FIRST_NAME: ("firstname", "givenname", "forename"),
-    LAST_NAME: ("lastname", "surname", "familyname"),
-    EMAIL: ("emailaddress", "email", "mail"),
+    "email": ("email", "emailaddress", "mail"),
+    "firstname": ("firstname", "givenname", "forename"),
+    "lastname": ("lastname", "surname", "familyname"),
+    "nickname": ("nickname", "displayname", "fullname", "name"),
 }
-_BY_SYNONYM = {name: number for number, names in SYNONYMS.items() for name in names}
+_NAMES = {synonym: name for name, synonyms in SYNONYMS.items() for synonym in synonyms}
+_NUMBERS = {"firstname": FIRST_NAME, "lastname": LAST_NAME, "email": EMAIL}
 
 
 def labels_of(room: Room) -> dict[int, str]:
@@ -45,7 +47,12 @@ def number_of(name: object, labels: Mapping[int, str]) -> int | None:
     if (number := _number(text)) in labels:
         return number
     by_label = {label.strip().casefold(): number for number, label in labels.items()}
-    return by_label.get(text.casefold()) or _BY_SYNONYM.get(simplified(text))
+    return by_label.get(text.casefold()) or _NUMBERS.get(name_of(text) or "")
+
+
+def name_of(synonym: str) -> str | None:
+    """Return `email`, `firstname`, `lastname` or `nickname`, if that is meant."""
+    return _NAMES.get(simplified(synonym))
 
 
 def simplified(name: str) -> str:

@@ -209,7 +209,8 @@ class GuestsOperator(RoomOperator):
         lines, by its ending `.csv` or `.jsonl`, perhaps with `.gz`.
     :param sql: a query instead, whose columns are as a file's; also a file `.sql` beside the DAG.
     :param conn_id: the database that the query is for, of any type that has a hook of Airflow's common SQL provider.
-    :param columns: `email`, `firstname`, `lastname` or `nickname` by the list's own names of columns.
+    :param columns: `email`, `firstname`, `lastname` or `nickname` by the list's own names of columns; None leaves a
+        column out.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "people", "sql", "conn_id", "columns")
@@ -222,7 +223,7 @@ class GuestsOperator(RoomOperator):
         people: People | None = None,
         sql: str | None = None,
         conn_id: str | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str | None] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_clickmeeting.api import calls, fields, values
 from airflow_clickmeeting.api.secrets import fingerprint, without_addresses
 from airflow_clickmeeting.exceptions import ClickMeetingError, ValidationError
-from airflow_clickmeeting.transfers.roster import Columns, Fields
+from airflow_clickmeeting.transfers.matching import Columns, Fields
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.shapes import Registered, Registration, Room
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 CONFLICT = 409
 CONTACT = ("email", "firstname", "lastname", "phone", "company", "country")
-_CONTACT_NAMES = {
-    **{name: name for name in CONTACT},
-    **dict.fromkeys(fields.SYNONYMS[fields.FIRST_NAME], "firstname"),
-    **dict.fromkeys(fields.SYNONYMS[fields.LAST_NAME], "lastname"),
-    **dict.fromkeys(fields.SYNONYMS[fields.EMAIL], "email"),
-}
 
 
 class Sent(NamedTuple):
@@ -46,7 +40,7 @@ class Form(ABC):
         self.hook = hook
 
     @abstractmethod
-    def columns(self, renamed: Mapping[str, str | None] | None) -> Columns:
+    def columns(self, given: Mapping[str, str | None] | None) -> Columns:
         """Return which field each column of a list goes to."""
 
     def fault(self, row: Fields) -> str | None:
@@ -108,14 +102,14 @@ class RegistrationForm(Form):
             )
         return room
 
-    def columns(self, renamed: Mapping[str, str | None] | None) -> Columns:
+    def columns(self, given: Mapping[str, str | None] | None) -> Columns:
         """Match labels and numbers."""
 
         def find(name: str) -> str | None:
             number = fields.number_of(name, self._labels)
             return None if number is None else str(number)
 
-        return Columns(find, fields.listed(self._labels), renamed)
+        return Columns(find, fields.listed(self._labels), given, strict=True)
 
     def label(self, field: str) -> str:
         """Return the room's label."""
@@ -154,9 +148,9 @@ class ContactForm(Form):
     needed = ("email", "firstname", "lastname")
     email = "email"
 
-    def columns(self, renamed: Mapping[str, str | None] | None) -> Columns:
+    def columns(self, given: Mapping[str, str | None] | None) -> Columns:
         """Match names."""
-        return Columns(_contact_field, ", ".join(map(repr, CONTACT)), renamed)
+        return Columns(_contact_field, ", ".join(map(repr, CONTACT)), given, strict=True)
 
     def fault(self, row: Fields) -> str | None:
         """Say what is wrong with a row; countries are two letters."""
@@ -182,7 +176,8 @@ def _link(answer: Registered | Registration) -> str | None:
 
 
 def _contact_field(name: str) -> str | None:
-    return _CONTACT_NAMES.get(fields.simplified(name))
+    found = fields.name_of(name) or fields.simplified(name)
+    return found if found in CONTACT else None
 
 
 def _wrong_country(country: str | None) -> str | None:

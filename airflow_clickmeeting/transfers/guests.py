@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from airflow_clickmeeting.api import values
+from airflow_clickmeeting.api import fields, values
+from airflow_clickmeeting.transfers.matching import Columns
 from airflow_clickmeeting.transfers.people import Person, people_from
 
 if TYPE_CHECKING:
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 100
 MOST_NAMED = 5
-
-# names of columns in small letters, without blanks, hyphens and underscores
-NAMES = {
-    "email": ("email", "emailaddress", "mail"),
-    "firstname": ("firstname", "givenname", "forename"),
-    "lastname": ("lastname", "surname", "familyname"),
-    "nickname": ("nickname", "displayname", "fullname", "name"),
-}
-_FIELDS = {name: field for field, names in NAMES.items() for name in names}
 
 
 class Guest(NamedTuple):
@@ -68,7 +59,7 @@ class GuestList:
     :param people: dicts or a file, as `people_from` takes them.
     :param sql: a query instead.
     :param conn_id: the database that it is for.
-    :param columns: fields by the list's own names of columns, where those are not understood.
+    :param columns: fields by the list's own names of columns, where those are not understood; None leaves a column out.
     :raises ValueError: when the arguments make no sense, when there is nobody, or when a file cannot be read.
     """
 
@@ -79,12 +70,12 @@ class GuestList:
         *,
         sql: str | None = None,
         conn_id: str | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str | None] | None = None,
     ) -> None:
         self.guests: list[Guest] = []
         self.faults: list[Fault] = []
         self.duplicates = 0
-        self._columns = Columns(columns)
+        self._columns = Columns(fields.name_of, ", ".join(map(repr, fields.SYNONYMS)), columns, strict=False)
         self._seen: set[str] = set()
         for row, person in people_from(name, people, sql=sql, conn_id=conn_id, skip=self._fault):
             self._take(row, person)
@@ -95,10 +86,9 @@ class GuestList:
         return len(self.guests) + len(self.faults) + self.duplicates
 
     def _take(self, row: int, person: Person) -> None:
-        try:
-            said = self._columns.read(person)
-        except ValueError as error:
-            return self._fault(row, str(error))
+        said, why = self._columns.read(person)
+        if why:
+            return self._fault(row, why)
         email = said.get("email", "")
         if not email:
             return self._fault(row, "it has no e-mail address; columns can say which column is one")
@@ -112,49 +102,6 @@ class GuestList:
 
     def _fault(self, row: int, why: str, given: str | None = None) -> None:
         self.faults.append(Fault(row, why, given))
-
-
-class Columns:
-    """Which column of a list says what of a person.
-
-    :param given: fields by names of columns; a column that is named so is the only one for its field.
-    :raises ValueError: for what is no field.
-    """
-
-    def __init__(self, given: Mapping[str, str] | None) -> None:
-        self._given: dict[str, str] = {}
-        for column, field in values.table("columns", given).items():
-            if (known := field_of(field)) is None:
-                values.refuse(f"columns[{column!r}]", field, f"one of {', '.join(map(repr, NAMES))}")
-            self._given[_key(column)] = known
-
-    def read(self, person: Person) -> dict[str, str]:
-        """Return what a row says, field by field.
-
-        :raises ValueError: when two columns say the same.
-        """
-        found: dict[str, str] = {}
-        said: dict[str, str] = {}
-        for column, value in person.items():
-            field = self._field(str(column))
-            if field is None:
-                continue
-            if field in found:
-                raise ValueError(f"{found[field]!r} and {column!r} both are the {field}; columns can say which one is")
-            found[field] = column
-            said[field] = _text(value)
-        return said
-
-    def _field(self, column: str) -> str | None:
-        if (field := self._given.get(_key(column))) is not None:
-            return field
-        field = field_of(column)
-        return None if field in self._given.values() else field
-
-
-def field_of(name: object) -> str | None:
-    """Return the field that a column's name means, or None."""
-    return _FIELDS.get(re.sub(r"[\s_-]", "", str(name)).casefold())
 
 
 def kept(faults: Sequence[Fault]) -> list[Told]:
@@ -178,11 +125,3 @@ def numbers(rows: Iterable[int]) -> str:
             stretches.append([row])
     first = ", ".join(" to ".join(map(str, stretch)) for stretch in stretches[:MOST_KEPT])
     return f"rows {first}{' and others' * (len(stretches) > MOST_KEPT)}"
-
-
-def _key(column: object) -> str:
-    return str(column).strip().casefold()
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()

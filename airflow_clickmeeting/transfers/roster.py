@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from airflow_clickmeeting.api import values
+from airflow_clickmeeting.transfers.matching import Columns, Fields
 from airflow_clickmeeting.transfers.outcomes import Outcomes
 from airflow_clickmeeting.transfers.people import Person
 
 MIB = 1 << 20
-
-Fields = dict[str, str]
 
 
 class Row(NamedTuple):
@@ -51,52 +49,6 @@ class Spool:
             yield Row(*json.loads(line))
 
 
-class Columns:
-    """Which field of a form each column of a list goes to.
-
-    :param find: returns the field that a name means.
-    :param known: the fields that there are, for people.
-    :param renamed: fields by the list's own names of columns; None leaves a column out.
-    :raises ValueError: for a name that no field has.
-    """
-
-    def __init__(self, find: Callable[[str], str | None], known: str, renamed: Mapping[str, str | None] | None) -> None:
-        self._find = find
-        self._known = known
-        self._fields: dict[str, str | None] = {}
-        for column, name in values.table("columns", renamed).items():
-            self._add(str(column).strip(), name)
-
-    def read(self, person: Person) -> tuple[Fields, str | None]:
-        """Return what of a person goes into the fields, but for what is blank, and what is no text.
-
-        :raises ValueError: for a column that no field matches, or two for the same field.
-        """
-        found: Fields = {}
-        for column, value in person.items():
-            if column not in self._fields:
-                self._add(column, column)
-            if (field := self._fields[column]) is None:
-                continue
-            if isinstance(value, dict | list):
-                return found, f"{column} is of type {type(value).__name__}"
-            if text := _text(value):
-                found[field] = text
-        return found, None
-
-    def _add(self, column: str, name: str | None) -> None:
-        field = None if name is None else self._find(str(name))
-        if name is not None and field is None:
-            raise ValueError(
-                f"No field matches {name!r}, the column {column!r}: there are {self._known}. "
-                "The argument columns says which field a column goes to; None leaves it out."
-            )
-        if field is not None and field in self._fields.values():
-            other = next(each for each, taken in self._fields.items() if taken == field)
-            raise ValueError(f"The columns {other!r} and {column!r} go to the same field: there are {self._known}.")
-        self._fields[column] = field
-
-
 def roster(
     people: Iterable[tuple[int, Person]],
     columns: Columns,
@@ -126,8 +78,3 @@ def roster(
             seen.add(key)
             rows.add(Row(number, fields[email].casefold(), fields))
     return rows
-
-
-def _text(value: Any) -> str:
-    """Return a cell as text; half a character, which JSON can hold, becomes `?`."""
-    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode()

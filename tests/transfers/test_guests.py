@@ -9,6 +9,7 @@ import pytest
 from airflow_clickmeeting.transfers.guests import Fault, Guest, GuestList, kept, numbers, told
 
 ADA = {"email": "ada@example.com"}
+KNOWN = "'email', 'firstname', 'lastname', 'nickname'"
 
 
 def listed(*people, **more) -> GuestList:
@@ -42,11 +43,17 @@ def test_columns_of_other_names():
     assert guest == Guest(1, "ada@example.com", "Ada")
 
 
+def test_a_column_that_is_left_out():
+    (guest,) = listed({**ADA, "name": "crm-5", "firstname": "Ada"}, columns={"Name": None}).guests
+    assert guest == Guest(1, "ada@example.com", "Ada")
+
+
 def test_a_column_that_is_to_say_what_there_is_no_field_for():
     with pytest.raises(ValueError) as error:
         listed(ADA, columns={"Firma": "company"})
     assert str(error.value) == (
-        "columns['Firma'] must be one of 'email', 'firstname', 'lastname', 'nickname'; got 'company'."
+        f"No field matches 'company', the column 'Firma': there are {KNOWN}. "
+        "The argument columns says which field a column goes to; None leaves it out."
     )
 
 
@@ -61,9 +68,10 @@ def test_a_column_that_is_to_say_what_there_is_no_field_for():
         ({"email": 5}, "its e-mail address is malformed", "5"),
         (
             {**ADA, "Mail": "ada@example.com"},
-            "'email' and 'Mail' both are the email; columns can say which one is",
+            f"The columns 'email' and 'Mail' go to the same field: there are {KNOWN}",
             None,
         ),
+        ({**ADA, "First Name": ["Ada"]}, "First Name is of type list", None),
         ("ada@example.com", "it is of type str, not a dict", None),
     ],
 )
