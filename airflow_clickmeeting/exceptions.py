@@ -117,10 +117,13 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
 }
 
 
-def first_few(texts: Sequence[str], separator: str = "; ") -> str:
-    """Return the first five texts, and how many more there are, for a message that shall not get long."""
-    more = [f"and {len(texts) - 5} more"] * (len(texts) > 5)
-    return separator.join([*texts[:5], *more])
+def first_few(texts: Sequence[str], separator: str = "; ", *, count: int | None = None) -> str:
+    """Return the first five texts, and how many more there are, for a message that shall not get long.
+
+    :param count: how many there are, where not all of them were kept.
+    """
+    left = (len(texts) if count is None else count) - 5
+    return separator.join([*texts[:5], *[f"and {left} more"] * (left > 0)])
 
 
 def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:

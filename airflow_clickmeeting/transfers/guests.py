@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from airflow_clickmeeting.api import fields, values
+from airflow_clickmeeting.exceptions import first_few
 from airflow_clickmeeting.transfers.matching import Columns
 from airflow_clickmeeting.transfers.people import Person, people_from
+from airflow_clickmeeting.transfers.skipping import MOST_KEPT
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.transfers.people import People
-
-MOST_KEPT = 100
-MOST_NAMED = 5
 
 
 class Guest(NamedTuple):
@@ -111,8 +110,7 @@ def kept(faults: Sequence[Fault]) -> list[Told]:
 
 def told(faults: Sequence[Fault]) -> str:
     """Return the first faults in words, and how many more there are."""
-    first = "; ".join(f"row {fault.row}: {fault.why}" for fault in faults[:MOST_NAMED])
-    return first + f"; and {len(faults) - MOST_NAMED} more" * (len(faults) > MOST_NAMED)
+    return first_few([f"row {fault.row}: {fault.why}" for fault in faults])
 
 
 def numbers(rows: Iterable[int]) -> str:

@@ -135,7 +135,8 @@ class ClickMeetingSendInvitationsOperator(GuestsOperator):
 
 
 def _result(room_id: int, guest_list: GuestList, mailing: Mailing, ledger: str) -> Invited:
-    from airflow_clickmeeting.transfers.guests import MOST_KEPT, kept
+    from airflow_clickmeeting.transfers.guests import kept
+    from airflow_clickmeeting.transfers.skipping import MOST_KEPT
 
     rows = mailing.rows
     return {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_clickmeeting.exceptions import first_few
 from airflow_clickmeeting.transfers.ledger import Ledger
+from airflow_clickmeeting.transfers.skipping import MOST_KEPT
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-MOST_KEPT = 100
-MOST_NAMED = 5
 PROGRESS = 1000
 BAD = ("invalid", "failed")
 
@@ -91,9 +91,8 @@ class Outcomes:
         allowed = max(max_failures, int(max_failure_share * self.rows))
         if self.bad <= allowed:
             return
-        first = "; ".join(map(_told, self.faults[:MOST_NAMED]))
-        more = f"; and {self.bad - MOST_NAMED} more" * (self.bad > MOST_NAMED)
-        raise AirflowException(f"{self}. {self.bad} came to nothing, where {allowed} may: {first}{more}")
+        first = first_few([*map(_told, self.faults)], count=self.bad)
+        raise AirflowException(f"{self}. {self.bad} came to nothing, where {allowed} may: {first}")
 
     def result(self) -> Done:
         """Return the counts and the faults."""

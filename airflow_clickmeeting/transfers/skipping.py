@@ -7,11 +7,10 @@ from typing import TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import ClickMeetingError, first_few
 from airflow_clickmeeting.transfers.scope import Place
 
 MOST_KEPT = 100
-MOST_NAMED = 3
 
 
 class Skip(TypedDict):
@@ -53,10 +52,9 @@ class Skipped:
         """
         if alone and self._error and self.count == 1:
             return self._error
-        first = "; ".join(map(_named, self.kept[:MOST_NAMED]))
-        more = f"; and {self.count - MOST_NAMED} more" * (self.count > MOST_NAMED)
+        first = first_few([*map(_named, self.kept)], count=self.count)
         return AirflowException(
-            f"Skipped {self.count}, and all else is done: {first}{more}. "
+            f"Skipped {self.count}, and all else is done: {first}. "
             "Another try does everything again; fail_on_skipped=False would let it be."
         )
 
