@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.transfers.collecting import Collection
-    from airflow_clickmeeting.transfers.guests import GuestList
-    from airflow_clickmeeting.transfers.people import People
     from airflow_clickmeeting.transfers.scope import Interval, Scope
     from airflow_clickmeeting.transfers.skipping import Skip
     from airflow_clickmeeting.transfers.sources import Source
@@ -196,47 +194,3 @@ class DatasetOperator(PeriodOperator):
             if getattr(self, name) is not None and not fits:
                 raise ValueError(f"{name} must be left out: {source.dataset.name} are not told apart by it.")
         return scope_of(self.room_id, self.session_id, self.since, self.until)
-
-
-class GuestsOperator(RoomOperator):
-    """Base of operators that do something for each person of a list.
-
-    A column is understood by names such as `email`, `E-mail` or `Email Address`, `first_name` or `First Name`,
-    `surname`, `nickname` or `Full Name`, in whatever case; columns with other names are not looked at. Who is there
-    twice counts as in the first valid row.
-
-    :param people: dicts with one person each, or the path of a file on any object storage: CSV with a header, or JSON
-        lines, by its ending `.csv` or `.jsonl`, perhaps with `.gz`.
-    :param sql: a query instead, whose columns are as a file's; also a file `.sql` beside the DAG.
-    :param conn_id: the database that the query is for, of any type that has a hook of Airflow's common SQL provider.
-    :param columns: `email`, `firstname`, `lastname` or `nickname` by the list's own names of columns; None leaves a
-        column out.
-    """
-
-    template_fields: Sequence[str] = (*RoomOperator.template_fields, "people", "sql", "conn_id", "columns")
-    template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow has it
-
-    def __init__(
-        self,
-        *,
-        people: People | None = None,
-        sql: str | None = None,
-        conn_id: str | None = None,
-        columns: Mapping[str, str | None] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.people = people
-        self.sql = sql
-        self.conn_id = conn_id
-        self.columns = columns
-
-    def guest_list(self) -> GuestList:
-        """Read and check all rows.
-
-        :raises ValueError: when the arguments make no sense, when there is nobody, or when a file cannot be read.
-        """
-        from airflow_clickmeeting.transfers.guests import GuestList
-
-        return GuestList("people", self.people, sql=self.sql, conn_id=self.conn_id, columns=self.columns)

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.transfers.base import GuestsOperator
+from airflow_clickmeeting.transfers.listing import GuestsOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call

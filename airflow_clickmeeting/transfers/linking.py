@@ -11,7 +11,7 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
 from airflow_clickmeeting.operators.base import MOST_MASKED
-from airflow_clickmeeting.transfers.base import GuestsOperator
+from airflow_clickmeeting.transfers.listing import GuestsOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator
+from airflow_clickmeeting.transfers.listing import ListOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.storage import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.transfers.people import People
 
 
-class PeopleOperator(ClickMeetingOperator):
+class PeopleOperator(ListOperator):
     """Base of operators that send each person of a list.
 
     All rows are checked first. Those that are not valid are told, and the others are sent; somebody who is there twice
@@ -29,9 +29,6 @@ class PeopleOperator(ClickMeetingOperator):
 
     :param participants: dicts with one person each, or the path of a file on any object storage: CSV with a header, or
         JSON lines, by its ending `.csv` or `.jsonl`, perhaps with `.gz`.
-    :param sql: a query instead, whose columns are as a file's; also a file `.sql` beside the DAG.
-    :param conn_id: the database that the query is for, of any type that has a hook of Airflow's common SQL provider.
-    :param columns: fields by the list's own names of columns, where those are others; None leaves a column out.
     :param ledger: a JSON lines file on any object storage, or a folder with a slash at its end, that keeps what became
         of each person. With the same one, another try or task sends only those who have not been sent.
     :param max_parallel: how many requests at a time, 1 to 64; the connection's `max_requests_per_second` is the pace of
@@ -41,27 +38,19 @@ class PeopleOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (
-        *ClickMeetingOperator.template_fields,
+        *ListOperator.template_fields,
         "participants",
-        "sql",
-        "conn_id",
-        "columns",
         "ledger",
         "max_parallel",
         "max_failures",
         "max_failure_share",
     )
-    template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow has it
     operation: str
 
     def __init__(
         self,
         *,
         participants: People | None = None,
-        sql: str | None = None,
-        conn_id: str | None = None,
-        columns: Mapping[str, str | None] | None = None,
         ledger: Path | None = None,
         max_parallel: Id = 8,
         max_failures: Id = 0,
@@ -70,9 +59,6 @@ class PeopleOperator(ClickMeetingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.participants = participants
-        self.sql = sql
-        self.conn_id = conn_id
-        self.columns = columns
         self.ledger = ledger
         self.max_parallel = max_parallel
         self.max_failures = max_failures
