@@ -86,6 +86,9 @@ def test_what_a_personal_or_signed_link_carries_never_survives(text, secret, nam
     [
         ("E-mail address ada@example.com is not valid.", "E-mail address *** is not valid."),
         ('attendees: <Ada@Example.com>, "eve+1@example.com"', 'attendees: <***>, "***"'),
+        ("E-mail ada.l+x@example.com is taken.", "E-mail *** is taken."),
+        ("<ada@example.com>, 'eve@example.com'", "<***>, '***'"),
+        ("email:ada@example.com;ada@localhost", "email:***;***"),
         ("Meet @ noon", "Meet @ noon"),
     ],
 )
@@ -181,19 +184,6 @@ def test_a_call_shows_neither_its_form_nor_its_query():
     assert "token=HCKFWT" not in repr(Call("GET", "x", query={"token": "HCKFWT"}))
     assert "HCKFWT" not in repr(calls.deactivate_tokens(7, tokens=["HCKFWT"]))
     assert "create_conference" in repr(call)
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("E-mail ada.l+x@example.com is taken.", "E-mail *** is taken."),
-        ("<ada@example.com>, 'eve@example.com'", "<***>, '***'"),
-        ("email:ada@example.com;ada@localhost", "email:***;***"),
-        ("nobody @ home", "nobody @ home"),
-    ],
-)
-def test_addresses_are_masked_where_nobody_may_be_named(text, masked):
-    assert without_addresses(text) == masked
 
 
 def test_a_personal_link_can_be_recognised_but_lets_nobody_in():
