@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from download import MIB, now, peak
-
-from airflow_clickmeeting.sandbox.handle import SandboxControl
+from measuring import MIB, Figures, now, peak, run, sandbox, start
 
 WAYS = {
     "archive": "the operator",
@@ -32,14 +26,15 @@ WAYS = {
 }
 
 
-def measure(way: str, room_id: int, folder: Path) -> None:
-    """Do it once in this interpreter, and print what it took."""
+def measure(way: str, room_id: int, target: str) -> Figures:
+    """Do it once in this interpreter, and return what it took."""
     import requests
     from airflow.sdk import ObjectStoragePath
 
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
 
+    folder = Path(target)
     links = {each["id"]: each["recording_url"] for each in ClickMeetingHook().list_recordings(room_id)}
     with ObjectStoragePath(f"file://{folder}/warm").open("wb") as file:
         file.write(b"what this imports is there in a task")
@@ -70,19 +65,14 @@ def measure(way: str, room_id: int, folder: Path) -> None:
     ways[way]()
     seconds = time.perf_counter() - begin
     size = sum(file.stat().st_size for file in folder.glob("*.mp4"))
-    print(json.dumps({"speed": size / MIB / seconds, "memory": peak() - idle, "size": size}))
+    return {"speed": size / MIB / seconds, "memory": peak() - idle, "size": size}
 
 
-def run(way: str, room_id: int, folder: Path) -> dict[str, float]:
+def run_in(folder: Path, way: str, room_id: int) -> Figures:
     """Measure in a fresh interpreter, into an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    command = [sys.executable, __file__, "--measure", way, str(room_id), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return run("measure", way, room_id, str(folder))
 
 
 def main() -> None:
@@ -92,39 +82,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="how many there are (10)")
     parser.add_argument("--runs", type=int, default=3, help="times each way is gone (3)")
     parser.add_argument("--folder", help="where the files go (a temporary folder)")
-    parser.add_argument("--measure", nargs=3, metavar=("WAY", "ROOM", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.measure:
-        way, room_id, folder = options.measure
-        measure(way, int(room_id), Path(folder))
-        return
-
-    command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty"]
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    with (
-        tempfile.TemporaryDirectory(dir=options.folder) as folder,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server,
-    ):
-        try:
-            assert server.stdout
-            sandbox = SandboxControl(server.stdout.readline().split()[3])
-            os.environ |= {
-                "AIRFLOW_CONN_CLICKMEETING_DEFAULT": sandbox.connection_json,
-                "AIRFLOW_HOME": folder,
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "NO_PROXY": "127.0.0.1",
-                "no_proxy": "127.0.0.1",
-            }
-            for way in list(WAYS) * options.runs:
-                sandbox.reset()
-                room_id = sandbox.add_room(name="Talk", permanent_room=True)["id"]
-                for _ in range(options.count):
-                    sandbox.add_recording(room_id, size=options.mib * MIB)
-                found[way].append(run(way, room_id, Path(folder, "recordings")))
-                if found[way][-1]["size"] != options.count * options.mib * MIB:
-                    raise SystemExit(f"{way}: {found[way][-1]}")
-        finally:
-            server.terminate()
+    found: dict[str, list[Figures]] = {way: [] for way in WAYS}
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, sandbox(folder) as control:
+        for way in list(WAYS) * options.runs:
+            control.reset()
+            room_id = control.add_room(name="Talk", permanent_room=True)["id"]
+            for _ in range(options.count):
+                control.add_recording(room_id, size=options.mib * MIB)
+            found[way].append(run_in(Path(folder, "recordings"), way, room_id))
+            if found[way][-1]["size"] != options.count * options.mib * MIB:
+                raise SystemExit(f"{way}: {found[way][-1]}")
     print(f"{f'{options.count} recordings of {options.mib} MiB':37} {'speed':>11} {'memory above idle':>20}")
     for way, runs in found.items():
         speed = statistics.median(each["speed"] for each in runs)
@@ -133,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main, measure)

@@ -11,18 +11,16 @@ import argparse
 import csv
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from download import peak
+from measuring import Figures, account, peak, run, sandbox, start
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -34,13 +32,7 @@ INSTALL = f"{sys.executable} -m pip install apache-airflow-providers-http"
 BEGIN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-def account() -> tuple[str, str]:
-    """Return the sandbox's URL and key."""
-    there = json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])
-    return there["host"], there["password"]
-
-
-def export(path: str, **scope: Any) -> dict[str, float]:
+def export(path: str, **scope: Any) -> Figures:
     """Export attendees."""
     from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOperator
 
@@ -51,7 +43,7 @@ def export(path: str, **scope: Any) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begin, "rows": rows, "peak": peak()}
 
 
-def loop(path: str) -> dict[str, float]:
+def loop(path: str) -> Figures:
     """Ask for one thing after the other with `requests`, as a simple script does."""
     import requests
 
@@ -61,7 +53,7 @@ def loop(path: str) -> dict[str, float]:
         return one_by_one(path, lambda place: session.get(f"{url}{place}", timeout=60).json())
 
 
-def chain(path: str) -> dict[str, float]:
+def chain(path: str) -> Figures:
     """Ask for one thing after the other with an `HttpOperator` each."""
     from airflow.providers.http.operators.http import HttpOperator
 
@@ -76,7 +68,7 @@ def chain(path: str) -> dict[str, float]:
     return one_by_one(path, get)
 
 
-def one_by_one(path: str, get: Callable[[str], Any]) -> dict[str, float]:
+def one_by_one(path: str, get: Callable[[str], Any]) -> Figures:
     """Walk rooms and sessions, and write the same rows as the export."""
     rows = 0
     begin = time.perf_counter()
@@ -92,7 +84,7 @@ def one_by_one(path: str, get: Callable[[str], Any]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begin, "rows": rows, "peak": peak()}
 
 
-def whole(room_id: int, session_id: int) -> dict[str, float]:
+def whole(room_id: int, session_id: int) -> Figures:
     """Have the answer about a big session parsed whole."""
     import requests
 
@@ -127,7 +119,7 @@ def entries(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def write(file_format: str, count: int) -> dict[str, float]:
+def write(file_format: str, count: int) -> Figures:
     """Make rows of items, and write them."""
     from airflow_clickmeeting.transfers.datasets import ATTENDEES
     from airflow_clickmeeting.transfers.formats import rows_to
@@ -140,7 +132,7 @@ def write(file_format: str, count: int) -> dict[str, float]:
         return {"seconds": time.perf_counter() - begin, "rows": count}
 
 
-def attendance(count: int) -> dict[str, float]:
+def attendance(count: int) -> Figures:
     """Compute who was there, and for how long."""
     from airflow_clickmeeting.attendance import attendance_of
 
@@ -155,41 +147,6 @@ def attendance(count: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begin, "rows": len(people)}
 
 
-WORK: dict[str, Callable[..., dict[str, float]]] = {
-    work.__name__: work for work in (export, loop, chain, whole, write, attendance)
-}
-
-
-def run(work: str, *arguments: object, **named: object) -> dict[str, float]:
-    """Do it once in a fresh interpreter, and return what it took."""
-    command = [sys.executable, __file__, "--measure", json.dumps([work, arguments, named])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-@contextmanager
-def sandbox(folder: str) -> Iterator[SandboxControl]:
-    """Serve an empty account from a process of its own, and connect to it."""
-    command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout
-            control = SandboxControl(server.stdout.readline().split()[3])
-            os.environ |= {
-                "AIRFLOW_CONN_CLICKMEETING_DEFAULT": control.connection_json,
-                "AIRFLOW_HOME": folder,
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "NO_PROXY": "127.0.0.1",
-                "no_proxy": "127.0.0.1",
-            }
-            yield control
-        finally:
-            server.terminate()
-
-
 def the_account(control: SandboxControl, folder: str, latency: float, runs: int) -> None:
     """Export a whole account, and print how long it took."""
     control.bulk(ROOMS, SESSIONS, VISITORS)
@@ -201,7 +158,7 @@ def the_account(control: SandboxControl, folder: str, latency: float, runs: int)
     simple = run("loop", f"{folder}/loop.csv")
     requests = control.count()
 
-    def show(what: str, found: dict[str, float], parallel: int) -> None:
+    def show(what: str, found: Figures, parallel: int) -> None:
         seconds = found["seconds"]
         ideal, shared = requests * latency / parallel, simple["seconds"] / parallel
         figures = f"{found['rows']:7} {requests:8} {seconds:8.1f} {seconds / ideal:13.2f} {seconds / shared:14.2f}"
@@ -233,7 +190,7 @@ def the_crowd(control: SandboxControl, folder: str) -> None:
     memory("requests.get(...).json(), nothing written", run("whole", room_id, session_id))
 
 
-def memory(what: str, found: dict[str, float]) -> None:
+def memory(what: str, found: Figures) -> None:
     """Print one line."""
     print(f"{what:44} {found['rows']:8} {found['seconds']:8.1f} {found['peak']:5.0f} MiB")
 
@@ -254,12 +211,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05, help="seconds that each answer takes (0.05)")
     parser.add_argument("--runs", type=int, default=3, help="times that each is done (3)")
     parser.add_argument("--only", choices=("account", "crowd", "rows"), help="one of the three tables")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.measure:
-        work, arguments, named = json.loads(options.measure)
-        print(json.dumps(WORK[work](*arguments, **named)))
-        return
     wanted = [options.only] if options.only else ["account", "crowd", "rows"]
     with tempfile.TemporaryDirectory() as folder, sandbox(folder) as control:
         if "account" in wanted:
@@ -271,4 +223,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main, export, loop, chain, whole, write, attendance)

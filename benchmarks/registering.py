@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from download import now, peak
-from exporting import account, sandbox
+from measuring import Figures, account, now, peak, run, sandbox, start
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -28,7 +23,7 @@ PARALLEL = (4, 8, 16)
 HEADER = ("First Name", "Last Name", "E-mail", "Company")
 
 
-def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **options: Any) -> dict[str, float]:
+def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **options: Any) -> Figures:
     """Register the people of a file, after those of a small one, so that what this imports is there."""
     from airflow_clickmeeting.transfers.registering import ClickMeetingRegisterParticipantsOperator
 
@@ -43,7 +38,7 @@ def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **optio
     return {"seconds": time.perf_counter() - begin, "rows": rows, "memory": peak() - before}
 
 
-def loop(room_id: int, path: str) -> dict[str, float]:
+def loop(room_id: int, path: str) -> Figures:
     """Register one after the other, as a simple script does."""
     import requests
 
@@ -59,19 +54,6 @@ def loop(room_id: int, path: str) -> dict[str, float]:
                 session.post(f"{url}conferences/{room_id}/registration", data=form, timeout=60).raise_for_status()
             rows += 1
     return {"seconds": time.perf_counter() - begin, "rows": rows - 1, "memory": peak() - before}
-
-
-WORK: dict[str, Callable[..., dict[str, float]]] = {"operator": operator, "loop": loop}
-
-
-def run(work: str, *arguments: object, **options: object) -> dict[str, float]:
-    """Do it once in a fresh interpreter, and return what it took."""
-    command = [sys.executable, __file__, "--measure", json.dumps([work, arguments, options])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def people(folder: str, count: int) -> str:
@@ -130,15 +112,10 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05, help="seconds that each answer takes (0.05)")
     parser.add_argument("--many", type=int, default=10_000, help="people in the long list (10000)")
     parser.add_argument("--few", type=int, default=1000, help="people in the short list (1000)")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.measure:
-        work, arguments, named = json.loads(options.measure)
-        print(json.dumps(WORK[work](*arguments, **named)))
-        return
     with tempfile.TemporaryDirectory() as folder, sandbox(folder) as control:
         table(control, folder, options)
 
 
 if __name__ == "__main__":
-    main()
+    start(main, operator, loop)

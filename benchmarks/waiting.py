@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from download import now as memory
+from measuring import now as memory
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
