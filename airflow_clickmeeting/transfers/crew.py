@@ -22,8 +22,8 @@ class Crew:
         self._pool = ThreadPoolExecutor(size, "clickmeeting")
 
     def close(self) -> None:
-        """Do nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Do nothing more, and wait for what is under way, so that nothing is sent after a task that failed."""
+        self._pool.shutdown(cancel_futures=True)
 
     def start(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a thread do something."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_clickmeeting.api import values
+from airflow_clickmeeting.api.secrets import without_addresses
 from airflow_clickmeeting.transfers.people import Person
 
 Fields = dict[str, str]
@@ -66,9 +67,11 @@ class Columns:
 
     def _needed(self, name: str, column: str) -> str:
         if (field := self._find(name)) is None:
+            # without a header, a column is called by what is in the first row
+            what = without_addresses(f"No field matches {name!r}, the column {column!r}")
             raise ValueError(
-                f"No field matches {name!r}, the column {column!r}: there are {self._known}. "
-                "The argument columns says which field a column goes to; None leaves it out."
+                f"{what}: there are {self._known}. The argument columns says which field a column goes to; "
+                "None leaves it out."
             )
         return field
 

@@ -123,7 +123,7 @@ class Sender:
             for row, answer in self._as_they_come(self._begun(pool, waiting, streak)):
                 self._take(row, answer, left, streak)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # and wait, so that nothing is sent after a task that failed
         for row in waiting:
             if (error := streak.refused_by) is None:
                 left.add(row)
