@@ -123,7 +123,9 @@ def test_the_forms_labels_are_there_for_airflow_3_1():
 @pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # 3.2's own service uses it
 def test_the_connection_form_of_the_ui_has_our_labels():
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+    from airflow.providers_manager import ProvidersManager
 
+    ProvidersManager()._cleanup()  # a task of another test has loaded the hooks as tasks do, without their forms
     (form,) = [each for each in HookMetaService.hook_meta_data() if each.connection_type == "clickmeeting"]
     assert (form.hook_name, form.hook_class_name.rpartition(".")[2]) == ("ClickMeeting", "ClickMeetingHook")
     fields = form.standard_fields

@@ -153,7 +153,7 @@ def test_people_of_a_query(invite, mails, warehouse):
     [
         ({"people": []}, "people must be a list with at least one of the people; got []."),
         ({}, "people must be given, or else sql with conn_id; not both."),
-        ({"people": "missing.csv"}, "There is no file missing.csv."),
+        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
         ({"people": [ADA], "room_id": "None"}, "room_id must be the positive number"),
         ({"people": [ADA], "ledger": None}, "ledger must be a text that is not blank; got 'None'."),
         ({"people": [ADA], "batch_size": 0}, "batch_size must be a whole number from 1 on; got 0."),

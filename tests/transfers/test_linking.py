@@ -307,7 +307,7 @@ def test_on_an_object_storage_permissions_are_ignored(link, room):
     ("wrong", "said"),
     [
         ({"people": []}, "people must be a list with at least one of the people; got []."),
-        ({"people": "missing.csv"}, "There is no file missing.csv."),
+        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
         ({"people": [ADA], "room_id": ""}, "room_id must be the positive number"),
         ({"people": [ADA], "kind": "magic"}, "kind must be one of 'autologin', 'token', 'registration'; got 'magic'."),
         ({"people": [ADA], "role": "boss"}, "role must be one of 'listener', 'presenter', 'host', "),

@@ -283,7 +283,7 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
         ({"participants": []}, "participants must be a list with at least one of the people; got []."),
         ({"participants": None}, "participants must be given, or else sql with conn_id; not both."),
         ({"participants": "[{'E-mail': 'ada@example.com'}]"}, "a template renders to text"),
-        ({"participants": "nowhere/people.csv"}, "There is no file nowhere/people.csv."),
+        ({"participants": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
         ({"max_failures": -1}, "max_failures must be a whole number from 0 on; got -1."),
         ({"max_failure_share": "5%"}, "max_failure_share must be a number from 0 to 1; got '5%'."),
         ({"max_parallel": 65}, "max_parallel must be a whole number from 1 to 64; got 65."),
