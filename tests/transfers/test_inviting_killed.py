@@ -47,6 +47,7 @@ def killed_until_done(forking, clickmeeting_sandbox, room_id, people):
                 assert ended in (0, -signal.SIGKILL)
                 kills += ended != 0
             clickmeeting_sandbox.clear_faults()
+            clickmeeting_sandbox.fault("send_invitation", "lost")  # if none was killed while it sent
             assert run() == 0
         return json.loads(people.with_name("people.csv.result.json").read_bytes())
 
@@ -66,7 +67,7 @@ def test_nobody_gets_two_mails_and_who_is_not_named_got_one(killed_until_done, m
     got = mails()
     assert set(got.values()) == {1}
     assert {f"visitor{number}@example.com" for number in range(PEOPLE)} - got.keys() <= uncertain
-    assert result["uncertain"] == len(uncertain)
+    assert result["uncertain"] == len(uncertain) > 0
     assert {*result["uncertain_rows"]} == {*sorted(rows)[:100]}
     assert result["sent"] + result["already_sent"] == PEOPLE - len(uncertain)
     with capsys.disabled():
