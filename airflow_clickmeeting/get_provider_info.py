@@ -31,7 +31,6 @@ def get_provider_info() -> dict[str, object]:
             {
                 "integration-name": "ClickMeeting",
                 "python-modules": [
-                    "airflow_clickmeeting.hooks.asynchronous",
                     "airflow_clickmeeting.hooks.clickmeeting",
                 ],
             }
@@ -46,7 +45,7 @@ def get_provider_info() -> dict[str, object]:
                     "airflow_clickmeeting.operators.contacts",
                     "airflow_clickmeeting.operators.files",
                     "airflow_clickmeeting.operators.invitations",
-                    "airflow_clickmeeting.operators.purge",
+                    "airflow_clickmeeting.operators.links",
                     "airflow_clickmeeting.operators.recordings",
                     "airflow_clickmeeting.operators.registrations",
                     "airflow_clickmeeting.operators.sessions",
@@ -63,15 +62,10 @@ def get_provider_info() -> dict[str, object]:
         "triggers": [
             {
                 "integration-name": "ClickMeeting",
-                "python-modules": ["airflow_clickmeeting.triggers.events", "airflow_clickmeeting.triggers.waiting"],
+                "python-modules": ["airflow_clickmeeting.triggers.condition", "airflow_clickmeeting.triggers.events"],
             }
         ],
         "transfers": [
-            {
-                "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Object storage",
-                "python-module": "airflow_clickmeeting.transfers.archive",
-            },
             {
                 "source-integration-name": "ClickMeeting",
                 "target-integration-name": "Object storage",
@@ -79,28 +73,8 @@ def get_provider_info() -> dict[str, object]:
             },
             {
                 "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Object storage",
-                "python-module": "airflow_clickmeeting.transfers.linking",
-            },
-            {
-                "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Object storage",
-                "python-module": "airflow_clickmeeting.transfers.report",
-            },
-            {
-                "source-integration-name": "ClickMeeting",
                 "target-integration-name": "SQL",
                 "python-module": "airflow_clickmeeting.transfers.sql",
-            },
-            {
-                "source-integration-name": "Object storage",
-                "target-integration-name": "ClickMeeting",
-                "python-module": "airflow_clickmeeting.transfers.inviting",
-            },
-            {
-                "source-integration-name": "Object storage",
-                "target-integration-name": "ClickMeeting",
-                "python-module": "airflow_clickmeeting.transfers.registering",
             },
         ],
         "connection-types": [

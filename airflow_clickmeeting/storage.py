@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from airflow_clickmeeting.api.values import refuse
+from airflow_clickmeeting.api.validate import refuse
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

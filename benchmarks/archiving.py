@@ -32,7 +32,7 @@ def measure(way: str, room_id: int, target: str) -> Figures:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-    from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
+    from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 
     folder = Path(target)
     links = {each["id"]: each["recording_url"] for each in ClickMeetingHook().list_recordings(room_id)}

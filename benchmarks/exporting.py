@@ -121,8 +121,8 @@ def entries(count: int) -> Iterator[dict[str, Any]]:
 
 def write(file_format: str, count: int) -> Figures:
     """Make rows of items, and write them."""
-    from airflow_clickmeeting.transfers.datasets import ATTENDEES
-    from airflow_clickmeeting.transfers.formats import rows_to
+    from airflow_clickmeeting.datasets.definitions import ATTENDEES
+    from airflow_clickmeeting.output.writers import rows_to
 
     items = list(entries(count))
     with tempfile.TemporaryFile() as file:
@@ -134,7 +134,7 @@ def write(file_format: str, count: int) -> Figures:
 
 def attendance(count: int) -> Figures:
     """Compute who was there, and for how long."""
-    from airflow_clickmeeting.attendance import attendance_of
+    from airflow_clickmeeting.attendance.compute import attendance_of
 
     session: Any = {
         "id": 1,

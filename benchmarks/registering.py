@@ -25,7 +25,7 @@ HEADER = ("First Name", "Last Name", "E-mail", "Company")
 
 def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **options: Any) -> Figures:
     """Register the people of a file, after those of a small one, so that what this imports is there."""
-    from airflow_clickmeeting.transfers.registering import ClickMeetingRegisterParticipantsOperator
+    from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
 
     def register(room_id: int, path: str, **options: Any) -> int:
         return ClickMeetingRegisterParticipantsOperator(

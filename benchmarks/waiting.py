@@ -41,9 +41,9 @@ PATIENCE = 600
 
 async def by_provider(room_id: int, since: datetime, interval: float) -> None:
     """Wait as a deferred `ClickMeetingSessionEndedSensor` does."""
-    from airflow_clickmeeting.conditions import SessionEnded
-    from airflow_clickmeeting.patience import Patience
-    from airflow_clickmeeting.triggers.waiting import WaitTrigger
+    from airflow_clickmeeting.triggers.condition import WaitTrigger
+    from airflow_clickmeeting.waiting.conditions import SessionEnded
+    from airflow_clickmeeting.waiting.polling import Patience
 
     condition = SessionEnded(room_id, since.isoformat())
     patience = Patience(interval, began=time.time(), deadline=time.time() + 86400)
@@ -71,14 +71,14 @@ WORK = {"one": by_provider, "own": by_provider, "hand": by_hand}
 
 async def warm_up(way: str, room_id: int, since: datetime) -> None:
     """Let one sensor look once, so that what all share is there."""
-    from airflow_clickmeeting.triggers import waiting
+    from airflow_clickmeeting.triggers import condition
 
-    shortest, waiting.SHORTEST_INTERVAL = waiting.SHORTEST_INTERVAL, 0
+    shortest, condition.SHORTEST_INTERVAL = condition.SHORTEST_INTERVAL, 0
     one = asyncio.create_task(WORK[way](room_id, since, NAP))
     await asyncio.sleep(1)
     one.cancel()
     await asyncio.wait([one])
-    waiting.SHORTEST_INTERVAL = shortest
+    condition.SHORTEST_INTERVAL = shortest
 
 
 async def lags(work: Coroutine[Any, Any, object]) -> list[float]:

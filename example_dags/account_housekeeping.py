@@ -12,7 +12,7 @@ from airflow.sdk import Param, dag, task
 
 from airflow_clickmeeting.operators.conferences import ClickMeetingPurgeConferencesOperator
 from airflow_clickmeeting.operators.files import ClickMeetingDownloadFileOperator, ClickMeetingListFilesOperator
-from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
+from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 
 
 @dag(

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 
-from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
+from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 
 
 @dag(

@@ -17,7 +17,7 @@ from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers.report import ClickMeetingAttendanceReportOperator
+from airflow_clickmeeting.operators.sessions import ClickMeetingAttendanceReportOperator
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
 ENDED = clickmeeting_asset("session_ended")

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from airflow_clickmeeting.transfers.inviting import ClickMeetingSendInvitationsOperator
-from airflow_clickmeeting.transfers.linking import ClickMeetingJoinLinksOperator
+from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
+from airflow_clickmeeting.operators.links import ClickMeetingJoinLinksOperator
 
 
 @dag(

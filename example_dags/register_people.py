@@ -11,10 +11,8 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from airflow_clickmeeting.transfers.registering import (
-    ClickMeetingCreateContactsOperator,
-    ClickMeetingRegisterParticipantsOperator,
-)
+from airflow_clickmeeting.operators.contacts import ClickMeetingCreateContactsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
 
 
 @dag(

@@ -20,10 +20,10 @@ from airflow_clickmeeting.operators.files import (
     ClickMeetingDownloadFileOperator,
     ClickMeetingListConferenceFilesOperator,
 )
+from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.sensors.clickmeeting import ClickMeetingRecordingReadySensor, ClickMeetingSessionEndedSensor
 from airflow_clickmeeting.storage import written_whole
-from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,

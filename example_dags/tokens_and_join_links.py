@@ -9,11 +9,11 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import dag, task
 
-from airflow_clickmeeting.api.joining import token_url
+from airflow_clickmeeting.api.urls import token_url
 from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
+from airflow_clickmeeting.operators.links import ClickMeetingGenerateAutologinUrlOperator
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
-    ClickMeetingGenerateAutologinUrlOperator,
     ClickMeetingGenerateTokensOperator,
     ClickMeetingListTokensOperator,
 )

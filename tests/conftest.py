@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
+pytest_plugins = ["databases", "killing"]
+
 HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
 DATABASE = f"sqlite:///{HOME / 'airflow.db'}"
 (HOME / "dags").mkdir()
@@ -110,4 +112,4 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let retries begin with a pause of milliseconds."""
     if "airflow" in sys.modules:
-        monkeypatch.setattr("airflow_clickmeeting.hooks.retrying.FIRST_PAUSE", 0.01)
+        monkeypatch.setattr("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.01)

@@ -15,45 +15,50 @@ PACKAGE = Path(airflow_clickmeeting.__file__).parent
 ROOT = "airflow_clickmeeting"
 
 # what everything that talks to ClickMeeting stands on
-GROUND = {"api", "exceptions", "storage", "hooks", "conditions", "patience", "attendance"}
-# each layer, and those that it may import besides itself; `__version__` is everybody's
+GROUND = {"api", "exceptions", "storage", "hooks"}
+# each folder or module at the top, and those that it may import besides itself; `__version__` is everybody's
 LAYERS: dict[str, set[str]] = {
     "get_provider_info": set(),
     "api": set(),
+    "parallel": set(),
     "exceptions": {"api"},
     "storage": {"api"},
     "hooks": {"api", "exceptions", "storage", "get_provider_info"},
-    "conditions": {"api"},
-    "patience": {"api", "exceptions"},
+    "audit": GROUND,
+    "waiting": GROUND,
+    "rooms": GROUND,
     "attendance": {"api"},
-    "drift": {"api"},
-    "finding": {"api"},
-    "manifest": {"api", "storage", "conditions"},
-    "triggers": GROUND,
-    "operators": {*GROUND, "drift", "finding", "manifest"},
-    "sensors": {*GROUND, "triggers"},
-    "transfers": {*GROUND, "manifest", "operators"},
+    "recordings": {*GROUND, "audit"},
+    "deletion": {*GROUND, "audit", "recordings"},
+    "datasets": {*GROUND, "parallel", "attendance"},
+    "output": {*GROUND, "datasets"},
+    "people": {*GROUND, "parallel", "datasets", "output"},
+    "triggers": {*GROUND, "waiting"},
+    "operators": {*GROUND, "audit", "rooms", "attendance", "recordings", "deletion", "datasets", "output", "people"},
+    "sensors": {*GROUND, "waiting", "triggers"},
+    "transfers": {*GROUND, "attendance", "datasets", "output", "operators"},
     "sandbox": set(),
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
 OUTSIDE: dict[str, set[str]] = {
     "get_provider_info": set(),
     "api": set(),
+    "parallel": set(),
     "exceptions": {"airflow"},
     "storage": {"airflow"},
     "hooks": {"airflow", "tenacity", "requests", "urllib3", "httpx"},
-    "conditions": set(),
-    "patience": set(),
-    "attendance": set(),
-    "drift": set(),
-    "finding": set(),
-    "manifest": {"airflow"},
+    "audit": {"airflow"},
+    "waiting": set(),
+    "rooms": {"airflow"},
+    "attendance": {"jinja2", "matplotlib"},
+    "recordings": {"airflow"},
+    "deletion": {"airflow"},
     "sandbox": {"starlette", "uvicorn", "pytest"},
 }
 TRANSPORTS = {
-    "requests": "hooks/requests_transport.py",
-    "urllib3": "hooks/requests_transport.py",
-    "httpx": "hooks/httpx_transport.py",
+    "requests": "hooks/transport_requests.py",
+    "urllib3": "hooks/transport_requests.py",
+    "httpx": "hooks/transport_httpx.py",
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from airflow_clickmeeting.api import reading, times, values
+from airflow_clickmeeting.api import parse, times, validate
 from airflow_clickmeeting.api.call import Call, Upload, operation
 from airflow_clickmeeting.api.errors import Kind
-from airflow_clickmeeting.api.joining import autologin_url
 from airflow_clickmeeting.api.room_form import room_form
-from airflow_clickmeeting.api.shapes import (
+from airflow_clickmeeting.api.times import Duration, When
+from airflow_clickmeeting.api.types import (
     Attendee,
     Chat,
     File,
@@ -29,8 +29,8 @@ from airflow_clickmeeting.api.shapes import (
     Skin,
     Token,
 )
-from airflow_clickmeeting.api.times import Duration, When
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api.urls import autologin_url
+from airflow_clickmeeting.api.validate import Id
 
 T = TypeVar("T")
 
@@ -41,13 +41,13 @@ PAGE_SIZE = 250
 @operation
 def ping() -> Call[dict[str, str]]:
     """Ask whether ClickMeeting is there: `{"ping": "pong"}`. Whether it checks the key is unknown (10)."""
-    return Call("GET", "ping", read=reading.plain)
+    return Call("GET", "ping", read=parse.plain)
 
 
 @operation
 def list_timezones() -> Call[list[str]]:
     """List the IANA names of the time zones that rooms may have (10)."""
-    return Call("GET", "time_zone_list", read=reading.strings)
+    return Call("GET", "time_zone_list", read=parse.strings)
 
 
 @operation
@@ -56,20 +56,20 @@ def list_timezones_by_country(country: str) -> Call[list[str]]:
 
     :param country: two letters, such as `PL`.
     """
-    code = values.country(country).lower()
-    return Call("GET", f"time_zone_list/{code}", read=reading.strings, forgive={"not_found": []})
+    code = validate.country(country).lower()
+    return Call("GET", f"time_zone_list/{code}", read=parse.strings, forgive={"not_found": []})
 
 
 @operation
 def list_phone_gateways() -> Call[list[PhoneGateway]]:
     """List the telephone numbers for dialling in (10)."""
-    return Call("GET", "phone_gateways", read=reading.listed(reading.plain))
+    return Call("GET", "phone_gateways", read=parse.listed(parse.plain))
 
 
 @operation
 def list_skins() -> Call[list[Skin]]:
     """List the looks that a room can have; the ids go into `skin_id` (3.6)."""
-    return Call("GET", "conferences/skins", read=reading.listed(reading.plain))
+    return Call("GET", "conferences/skins", read=parse.listed(parse.plain))
 
 
 @operation
@@ -80,11 +80,11 @@ def list_conferences(status: str = "active", *, page: Id = 1) -> Call[list[Room]
         inactive for over six months are not listed.
     :param page: from 1 on.
     """
-    status = values.one_of("status", status, ("active", "inactive"))
-    number = values.whole_number("page", page)
+    status = validate.one_of("status", status, ("active", "inactive"))
+    number = validate.whole_number("page", page)
     # whether a page past the last one is empty or an error is unknown
     past_the_end: dict[Kind, list[Room]] = {"not_found": []} if number > 1 else {}
-    return Call("GET", f"conferences/{status}", query={"page": number}, read=reading.rooms, forgive=past_the_end)
+    return Call("GET", f"conferences/{status}", query={"page": number}, read=parse.rooms, forgive=past_the_end)
 
 
 @operation
@@ -93,7 +93,7 @@ def get_conference(room_id: Id) -> Call[Room]:
 
     :param room_id: its id; the nine-digit `room_pin` is something else.
     """
-    return Call("GET", _room(room_id), read=reading.room)
+    return Call("GET", _room(room_id), read=parse.room)
 
 
 @operation
@@ -131,14 +131,14 @@ def create_conference(
     :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
     :param settings: such as `{"recorder_autostart_enabled": True}`; see the room's `settings` for the keys.
     """
-    access = values.access_type(access_type)
-    if access == values.ACCESS_TYPES["password"] and not password:
+    access = validate.access_type(access_type)
+    if access == validate.ACCESS_TYPES["password"] and not password:
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
     form = room_form(
-        name=values.filled("name", name),
-        room_type=values.one_of("room_type", room_type, values.ROOM_TYPES),
+        name=validate.filled("name", name),
+        room_type=validate.one_of("room_type", room_type, validate.ROOM_TYPES),
         access_type=access,
-        permanent_room=bool(values.flag("permanent_room", permanent_room)),
+        permanent_room=bool(validate.flag("permanent_room", permanent_room)),
         starts_at=starts_at,
         duration=duration,
         timezone=timezone,
@@ -150,7 +150,7 @@ def create_conference(
         registration=registration,
         settings=settings,
     )
-    return Call("POST", "conferences", form=form, read=reading.room)
+    return Call("POST", "conferences", form=form, read=parse.room)
 
 
 @operation
@@ -203,7 +203,7 @@ def update_conference(
     )
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
-    return Call("PUT", _room(room_id), form=form, read=reading.updated_room, repeatable=True)
+    return Call("PUT", _room(room_id), form=form, read=parse.updated_room, repeatable=True)
 
 
 @operation
@@ -226,14 +226,14 @@ def check_availability(*, start_time: When, duration: Id, room_id: Id | None = N
     """
     form = {
         "start_time": times.utc_time("start_time", start_time),
-        "duration": values.whole_number("duration", duration, expected="a whole number of hours"),
+        "duration": validate.whole_number("duration", duration, expected="a whole number of hours"),
         "id": _optional_id("room_id", room_id) or 0,
     }
     return Call(
         "POST",
         "conference/availability",
         form=form,
-        read=reading.done,
+        read=parse.done,
         repeatable=True,
         forgive={"validation": False, "unexpected": True},
     )
@@ -246,14 +246,14 @@ def generate_tokens(room_id: Id, *, how_many: Id) -> Call[list[Token]]:
     :param room_id: a room with access by token.
     :param how_many: 1 to 1000.
     """
-    form = {"how_many": values.whole_number("how_many", how_many, most=MOST_TOKENS)}
-    return Call("POST", f"{_room(room_id)}/tokens", form=form, read=reading.tokens)
+    form = {"how_many": validate.whole_number("how_many", how_many, most=MOST_TOKENS)}
+    return Call("POST", f"{_room(room_id)}/tokens", form=form, read=parse.tokens)
 
 
 @operation
 def list_tokens(room_id: Id) -> Call[list[Token]]:
     """List all tokens of a room, with whom each was sent to (4.2)."""
-    return Call("GET", f"{_room(room_id)}/tokens", read=reading.tokens)
+    return Call("GET", f"{_room(room_id)}/tokens", read=parse.tokens)
 
 
 @operation
@@ -262,8 +262,8 @@ def get_token_by_email(room_id: Id, *, email: str) -> Call[list[str]]:
 
     Whether ClickMeeting makes one for a person without is unknown, so a lost answer is not asked for again.
     """
-    form = {"email": values.email("email", email)}
-    return Call("POST", f"{_room(room_id)}/token", form=form, read=reading.token_strings)
+    form = {"email": validate.email("email", email)}
+    return Call("POST", f"{_room(room_id)}/token", form=form, read=parse.token_strings)
 
 
 @operation
@@ -283,7 +283,7 @@ def deactivate_tokens(room_id: Id, *, tokens: Sequence[str | Token]) -> Call[dic
         "DELETE",
         f"{_room(room_id)}/tokens",
         form={"tokens": given},
-        read=reading.plain,
+        read=parse.plain,
         repeatable=True,
     )
 
@@ -309,19 +309,19 @@ def generate_autologin_url(
     :param password: needed where the room's access is by password.
     :param token: needed where the room's access is by token.
     """
-    address = values.web_address("room_url", room_url)
+    address = validate.web_address("room_url", room_url)
     form = {
-        "email": values.email("email", email),
-        "nickname": values.filled("nickname", nickname),
-        "role": values.one_of("role", role, values.ROLES),
-        "password": values.secret("password", password),
-        "token": values.secret("token", token),
+        "email": validate.email("email", email),
+        "nickname": validate.filled("nickname", nickname),
+        "role": validate.one_of("role", role, validate.ROLES),
+        "password": validate.secret("password", password),
+        "token": validate.secret("token", token),
     }
     return Call(
         "POST",
         f"{_room(room_id)}/room/autologin_hash",
         form=form,
-        read=lambda data: autologin_url(address, reading.autologin_hash(data)),
+        read=lambda data: autologin_url(address, parse.autologin_hash(data)),
         repeatable=True,
     )
 
@@ -344,19 +344,19 @@ def register_participant(
     :param confirmation_email: whether ClickMeeting writes to the person.
     :param lang: the language of that mail.
     """
-    given = values.table("registration", registration)
-    fields = {values.identifier("registration", key): value for key, value in given.items()}
+    given = validate.table("registration", registration)
+    fields = {validate.identifier("registration", key): value for key, value in given.items()}
     for number, label in ((1, "First Name"), (2, "Last Name")):
-        values.filled(f"registration[{number}] ({label})", fields.get(number))
-    fields[3] = values.email("registration[3] (Email Address)", fields.get(3))
+        validate.filled(f"registration[{number}] ({label})", fields.get(number))
+    fields[3] = validate.email("registration[3] (Email Address)", fields.get(3))
     form = {
         "registration": fields,
         "confirmation_email": {
-            "enabled": values.flag("confirmation_email", confirmation_email),
-            "lang": None if lang is None else values.language(lang),
+            "enabled": validate.flag("confirmation_email", confirmation_email),
+            "lang": None if lang is None else validate.language(lang),
         },
     }
-    return Call("POST", f"{_room(room_id)}/registration", form=form, read=reading.registered)
+    return Call("POST", f"{_room(room_id)}/registration", form=form, read=parse.registered)
 
 
 @operation
@@ -366,15 +366,15 @@ def list_registrations(room_id: Id, status: str = "all") -> Call[list[Registrati
     :param room_id: the room; one without registration answers with an error.
     :param status: `all`, or `active`, which presumably means the coming run.
     """
-    status = values.one_of("status", status, ("all", "active"))
-    return Call("GET", f"{_room(room_id)}/registrations/{status}", read=reading.listed(reading.registration))
+    status = validate.one_of("status", status, ("all", "active"))
+    return Call("GET", f"{_room(room_id)}/registrations/{status}", read=parse.listed(parse.registration))
 
 
 @operation
 def list_session_registrations(room_id: Id, session_id: Id) -> Call[list[Registration]]:
     """List the registrations that belong to one session (5.5)."""
     path = f"{_session(room_id, session_id)}/registrations"
-    return Call("GET", path, read=reading.listed(reading.registration))
+    return Call("GET", path, read=parse.listed(parse.registration))
 
 
 @operation
@@ -396,31 +396,31 @@ def send_invitation(
     """
     form = {
         "attendees": [_invited(index, each) for index, each in enumerate(_people(attendees))],
-        "role": None if role is None else values.one_of("role", role, ("listener", "presenter")),
-        "template": None if template is None else values.one_of("template", template, ("basic", "advanced")),
+        "role": None if role is None else validate.one_of("role", role, ("listener", "presenter")),
+        "template": None if template is None else validate.one_of("template", template, ("basic", "advanced")),
     }
-    path = f"{_room(room_id)}/invitation/email/{values.language(lang)}"
-    return Call("POST", path, form=form, read=reading.plain)
+    path = f"{_room(room_id)}/invitation/email/{validate.language(lang)}"
+    return Call("POST", path, form=form, read=parse.plain)
 
 
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
     """List the meetings that took place, or are taking place, in a room; none if it was never used (5.1)."""
-    return _list_in(room_id, f"{_room(room_id)}/sessions", reading.session_item)
+    return _list_in(room_id, f"{_room(room_id)}/sessions", parse.session_item)
 
 
 @operation
 def get_session(room_id: Id, session_id: Id) -> Call[Session]:
     """Read a session, with the state of its PDF reports by language (5.2)."""
     path = _session(room_id, session_id)
-    return Call("GET", path, read=reading.session_of(int(session_id)))
+    return Call("GET", path, read=parse.session_of(int(session_id)))
 
 
 @operation
 def list_session_attendees(room_id: Id, session_id: Id) -> Call[list[Attendee]]:
     """List who was in a session, an item per entry: who leaves and comes back has several (5.3)."""
     path = f"{_session(room_id, session_id)}/attendees"
-    return Call("GET", path, read=reading.listed(reading.attendee))
+    return Call("GET", path, read=parse.listed(parse.attendee))
 
 
 @operation
@@ -431,20 +431,20 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
     :param session_id: the session.
     :param lang: the report's language.
     """
-    path = f"{_session(room_id, session_id)}/generate-pdf/{values.language(lang)}"
-    return Call("GET", path, read=reading.report)
+    path = f"{_session(room_id, session_id)}/generate-pdf/{validate.language(lang)}"
+    return Call("GET", path, read=parse.report)
 
 
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
     """List a room's recordings, or none; their links live for minutes (9.2)."""
-    return _list_in(room_id, f"{_room(room_id)}/recordings", reading.recording)
+    return _list_in(room_id, f"{_room(room_id)}/recordings", parse.recording)
 
 
 @operation
 def list_all_recordings() -> Call[list[Recording]]:
     """List the recordings of the whole account, each with its `conference_id` (9.2)."""
-    return Call("GET", "conferences/recordings", read=reading.listed(reading.recording), forgive={"not_found": []})
+    return Call("GET", "conferences/recordings", read=parse.listed(parse.recording), forgive={"not_found": []})
 
 
 @operation
@@ -455,7 +455,7 @@ def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool | Id
     :param recording_id: the recording.
     :param ignore_missing: return False, instead of failing, when it is gone already.
     """
-    path = f"{_room(room_id)}/recordings/{values.identifier('recording_id', recording_id)}"
+    path = f"{_room(room_id)}/recordings/{validate.identifier('recording_id', recording_id)}"
     return _deletion(path, ignore_missing)
 
 
@@ -472,19 +472,19 @@ def delete_all_recordings(room_id: Id, *, ignore_missing: bool | Id = True) -> C
 @operation
 def list_files() -> Call[list[File]]:
     """List the files of the account's library (9.4)."""
-    return Call("GET", "file-library", read=reading.listed(reading.file))
+    return Call("GET", "file-library", read=parse.listed(parse.file))
 
 
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
     """List the files of one room (9.4)."""
-    return _list_in(room_id, f"file-library/conferences/{values.identifier('room_id', room_id)}", reading.file)
+    return _list_in(room_id, f"file-library/conferences/{validate.identifier('room_id', room_id)}", parse.file)
 
 
 @operation
 def get_file(file_id: Id) -> Call[File]:
     """Read what is known of a file, such as how far its conversion is (9.4)."""
-    return Call("GET", _file(file_id), read=reading.file)
+    return Call("GET", _file(file_id), read=parse.file)
 
 
 @operation
@@ -494,14 +494,14 @@ def upload_file(upload: Upload, *, room_id: Id | None = None) -> Call[File]:
     :param upload: the file; `airflow_clickmeeting.storage.upload` makes it from a path.
     :param room_id: the room it is for.
     """
-    path = "file-library" if room_id is None else f"file-library/conferences/{values.identifier('room_id', room_id)}"
-    return Call("POST", path, upload=upload, read=reading.file)
+    path = "file-library" if room_id is None else f"file-library/conferences/{validate.identifier('room_id', room_id)}"
+    return Call("POST", path, upload=upload, read=parse.file)
 
 
 @operation
 def download_file(file_id: Id) -> Call[bytes]:
     """Download a file of the library into memory; `hook.download` streams it to a path instead (9.6)."""
-    return Call("GET", f"{_file(file_id)}/download", read=reading.file_bytes, raw=True)
+    return Call("GET", f"{_file(file_id)}/download", read=parse.file_bytes, raw=True)
 
 
 @operation
@@ -517,7 +517,7 @@ def delete_file(file_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
 @operation
 def list_chats() -> Call[list[Chat]]:
     """List the sessions whose chat can be downloaded (9.8)."""
-    return Call("GET", "chats", read=reading.listed(reading.chat))
+    return Call("GET", "chats", read=parse.listed(parse.chat))
 
 
 @operation
@@ -526,8 +526,8 @@ def download_chat(session_id: Id) -> Call[bytes]:
 
     :param session_id: the `id` of the chat.
     """
-    path = f"chats/{values.identifier('session_id', session_id)}"
-    return Call("GET", path, read=reading.file_bytes, raw=True)
+    path = f"chats/{validate.identifier('session_id', session_id)}"
+    return Call("GET", path, read=parse.file_bytes, raw=True)
 
 
 @operation
@@ -550,38 +550,38 @@ def create_contact(
     :param country: two letters, such as `PL`.
     """
     form = {
-        "email": values.email("email", email),
-        "firstname": values.filled("firstname", firstname),
-        "lastname": values.filled("lastname", lastname),
+        "email": validate.email("email", email),
+        "firstname": validate.filled("firstname", firstname),
+        "lastname": validate.filled("lastname", lastname),
         "phone": phone,
         "company": company,
-        "country": None if country is None else values.country(country),
+        "country": None if country is None else validate.country(country),
     }
-    return Call("POST", "contacts", form=form, read=reading.plain, repeatable=True)
+    return Call("POST", "contacts", form=form, read=parse.plain, repeatable=True)
 
 
 def _room(room_id: Id) -> str:
-    return f"conferences/{values.identifier('room_id', room_id)}"
+    return f"conferences/{validate.identifier('room_id', room_id)}"
 
 
 def _session(room_id: Id, session_id: Id) -> str:
-    return f"{_room(room_id)}/sessions/{values.identifier('session_id', session_id)}"
+    return f"{_room(room_id)}/sessions/{validate.identifier('session_id', session_id)}"
 
 
 def _file(file_id: Id) -> str:
-    return f"file-library/{values.identifier('file_id', file_id)}"
+    return f"file-library/{validate.identifier('file_id', file_id)}"
 
 
 def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
-    return Call("GET", path, read=reading.listed(item), none_if=get_conference(room_id))
+    return Call("GET", path, read=parse.listed(item), none_if=get_conference(room_id))
 
 
 def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
-    fine = bool(values.flag("ignore_missing", ignore_missing))
+    fine = bool(validate.flag("ignore_missing", ignore_missing))
     return Call(
         "DELETE",
         path,
-        read=reading.done,
+        read=parse.done,
         # after a lost answer, "not found" is most likely our own doing
         repeatable=fine,
         forgive={"not_found": False} if fine else {},
@@ -589,13 +589,13 @@ def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
 
 
 def _optional_id(name: str, value: Id | None) -> int | None:
-    return None if value is None else values.identifier(name, value)
+    return None if value is None else validate.identifier(name, value)
 
 
 def _people(attendees: Sequence[str | Mapping[str, str]]) -> Sequence[str | Mapping[str, str]]:
-    return values.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
+    return validate.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
 
 
 def _invited(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
-    row = {"email": person} if isinstance(person, str) else values.table(f"attendees[{index}]", person)
-    return {**row, "email": values.email(f"attendees[{index}]['email']", row.get("email"))}
+    row = {"email": person} if isinstance(person, str) else validate.table(f"attendees[{index}]", person)
+    return {**row, "email": validate.email(f"attendees[{index}]['email']", row.get("email"))}

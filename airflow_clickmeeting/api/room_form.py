@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_clickmeeting.api import times, values
+from airflow_clickmeeting.api import times, validate
 from airflow_clickmeeting.api.times import Duration, When
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api.validate import Id
 
 STATUSES = ("active", "inactive")
 
@@ -38,25 +38,25 @@ def room_form(
 
     :raises ValueError: for a wrong argument, and for a permanent room with a start.
     """
-    permanent = values.flag("permanent_room", permanent_room)
+    permanent = validate.flag("permanent_room", permanent_room)
     if permanent and starts_at is not None:
         raise ValueError(f"starts_at must be left out when permanent_room is true; got {starts_at!r}.")
     return {
-        "name": _given(name, lambda value: values.filled("name", value)),
-        "room_type": _given(room_type, lambda value: values.one_of("room_type", value, values.ROOM_TYPES)),
+        "name": _given(name, lambda value: validate.filled("name", value)),
+        "room_type": _given(room_type, lambda value: validate.one_of("room_type", value, validate.ROOM_TYPES)),
         "permanent_room": permanent,
-        "access_type": _given(access_type, values.access_type),
+        "access_type": _given(access_type, validate.access_type),
         **_timing(starts_at, duration, timezone),
-        "password": values.secret("password", password),
-        "custom_room_url_name": values.filled("custom_room_url_name", custom_room_url_name)
+        "password": validate.secret("password", password),
+        "custom_room_url_name": validate.filled("custom_room_url_name", custom_room_url_name)
         if custom_room_url_name
         else None,
-        "lobby_enabled": values.flag("lobby_enabled", lobby_enabled),
+        "lobby_enabled": validate.flag("lobby_enabled", lobby_enabled),
         "lobby_description": lobby_description,
-        "skin_id": _given(skin_id, lambda value: values.identifier("skin_id", value)),
+        "skin_id": _given(skin_id, lambda value: validate.identifier("skin_id", value)),
         "registration": _registration_settings(registration),
-        "settings": values.flags("settings", settings),
-        "status": _given(status, lambda value: values.one_of("status", value, STATUSES)),
+        "settings": validate.flags("settings", settings),
+        "status": _given(status, lambda value: validate.one_of("status", value, STATUSES)),
     }
 
 
@@ -82,7 +82,7 @@ def _timing(starts_at: When | None, duration: Duration | None, timezone: str | N
 
 
 def _registration_settings(registration: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = values.flags("registration", registration)
+    found = validate.flags("registration", registration)
     if found.get("template") is not None:
-        found["template"] = values.whole_number("registration['template']", found["template"], most=3)
+        found["template"] = validate.whole_number("registration['template']", found["template"], most=3)
     return found

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow_clickmeeting.api.values import refuse
+from airflow_clickmeeting.api.validate import refuse
 
 When = datetime | str
 Duration = timedelta | int | str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -12,25 +14,25 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from tenacity import Retrying
+from tenacity import AsyncRetrying, Retrying
 
-from airflow_clickmeeting.api import calls, reading, streaming, values, wire
+from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem, UnexpectedShape
-from airflow_clickmeeting.api.pages import RoomPages
-from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
-from airflow_clickmeeting.hooks.account import Account
-from airflow_clickmeeting.hooks.asynchronous import ClickMeetingAsyncHook as ClickMeetingAsyncHook
-from airflow_clickmeeting.hooks.pacing import Pace
-from airflow_clickmeeting.hooks.retrying import policy
+from airflow_clickmeeting.api.pagination import RoomPages
+from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
+from airflow_clickmeeting.hooks.base import Account
+from airflow_clickmeeting.hooks.policy import Pace, policy
 from airflow_clickmeeting.hooks.settings import Settings
 from airflow_clickmeeting.storage import located, part_of
 
 if TYPE_CHECKING:
     import requests
+    from airflow.sdk import Connection
 
-    from airflow_clickmeeting.api.shapes import Room
+    from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.storage import Path
+
 
 T = TypeVar("T")
 Unread = Callable[[], Iterable[T]]
@@ -72,7 +74,7 @@ class ClickMeetingHook(Account):
 
     @cached_property
     def _session(self) -> requests.Session:
-        from airflow_clickmeeting.hooks.requests_transport import ClickMeetingSession
+        from airflow_clickmeeting.hooks.transport_requests import ClickMeetingSession
 
         return ClickMeetingSession(self.settings)
 
@@ -91,7 +93,7 @@ class ClickMeetingHook(Account):
         """
 
         def attempt() -> T:
-            with self._answer(call, wire.request(call, self.settings.url), follow=call.raw) as (answer, response):
+            with self._answer(call, http.request(call, self.settings.url), follow=call.raw) as (answer, response):
                 return self._data(call, replace(answer, body=response.content), self.settings)
 
         return self._or_nothing(call, attempt, cast("T", []))
@@ -105,16 +107,16 @@ class ClickMeetingHook(Account):
             file until then. It may be called again, and raises `UnexpectedAnswerError`.
         :raises ClickMeetingError: of the kind that says what went wrong.
         """
-        from airflow_clickmeeting.hooks.requests_transport import pieces
+        from airflow_clickmeeting.hooks.transport_requests import pieces
 
         def attempt() -> Unread[T]:
             body = SpooledTemporaryFile(SHORT)  # noqa: SIM115 - goes when nobody can read it any more
-            with self._answer(call, wire.request(call, self.settings.url), follow=False) as (answer, response):
+            with self._answer(call, http.request(call, self.settings.url), follow=False) as (answer, response):
                 for piece in pieces(response):
                     body.write(piece)
             size = body.tell()
             body.seek(0)
-            is_list = wire.has_list(answer, body)
+            is_list = http.has_list(answer, body)
             if is_list and size > SHORT:
                 return partial(self._items, call, body)
             whole = replace(answer, body=body.read(SHORT))
@@ -133,7 +135,7 @@ class ClickMeetingHook(Account):
         :param name: the file's name in such a folder.
         :return: `path`, `size` in bytes and `sha256`.
         """
-        return self._saved(call, lambda: wire.request(call, self.settings.url), path, name)
+        return self._saved(call, lambda: http.request(call, self.settings.url), path, name)
 
     def download_link(
         self, url: str | Callable[[], str], path: Path, *, name: str = "", size: int | None = None
@@ -146,11 +148,11 @@ class ClickMeetingHook(Account):
         :param size: the bytes that there must be; an older file stays when there are more or fewer.
         :return: `path`, `size` in bytes and `sha256`.
         """
-        call = Call("GET", "link", read=reading.file_bytes, raw=True, name="download_link")
+        call = Call("GET", "link", read=parse.file_bytes, raw=True, name="download_link")
 
-        def request() -> wire.Request:
+        def request() -> http.Request:
             link = url() if callable(url) else url
-            return wire.Request("GET", values.web_address("url", link), {}, None)
+            return http.Request("GET", validate.web_address("url", link), {}, None)
 
         return self._saved(call, request, path, name, size)
 
@@ -176,17 +178,17 @@ class ClickMeetingHook(Account):
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
 
     def _saved(
-        self, call: Call[bytes], request: Callable[[], wire.Request], path: Path, name: str, size: int | None = None
+        self, call: Call[bytes], request: Callable[[], http.Request], path: Path, name: str, size: int | None = None
     ) -> Downloaded:
         """Download a file; what breaks off is continued where the server can do that, else begun anew."""
-        from airflow_clickmeeting.hooks.requests_transport import pieces
+        from airflow_clickmeeting.hooks.transport_requests import pieces
 
         def attempt() -> None:
-            with self._answer(call, wire.continued(request(), part.size), follow=True) as (answer, response):
-                if not wire.has_file(call, answer):
+            with self._answer(call, http.continued(request(), part.size), follow=True) as (answer, response):
+                if not http.has_file(call, answer):
                     self._data(call, replace(answer, body=response.content), self.settings)
                     return
-                if part.size and not wire.continues(answer, part.size):
+                if part.size and not http.continues(answer, part.size):
                     part.begin_anew()
                 for piece in pieces(response):
                     part.write(piece)
@@ -201,7 +203,7 @@ class ClickMeetingHook(Account):
 
     def _items(self, call: Call[list[T]], body: IO[bytes]) -> Iterator[T]:
         """Walk a long list."""
-        items = streaming.items_of(body)
+        items = json_stream.items_of(body)
         try:
             while some := list(islice(items, PARSED_AT_ONCE)):
                 yield from call.read(some)
@@ -210,15 +212,15 @@ class ClickMeetingHook(Account):
 
     @contextmanager
     def _answer(
-        self, call: Call[Any], request: wire.Request, *, follow: bool
-    ) -> Iterator[tuple[wire.Answer, requests.Response]]:
-        from airflow_clickmeeting.hooks import requests_transport as transport
+        self, call: Call[Any], request: http.Request, *, follow: bool
+    ) -> Iterator[tuple[http.Answer, requests.Response]]:
+        from airflow_clickmeeting.hooks import transport_requests as transport
 
         if pause := self._pace.delay(time.monotonic()):
             time.sleep(pause)
         try:
             with transport.answer_to(self._session, request, self.settings, follow=follow) as response:
-                yield wire.Answer.head(response.status_code, response.headers), response
+                yield http.Answer.head(response.status_code, response.headers), response
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
@@ -237,3 +239,69 @@ class ClickMeetingHook(Account):
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
+
+
+class ClickMeetingAsyncHook(Account):
+    """One ClickMeeting account, for the triggerer and for asynchronous tasks; the methods are to be awaited.
+
+    :param clickmeeting_conn_id: the connection with the API key.
+    """
+
+    _settings: Settings | None = None
+    log_level = logging.DEBUG  # triggers ask again and again
+
+    async def get_settings(self) -> Settings:
+        """Return what the connection says."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        if self._settings is None:
+            try:
+                connection: Connection = await get_async_connection(self.clickmeeting_conn_id)
+            except AirflowNotFoundException as error:
+                raise self._missing(error) from None
+            self._settings = Settings.of(connection)
+        return self._settings
+
+    async def run(self, call: Call[T]) -> T:
+        """Make a call, again where that is safe and may help, and return what it reads from the answer.
+
+        :raises ClickMeetingError: of the kind that says what went wrong.
+        """
+        settings = await self.get_settings()
+        retrying = AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))
+        try:
+            return await retrying(self._attempt, call, settings)
+        except NotFoundError:
+            if call.none_if is None:
+                raise
+            await self.run(call.none_if)
+            return cast("T", [])
+        except AuthenticationError:
+            self._settings = None  # triggers live long: the key may have been changed meanwhile
+            raise
+
+    async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
+        """Walk all rooms, asking for a page of 250 when the last one is used up.
+
+        :param status: `active`, `inactive` or `all`.
+        """
+        pages = RoomPages(status)
+        while call := pages.call:
+            for room in pages.take(await self.run(call)):
+                yield room
+
+    async def _attempt(self, call: Call[T], settings: Settings) -> T:
+        from airflow_clickmeeting.hooks import transport_httpx as transport
+
+        client = transport.client_for(settings)
+        await asyncio.sleep(client.pace.delay(time.monotonic()))
+        request = http.request(call, settings.url)
+        try:
+            async with client.answer_to(request, follow=call.raw) as response:
+                head = http.Answer.head(response.status_code, response.headers)
+                answer = replace(head, body=await response.aread())
+        except Exception as error:
+            if (problem := transport.problem_of(error, request.url)) is None:
+                raise
+            raise self._error(problem, call) from None
+        return self._data(call, answer, settings)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.api.wire import base_url
+from airflow_clickmeeting import __version__
+from airflow_clickmeeting.api.http import base_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -122,3 +123,8 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "verify": _verify,
     "proxies": _proxies,
 }
+
+
+DEFAULT_CONN_ID = "clickmeeting_default"
+KEY_HEADER = "X-Api-Key"
+HEADERS = {"User-Agent": f"airflow-clickmeeting/{__version__}", "Accept": "application/json, */*;q=0.5"}

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import values
+from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Method
-    from airflow_clickmeeting.api.shapes import PhoneGateway, Skin
+    from airflow_clickmeeting.api.types import PhoneGateway, Skin
 
 
 class ClickMeetingPingOperator(ClickMeetingOperator):
@@ -106,9 +106,9 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
 
         methods: dict[str, Method] = {"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"}
         call: Call[Any] = Call(
-            methods[values.one_of("method", self.method, methods)],
-            values.filled("path", self.path),
-            query=values.table("query", self.query),
-            form=values.table("form", self.form),
+            methods[validate.one_of("method", self.method, methods)],
+            validate.filled("path", self.path),
+            query=validate.table("query", self.query),
+            form=validate.table("form", self.form),
         )
         return self.result(self.hook.run(call))

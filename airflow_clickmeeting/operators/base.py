@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.log import mask_secret
 
-from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.deletion.checks import Findings
+    from airflow_clickmeeting.deletion.delete import Deleter, Deletion
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+    from airflow_clickmeeting.storage import Path
+
 
 T = TypeVar("T")
 
@@ -52,7 +58,7 @@ class ClickMeetingOperator(BaseOperator):
 
     def result(self, data: T) -> T:
         """Return what of an answer may go to XCom, its secrets masked in logs or left out."""
-        from airflow_clickmeeting.api.shapes import secrets_in, without_secrets
+        from airflow_clickmeeting.api.types import secrets_in, without_secrets
 
         if not self.include_secrets:
             data = without_secrets(data)
@@ -91,3 +97,113 @@ class SessionOperator(RoomOperator):
     def __init__(self, *, session_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
+
+
+class DeletionOperator(ClickMeetingOperator):
+    """Base of operators that delete rooms or recordings, for good, where nothing speaks against it.
+
+    Against it speak: recordings that would go and that no archive manifest covers, or that ClickMeeting still
+    processes; a session in the future or running; and one whose end is within `grace`. What a room is scheduled for
+    counts as a session. Then a `DeletionRefusedError` is raised before a deletion is sent.
+
+    Each deletion is written down before it is sent and after it was answered, as JSON objects of one line: who (the
+    task, its run and its try), what, when, and what came of it. Airflow's log of the task always gets the lines.
+
+    :param force: whether to delete whatever speaks against it.
+    :param dry_run: whether only to look, and return what would go and what speaks against it.
+    :param grace: how long the end of the last session must lie back, a timedelta or days.
+    :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests cover recordings; None
+        covers none.
+    :param audit_path: where the lines go besides the log: a folder with a slash at its end, in which each deletion
+        gets a file of its own, or a file that grows, on a storage that can add to files.
+    """
+
+    template_fields: Sequence[str] = (
+        *ClickMeetingOperator.template_fields,
+        "force",
+        "dry_run",
+        "grace",
+        "archive",
+        "audit_path",
+    )
+
+    def __init__(
+        self,
+        *,
+        force: bool | Id = False,
+        dry_run: bool | Id = False,
+        grace: timedelta | float | str = timedelta(days=30),
+        archive: Path | None = None,
+        audit_path: Path | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.force = force
+        self.dry_run = dry_run  # type: ignore[method-assign,assignment] # Airflow 3 calls its method nowhere
+        self.grace = grace
+        self.archive = archive
+        self.audit_path = audit_path
+
+    def deleter(self, context: Context) -> Deleter:
+        """Check the arguments, and return what deletes.
+
+        :raises ValueError: naming the argument and what it may be.
+        """
+        from airflow.sdk import ObjectStoragePath
+
+        from airflow_clickmeeting.api import times, validate
+        from airflow_clickmeeting.audit import Audit
+        from airflow_clickmeeting.deletion.delete import Deleter
+
+        for name in ("archive", "audit_path"):
+            if (path := getattr(self, name)) is not None:
+                validate.filled(name, str(path))
+        force = validate.decided("force", self.force)
+        return Deleter(
+            hook=self.hook,
+            audit=Audit(self.hook, context, self.audit_path, forced=force),
+            grace=times.days("grace", self.grace),
+            archive=None if self.archive is None else ObjectStoragePath(self.archive),
+            force=force,
+            dry_run=validate.decided("dry_run", self.dry_run),  # type: ignore[arg-type]
+        )
+
+
+class RoomDeletionOperator(DeletionOperator):
+    """Base of operators that delete a room or recordings of it.
+
+    :param room_id: the room's id.
+    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
+    """
+
+    template_fields: Sequence[str] = (*DeletionOperator.template_fields, "room_id", "ignore_missing")
+
+    def __init__(self, *, room_id: Id, ignore_missing: bool | Id = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.room_id = room_id
+        self.ignore_missing = ignore_missing
+
+    def call(self) -> Call[bool]:
+        """Return the deletion, its arguments checked."""
+        raise NotImplementedError
+
+    def concerned(self, found: Findings) -> Findings:
+        """Return the room with those of its recordings alone that would go.
+
+        :raises NotFoundError: when there is nothing to delete.
+        """
+        return found
+
+    def execute(self, context: Context) -> Deletion:
+        """Look at the room, judge, and delete."""
+        from airflow_clickmeeting.exceptions import NotFoundError
+
+        call, deleter = self.call(), self.deleter(context)
+        room_id = int(self.room_id)
+        try:
+            found = self.concerned(deleter.look(room_id))
+        except NotFoundError:
+            if not call.forgive:
+                raise
+            return deleter.gone(call, room_id)
+        return deleter.delete(call, found)

@@ -2,24 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
-from airflow_clickmeeting.operators.deletion import RoomDeletionOperator
-from airflow_clickmeeting.operators.purge import (
-    ClickMeetingPurgeConferencesOperator as ClickMeetingPurgeConferencesOperator,
+from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.operators.base import (
+    ClickMeetingOperator,
+    DeletionOperator,
+    RoomDeletionOperator,
+    RoomOperator,
 )
-from airflow_clickmeeting.operators.room_parameters import RoomParametersOperator
-from airflow_clickmeeting.operators.short_circuit import ShortCircuiting
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.api.shapes import Room
-    from airflow_clickmeeting.api.times import When
+    from airflow_clickmeeting.api.times import Duration, When
+    from airflow_clickmeeting.api.types import Room
+    from airflow_clickmeeting.deletion.purge import Purged
+
+
+_PARAMETERS = (
+    "name",
+    "room_type",
+    "access_type",
+    "permanent_room",
+    "starts_at",
+    "duration",
+    "timezone",
+    "password",
+    "custom_room_url_name",
+    "lobby_enabled",
+    "lobby_description",
+    "skin_id",
+    "registration",
+    "settings",
+)
+
+
+class ShortCircuiting(ClickMeetingOperator, SkipMixin):
+    """Base of operators that may skip what comes after them.
+
+    :param ignore_downstream_trigger_rules: whether everything downstream is skipped; otherwise only the next tasks
+        are, and what follows them goes by its trigger rule.
+    """
+
+    # Airflow asks for it where tasks are mapped or cleared
+    inherits_from_skipmixin = True
+
+    def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+
+    def skip_downstream(self, context: Context, result: dict[str, Any]) -> None:
+        """Skip the tasks downstream; for a task that is not mapped, this ends it."""
+        if self.do_xcom_push:  # Airflow itself keeps no result of a task that ends so
+            for key, value in {**(result if self.multiple_outputs else {}), "return_value": result}.items():
+                context["ti"].xcom_push(key, value)
+        self.log.info("Skipping downstream tasks")
+        self.skip(ti=context["ti"], tasks=self._followers(context["task"]))
+
+    def _followers(self, task: Any) -> Iterator[Any]:
+        relatives = task.get_flat_relatives if self.ignore_downstream_trigger_rules else task.get_direct_relatives
+        return (follower for follower in relatives(upstream=False) if not follower.is_teardown)
+
+
+class RoomParametersOperator(ClickMeetingOperator):
+    """Base of operators that say what a room shall be.
+
+    :param name: also becomes its address unless `custom_room_url_name` does.
+    :param room_type: `webinar` or `meeting`.
+    :param access_type: `open` (1), `password` (2) or `token` (3).
+    :param permanent_room: whether it has no start and no end.
+    :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
+        that the zone's clocks skip or show twice is refused.
+    :param duration: a timedelta, minutes or `H:MM`.
+    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
+        A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
+    :param password: what people must enter; needed with access by password.
+    :param custom_room_url_name: the last part of its address, unique in the account.
+    :param lobby_enabled: whether people wait in a lobby.
+    :param lobby_description: what they read there.
+    :param skin_id: from `ClickMeetingListSkinsOperator`.
+    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
+    :param settings: such as `{"recorder_autostart_enabled": True}`.
+    """
+
+    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_PARAMETERS)
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        room_type: str | None = None,
+        access_type: Id | None = None,
+        permanent_room: bool | Id | None = None,
+        starts_at: When | None = None,
+        duration: Duration | None = None,
+        timezone: str | None = None,
+        password: str | None = None,
+        custom_room_url_name: str | None = None,
+        lobby_enabled: bool | Id | None = None,
+        lobby_description: str | None = None,
+        skin_id: Id | None = None,
+        registration: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.room_type = room_type
+        self.access_type = access_type
+        self.permanent_room = permanent_room
+        self.starts_at = starts_at
+        self.duration = duration
+        self.timezone = timezone
+        self.password = password
+        self.custom_room_url_name = custom_room_url_name
+        self.lobby_enabled = lobby_enabled
+        self.lobby_description = lobby_description
+        self.skin_id = skin_id
+        self.registration = registration
+        self.settings = settings
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what was given."""
+        given = {name: getattr(self, name) for name in _PARAMETERS}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class ClickMeetingListConferencesOperator(ClickMeetingOperator):
@@ -79,7 +190,7 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find it or make it."""
-        from airflow_clickmeeting.operators.creation import Creation
+        from airflow_clickmeeting.rooms.ensure import Creation
 
         outcome = Creation(self.hook, self.parameters(), self.if_exists, context, self.log).outcome()
         return self.result(outcome.to_json())
@@ -106,7 +217,7 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Change it."""
         from airflow_clickmeeting.api import calls
-        from airflow_clickmeeting.operators.changes import changed_room
+        from airflow_clickmeeting.rooms.ensure import changed_room
 
         given = self.parameters() | ({} if self.status is None else {"status": self.status})
         calls.update_conference(self.room_id, **given)  # refuses what is wrong before anything is sent
@@ -136,7 +247,7 @@ class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the room once."""
-        from airflow_clickmeeting import drift
+        from airflow_clickmeeting.rooms import drift
 
         wanted = drift.wanted_of(**self.parameters())
         differences = drift.differences(self.hook.get_conference(self.room_id), wanted)
@@ -187,3 +298,74 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
     def execute(self, context: Context) -> bool:
         """Ask once."""
         return self.hook.check_availability(start_time=self.start_time, duration=self.duration, room_id=self.room_id)
+
+
+class ClickMeetingPurgeConferencesOperator(DeletionOperator):
+    """Delete the rooms in which nobody has met for long, and their recordings, for good.
+
+    All old rooms are judged first. Those that something speaks against are kept. When there would be more deletions
+    than `max_deletions`, there is none, and the task fails. A deletion that fails does not keep the others from being
+    tried; then the task fails too. A second run, or a retry, goes on with what is left.
+
+    :param older_than: how long ago the last session in a room must have ended, a timedelta or days; or before when, an
+        aware datetime or ISO 8601 text. What a room was scheduled for counts as a session; for a permanent room that
+        was never used, it is when it was made.
+    :param status: which rooms to look at: `inactive` (not those over six months old), `active` or `all`.
+    :param name_matches: a pattern for the whole name, with `*`, `?` and `[...]`, whose case matters; None is any name.
+    :param permanent_rooms: whether permanent rooms may be deleted too.
+    :param max_deletions: the brake: how many rooms one run may delete.
+    :param fail_on_refused: whether the task fails, after all else is done, when old rooms are kept.
+    :return: `deleted`, `would_delete` (with `dry_run`) and `kept`, each a list of rooms with `room_id`, `name`, the ids
+        of their `recordings`, and what is `against` deleting them; `counts` of those, of the rooms `listed` and of the
+        `old` ones among them; and `dry_run`.
+    """
+
+    template_fields: Sequence[str] = (
+        *DeletionOperator.template_fields,
+        "older_than",
+        "status",
+        "name_matches",
+        "permanent_rooms",
+        "max_deletions",
+        "fail_on_refused",
+    )
+
+    def __init__(
+        self,
+        *,
+        older_than: timedelta | float | When,
+        status: str = "inactive",
+        name_matches: str | None = None,
+        permanent_rooms: bool | Id = False,
+        max_deletions: Id = 10,
+        fail_on_refused: bool | Id = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.older_than = older_than
+        self.status = status
+        self.name_matches = name_matches
+        self.permanent_rooms = permanent_rooms
+        self.max_deletions = max_deletions
+        self.fail_on_refused = fail_on_refused
+
+    def execute(self, context: Context) -> Purged:
+        """Judge all old rooms, then delete those that nothing speaks against."""
+        from airflow_clickmeeting.api import validate
+        from airflow_clickmeeting.api.pagination import STATUSES
+        from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of
+        from airflow_clickmeeting.exceptions import DeletionRefusedError, first_few
+
+        fail_on_refused = validate.decided("fail_on_refused", self.fail_on_refused)
+        wanted = Wanted(
+            older_than=age_of(self.older_than),
+            status=validate.one_of("status", self.status, STATUSES),
+            name_matches=None if self.name_matches is None else validate.filled("name_matches", self.name_matches),
+            permanent_rooms=validate.decided("permanent_rooms", self.permanent_rooms),
+        )
+        most = validate.whole_number("max_deletions", self.max_deletions)
+        done = Purge(self.deleter(context), wanted, most).run()
+        if done["kept"] and fail_on_refused and not done["dry_run"]:
+            kept = first_few([f"room {room['room_id']}: {', '.join(room['against'])}" for room in done["kept"]])
+            raise DeletionRefusedError(f"{len(done['kept'])} old rooms are kept, and all else is done: {kept}")
+        return done

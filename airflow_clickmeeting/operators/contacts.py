@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
+from airflow_clickmeeting.operators.bulk import PeopleOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.people.forms import Form
 
 
 class ClickMeetingCreateContactOperator(ClickMeetingOperator):
@@ -62,3 +66,24 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
             country=self.country,
         )
         return self.result(answer)
+
+
+class ClickMeetingCreateContactsOperator(PeopleOperator):
+    """Put the people of a list into the account's address book, or update those that are there.
+
+    A second run with the same ledger sends only who is missing in it; without a ledger it sends all again, which
+    changes nothing. Columns are `email`, `firstname`, `lastname`, which are needed, `phone`, `company` and `country`,
+    two letters, also written as `First Name`, `e-mail` and the like.
+
+    :return: the numbers of `rows`, `duplicates`, and by outcome `created` (or updated: ClickMeeting does not tell),
+        `already_registered` (always 0), `invalid` and `failed`, of this and earlier tries with the same ledger; the
+        path of the `ledger`; and the first hundred `faults`, each with `row`, `outcome` and `why`.
+    """
+
+    operation = "contacts"
+
+    def form(self) -> Form:
+        """Return a card."""
+        from airflow_clickmeeting.people.forms import ContactForm
+
+        return ContactForm(self.hook)

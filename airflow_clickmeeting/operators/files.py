@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
 from airflow_clickmeeting.storage import upload
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.shapes import File
+    from airflow_clickmeeting.api.types import File
     from airflow_clickmeeting.hooks.clickmeeting import Downloaded
     from airflow_clickmeeting.storage import Path
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator
+from airflow_clickmeeting.operators.bulk import GuestsOperator
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.people.invite import Mailing
+    from airflow_clickmeeting.people.people_list import Guest, GuestList, Told
+    from airflow_clickmeeting.storage import Path
 
 
 class ClickMeetingSendInvitationOperator(RoomOperator):
@@ -54,3 +63,155 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
         )
         self.log.info("%d people invited to room %s", len(self.attendees), self.room_id)
         return self.result(answer)
+
+
+COUNTS = ("rows", "sent", "already_sent", "duplicates", "invalid", "failed", "uncertain")
+
+
+class Invited(TypedDict):
+    """What became of a list: numbers of rows by outcome, the first hundred uncertain ones, and the first faults."""
+
+    room_id: int
+    rows: int
+    sent: int
+    already_sent: int
+    duplicates: int
+    invalid: int
+    failed: int
+    uncertain: int
+    uncertain_rows: list[int]
+    faults: list[Told]
+    ledger: str
+
+
+class ClickMeetingSendInvitationsOperator(GuestsOperator):
+    """Have ClickMeeting invite the people of a list by mail, each at most once.
+
+    All rows are checked first; those that are not valid are told, and the others are invited, a batch after the
+    other. The ledger says of each person that the mail is being sent before ClickMeeting is asked, and what came of it
+    afterwards. So a second run with the same ledger sends only what was not sent. When the ledger cannot be written,
+    nothing is sent.
+
+    A batch is uncertain when the worker died, or the answer was lost, while it was sent: the mails may have gone out.
+    By itself, no such request is sent again. What was certainly not sent is tried by the next run. A batch that
+    ClickMeeting refused is taken for that, although it is not known whether it writes to some of a batch before it
+    refuses it; its people go in batches a tenth as large then, so that one bad address does not keep the others from
+    their mail. A wrong key, a room that is gone, a dead network or a rate limit fails the task at once.
+
+    :param ledger: a JSON lines file on any object storage, or a folder with a slash at its end, that keeps what became
+        of each person, by address. Two tasks must not use the same one at the same time.
+    :param batch_size: how many people a request invites.
+    :param on_uncertain: `skip` leaves people of uncertain batches out, of this run and of those before, and names their
+        rows; `resend` writes to them again, once in a run, and fails at the end where it is still uncertain; `fail`
+        fails before anything else is sent.
+    :param lang: of the mails, two letters.
+    :param role: `listener` or `presenter`.
+    :param template: `basic` or `advanced`.
+    :param max_failures: how many rows may be invalid or fail before the task does, after all were tried.
+    :return: `room_id`; the numbers of `rows`, `sent`, `already_sent` by runs before, `duplicates`, `invalid`, `failed`
+        and `uncertain`; the first hundred `uncertain_rows` and `faults`, each with `row` and `why`; and the path of the
+        `ledger`. Addresses are in the ledger only.
+    """
+
+    template_fields: Sequence[str] = (
+        *GuestsOperator.template_fields,
+        "ledger",
+        "batch_size",
+        "on_uncertain",
+        "lang",
+        "role",
+        "template",
+        "max_failures",
+    )
+
+    def __init__(
+        self,
+        *,
+        ledger: Path,
+        batch_size: Id = 100,
+        on_uncertain: str = "skip",
+        lang: str = "en",
+        role: str | None = None,
+        template: str | None = None,
+        max_failures: Id = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.ledger = ledger
+        self.batch_size = batch_size
+        self.on_uncertain = on_uncertain
+        self.lang = lang
+        self.role = role
+        self.template = template
+        self.max_failures = max_failures
+
+    def execute(self, context: Context) -> Invited:
+        """Check all rows, then invite who was not invited."""
+        from airflow_clickmeeting.api import validate
+        from airflow_clickmeeting.people.invite import ON_UNCERTAIN, Mailing
+        from airflow_clickmeeting.people.ledger import Ledger
+        from airflow_clickmeeting.people.people_list import Guest
+
+        room_id = validate.identifier("room_id", self.room_id)
+        batch_size = validate.whole_number("batch_size", self.batch_size)
+        on_uncertain = validate.one_of("on_uncertain", self.on_uncertain, ON_UNCERTAIN)
+        max_failures = validate.whole_number("max_failures", self.max_failures, least=0)
+        validate.filled("ledger", str(self.ledger))
+        self._invitation([Guest(1, "anybody@example.com")])  # refuses what is wrong with the other arguments
+        guest_list = self.guest_list()
+        with Ledger(self.ledger, "invitations", room_id) as ledger:
+            mailing = Mailing(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
+            mailing.note(guest_list.faults)
+            mailing.send(guest_list.guests)
+        result = _result(room_id, guest_list, mailing, str(ledger.path))
+        counts = ", ".join(f"{count} {name}" for name, count in result.items() if name in COUNTS)
+        self.log.info("Invitations to room %d: %s", room_id, counts)
+        lacking = mailing.rows["uncertain"] if on_uncertain == "resend" else []
+        _check(mailing, len(lacking), max_failures, result)
+        return result
+
+    def _invitation(self, guests: Sequence[Guest]) -> Call[dict[str, Any]]:
+        from airflow_clickmeeting.api import calls
+
+        return calls.send_invitation(
+            self.room_id,
+            attendees=[guest.attendee for guest in guests],
+            lang=self.lang,
+            role=self.role,
+            template=self.template,
+        )
+
+
+def _result(room_id: int, guest_list: GuestList, mailing: Mailing, ledger: str) -> Invited:
+    from airflow_clickmeeting.datasets.fetch import MOST_KEPT
+    from airflow_clickmeeting.people.people_list import kept
+
+    rows = mailing.rows
+    return {
+        "room_id": room_id,
+        "rows": guest_list.rows,
+        "sent": len(rows["sent"]),
+        "already_sent": len(rows["already_sent"]),
+        "duplicates": guest_list.duplicates,
+        "invalid": len(rows["invalid"]),
+        "failed": len(rows["failed"]),
+        "uncertain": len(rows["uncertain"]),
+        "uncertain_rows": rows["uncertain"][:MOST_KEPT],
+        "faults": kept(mailing.faults),
+        "ledger": ledger,
+    }
+
+
+def _check(mailing: Mailing, uncertain: int, max_failures: int, result: Invited) -> None:
+    """Fail when too many were not invited."""
+    from airflow_clickmeeting.people.people_list import numbers, told
+
+    bad = len(mailing.faults) + uncertain
+    if bad <= max_failures:
+        return
+    reasons = [told(mailing.faults)] * bool(mailing.faults)
+    reasons += [f"{numbers(mailing.rows['uncertain'])}: uncertain"] * bool(uncertain)
+    raise AirflowException(
+        f"{result['sent']} people were invited, but {bad} rows came to nothing, where {max_failures} may: "
+        f"{'; '.join(reasons)}. The ledger {result['ledger']} tells of each; another try sends only what was not sent."
+    )

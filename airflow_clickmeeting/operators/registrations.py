@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import fields, values
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api import form_fields, validate
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
+from airflow_clickmeeting.operators.bulk import PeopleOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.shapes import Registered, Registration
+    from airflow_clickmeeting.api.types import Registered, Registration
+    from airflow_clickmeeting.people.forms import Form
 
 
 class ClickMeetingRegisterParticipantOperator(RoomOperator):
@@ -51,13 +53,13 @@ class ClickMeetingRegisterParticipantOperator(RoomOperator):
 
     def execute(self, context: Context) -> Registered:
         """Register; the room is read first where its own labels are needed."""
-        given = values.table("registration", self.registration)
-        labels = fields.STANDARD
-        if not fields.are_standard(given):
-            labels = fields.labels_of(self.hook.get_conference(self.room_id))
+        given = validate.table("registration", self.registration)
+        labels = form_fields.STANDARD
+        if not form_fields.are_standard(given):
+            labels = form_fields.labels_of(self.hook.get_conference(self.room_id))
         answer = self.hook.register_participant(
             self.room_id,
-            registration=fields.numbered(given, labels),
+            registration=form_fields.numbered(given, labels),
             confirmation_email=self.confirmation_email,
             lang=self.lang,
         )
@@ -88,3 +90,43 @@ class ClickMeetingListSessionRegistrationsOperator(SessionOperator):
     def execute(self, context: Context) -> list[Registration]:
         """Read the list."""
         return self.result(self.hook.list_session_registrations(self.room_id, self.session_id))
+
+
+class ClickMeetingRegisterParticipantsOperator(PeopleOperator):
+    """Register the people of a list for a room.
+
+    A second run registers nobody again, and so causes no second mail: with the ledger, or by the room's own list of
+    registrations, which is read first. Whose answer was lost is looked up there before they are sent again. The room is
+    read as well: columns go to the fields of its form by label in whatever case, or number; the standard three also by
+    names such as `first_name`, `surname` and `e-mail`.
+
+    :param room_id: a room with registration on.
+    :param confirmation_email: whether ClickMeeting writes to the people; by default ClickMeeting decides.
+    :param lang: the language of that mail.
+    :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `already_registered`, `invalid` and
+        `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; and the first hundred
+        `faults`, each with `row`, `outcome` and `why`.
+    """
+
+    template_fields: Sequence[str] = (*PeopleOperator.template_fields, "room_id", "confirmation_email", "lang")
+    operation = "registrations"
+
+    def __init__(
+        self, *, room_id: Id, confirmation_email: bool | Id | None = None, lang: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.room_id = room_id
+        self.confirmation_email = confirmation_email
+        self.lang = lang
+
+    def room(self) -> int:
+        """Return the room."""
+        from airflow_clickmeeting.api.validate import identifier
+
+        return identifier("room_id", self.room_id)
+
+    def form(self) -> Form:
+        """Read the room."""
+        from airflow_clickmeeting.people.forms import RegistrationForm
+
+        return RegistrationForm(self.hook, self.room(), confirmation_email=self.confirmation_email, lang=self.lang)

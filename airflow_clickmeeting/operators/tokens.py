@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
+from tenacity import Retrying, retry_if_exception
 
-from airflow_clickmeeting.api import values
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api import calls, validate
+from airflow_clickmeeting.api.call import batches
+from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.base import RoomOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.shapes import Room, Token
+    from airflow_clickmeeting.api.types import Token
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 
 class ClickMeetingGenerateTokensOperator(RoomOperator):
@@ -40,20 +45,18 @@ class ClickMeetingGenerateTokensOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Token]:
         """Make them, a thousand at a time."""
-        from airflow_clickmeeting.operators.topping_up import topped_up
-
         if self.at_least is None:
             return self.result(self._made(1 if self.how_many is None else self.how_many, context))
         if self.how_many is not None:
             raise ValueError("how_many must be left out where at_least is given: it says how many are lacking.")
-        return self.result(topped_up(self.hook, self.room_id, values.whole_number("at_least", self.at_least)))
+        return self.result(topped_up(self.hook, self.room_id, validate.whole_number("at_least", self.at_least)))
 
     def _made(self, how_many: Id, context: Context) -> list[Token]:
         from airflow_clickmeeting.api.call import batches
         from airflow_clickmeeting.api.calls import MOST_TOKENS
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
-        wanted = values.whole_number("how_many", how_many)
+        wanted = validate.whole_number("how_many", how_many)
         made: list[Token] = []
         try:
             for number in batches(wanted, MOST_TOKENS):
@@ -116,62 +119,38 @@ class ClickMeetingDeactivateTokensOperator(RoomOperator):
         return self.result(self.hook.deactivate_tokens(self.room_id, tokens=self.tokens))
 
 
-class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
-    """Make a link that lets one person in without typing anything; a second run makes another one.
+def topped_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]:
+    """Return a room's unused tokens, once there are as many as there shall be.
 
-    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
-    :param nickname: the name that others see.
-    :param role: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
-    :param password: needed where the room's access is by password.
-    :param token: needed where the room's access is by token.
-    :return: the link, masked in logs.
+    Making tokens cannot be repeated blindly; counting them again tells what a lost answer has done. When ClickMeeting
+    is still at work on it by then, there are more than needed in the end, never fewer.
+
+    :param hook: the account.
+    :param room_id: a room with access by token.
+    :param at_least: how many there shall be.
     """
+    from airflow_clickmeeting.hooks.policy import policy, worth_repeating
 
-    template_fields: Sequence[str] = (
-        *RoomOperator.template_fields,
-        "email_address",
-        "nickname",
-        "role",
-        "password",
-        "token",
-    )
+    def attempt() -> list[Token]:
+        tokens: list[Token] = hook.list_tokens(room_id)
+        unused = [token for token in tokens if is_unused(token)]
+        for number in batches(at_least - len(unused), calls.MOST_TOKENS):
+            made: list[Token] = hook.generate_tokens(room_id, how_many=number)
+            unused += made
+        return sorted(unused, key=lambda token: token["token"])
 
-    def __init__(
-        self,
-        *,
-        email_address: str,
-        nickname: str,
-        role: str = "listener",
-        password: str | None = None,
-        token: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.email_address = email_address
-        self.nickname = nickname
-        self.role = role
-        self.password = password
-        self.token = token
+    counted_again = replace(calls.generate_tokens(room_id, how_many=1), repeatable=True)
 
-    def execute(self, context: Context) -> str:
-        """Read the room's address, and ask for the hash that goes behind it."""
-        room = self.hook.get_conference(self.room_id)
-        check_access(room, password=self.password, token=self.token)
-        url = self.hook.generate_autologin_url(
-            self.room_id,
-            room_url=room["room_url"],
-            email=self.email_address,
-            nickname=self.nickname,
-            role=self.role,
-            password=self.password,
-            token=self.token,
-        )
-        self.mask([url, url.rpartition("l=")[2]])
-        return url
+    def lost(error: BaseException) -> bool:
+        """Tell whether tokens may have been made; the hook itself has sent again what had no effect."""
+        if not isinstance(error, ClickMeetingError) or error.operation != counted_again.name or error.problem.undone:
+            return False
+        return worth_repeating(counted_again, error)
+
+    again = policy(counted_again, hook.settings.max_attempts, hook.log.warning)
+    return Retrying(**{**again, "retry": retry_if_exception(lost)})(attempt)
 
 
-def check_access(room: Room, **given: str | None) -> None:
-    """Raise when a room lets people in by what is not given, a password or a token."""
-    for name, value in given.items():
-        if room.get("access_type") == values.ACCESS_TYPES[name] and not value:
-            raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")
+def is_unused(token: Token) -> bool:
+    """Tell whether a token is nobody's yet (4.2)."""
+    return not token.get("sent_to_email") and not token.get("first_use_date")

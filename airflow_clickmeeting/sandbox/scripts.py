@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.sandbox import schedule
 from airflow_clickmeeting.sandbox.clock import MINUTE, floor
-from airflow_clickmeeting.sandbox.model import (
-    ChatLine,
-    Field,
-    Person,
-    Recording,
-    Room,
-    Session,
-    Visit,
-)
+from airflow_clickmeeting.sandbox.model import ChatLine, Field, Person, Recording, Room, Session, Visit
 from airflow_clickmeeting.sandbox.operations.conferences import new_room
 
 if TYPE_CHECKING:

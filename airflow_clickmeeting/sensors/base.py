@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
 
-from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeout
@@ -25,9 +25,9 @@ except ImportError:  # 3.1
     from airflow.exceptions import AirflowRescheduleException, TaskDeferralTimeout  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.conditions import Condition, Seen
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-    from airflow_clickmeeting.patience import Patience
+    from airflow_clickmeeting.waiting.conditions import Condition, Seen
+    from airflow_clickmeeting.waiting.polling import Patience
 
 LONGEST_BACKOFF = 3600.0
 
@@ -86,7 +86,7 @@ class ConditionSensor(BaseSensorOperator):
             return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
-        from airflow_clickmeeting.patience import unmoved_clock
+        from airflow_clickmeeting.waiting.polling import unmoved_clock
 
         condition = self.condition_in(context)
         now = unmoved_clock()
@@ -115,7 +115,7 @@ class ConditionSensor(BaseSensorOperator):
             time.sleep(pause)
 
     def _look(self, condition: Condition, mark: str | None) -> tuple[Seen, str | None]:
-        from airflow_clickmeeting.conditions import look
+        from airflow_clickmeeting.waiting.conditions import look
 
         steps = look(condition, mark)
         call = next(steps)
@@ -128,7 +128,7 @@ class ConditionSensor(BaseSensorOperator):
                 return seen, mark
 
     def _patience(self, context: Context, now: float) -> Patience:
-        from airflow_clickmeeting.patience import Patience
+        from airflow_clickmeeting.waiting.polling import Patience
 
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule and not self.deferrable else None
         began = first.timestamp() if first else now
@@ -142,7 +142,7 @@ class ConditionSensor(BaseSensorOperator):
         )
 
     def _defer(self, condition: Condition, patience: Patience, mark: str | None, failures: int) -> None:
-        from airflow_clickmeeting.triggers.waiting import WaitTrigger
+        from airflow_clickmeeting.triggers.condition import WaitTrigger
 
         trigger = WaitTrigger(
             condition=condition.to_json(),

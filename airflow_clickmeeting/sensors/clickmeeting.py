@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.log import mask_secret
 
-from airflow_clickmeeting.api import times, values
+from airflow_clickmeeting.api import times, validate
 from airflow_clickmeeting.sensors.base import ConditionSensor
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.times import When
-    from airflow_clickmeeting.api.values import Id
-    from airflow_clickmeeting.conditions import (
+    from airflow_clickmeeting.api.validate import Id
+    from airflow_clickmeeting.waiting.conditions import (
         Condition,
         ConferenceStatus,
         FileConverted,
@@ -83,7 +83,7 @@ class ClickMeetingSessionStartedSensor(RoomSinceSensor):
 
     def condition_in(self, context: Context) -> SessionStarted:
         """Return the start of a session since then."""
-        from airflow_clickmeeting.conditions import SessionStarted
+        from airflow_clickmeeting.waiting.conditions import SessionStarted
 
         return SessionStarted(room_id=self.room_id, since=self.since_in(context))
 
@@ -108,10 +108,10 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
 
     def condition_in(self, context: Context) -> SessionEnded:
         """Return the end of a session since then."""
-        from airflow_clickmeeting.conditions import SessionEnded
+        from airflow_clickmeeting.waiting.conditions import SessionEnded
 
         if self.settle >= self.timeout:
-            values.refuse("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
+            validate.refuse("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
         since = self.since_in(context)
         return SessionEnded(room_id=self.room_id, since=since, settle=self.settle, session_id=self.session_id)
 
@@ -131,7 +131,7 @@ class ClickMeetingConferenceStatusSensor(RoomSensor):
 
     def condition_in(self, context: Context) -> ConferenceStatus:
         """Return the status."""
-        from airflow_clickmeeting.conditions import ConferenceStatus
+        from airflow_clickmeeting.waiting.conditions import ConferenceStatus
 
         return ConferenceStatus(room_id=self.room_id, status=self.status)
 
@@ -153,7 +153,7 @@ class ClickMeetingRegistrationsSensor(RoomSensor):
 
     def condition_in(self, context: Context) -> Registrations:
         """Return the number of registrations."""
-        from airflow_clickmeeting.conditions import Registrations
+        from airflow_clickmeeting.waiting.conditions import Registrations
 
         return Registrations(room_id=self.room_id, at_least=self.at_least, status=self.status)
 
@@ -167,7 +167,7 @@ class ClickMeetingRecordingReadySensor(RoomSinceSensor):
 
     def condition_in(self, context: Context) -> RecordingReady:
         """Return the recordings since then."""
-        from airflow_clickmeeting.conditions import RecordingReady
+        from airflow_clickmeeting.waiting.conditions import RecordingReady
 
         return RecordingReady(room_id=self.room_id, since=self.since_in(context))
 
@@ -189,7 +189,7 @@ class ClickMeetingSessionReportSensor(RoomSensor):
 
     def condition_in(self, context: Context) -> SessionReport:
         """Return the report."""
-        from airflow_clickmeeting.conditions import SessionReport
+        from airflow_clickmeeting.waiting.conditions import SessionReport
 
         return SessionReport(room_id=self.room_id, session_id=self.session_id, lang=self.lang)
 
@@ -215,6 +215,6 @@ class ClickMeetingFileConvertedSensor(ConditionSensor):
 
     def condition_in(self, context: Context) -> FileConverted:
         """Return the file."""
-        from airflow_clickmeeting.conditions import FileConverted
+        from airflow_clickmeeting.waiting.conditions import FileConverted
 
         return FileConverted(file_id=self.file_id)

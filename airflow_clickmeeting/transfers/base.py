@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.times import When
-from airflow_clickmeeting.api.values import Id
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.transfers.collecting import Collection
-    from airflow_clickmeeting.transfers.scope import Interval, Scope
-    from airflow_clickmeeting.transfers.skipping import Skip
-    from airflow_clickmeeting.transfers.sources import Source
-    from airflow_clickmeeting.transfers.tables import Dataset
+    from airflow_clickmeeting.datasets.collect import Collection
+    from airflow_clickmeeting.datasets.fetch import Skip
+    from airflow_clickmeeting.datasets.scope import Interval, Scope
+    from airflow_clickmeeting.datasets.sources import Source
+    from airflow_clickmeeting.datasets.table import Dataset
 
 
 class Collected(TypedDict):
@@ -76,14 +76,14 @@ class RoomsOperator(ClickMeetingOperator):
 
     def source(self) -> Source:
         """Return where the dataset comes from."""
-        from airflow_clickmeeting.api.values import one_of
-        from airflow_clickmeeting.transfers.sources import SOURCES
+        from airflow_clickmeeting.api.validate import one_of
+        from airflow_clickmeeting.datasets.sources import SOURCES
 
         return SOURCES[one_of("dataset", self.dataset, SOURCES)]()
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return whose data is wanted."""
-        from airflow_clickmeeting.transfers.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import scope_of
 
         return scope_of(self.room_id)
 
@@ -92,9 +92,9 @@ class RoomsOperator(ClickMeetingOperator):
 
         :raises ValueError: naming the argument and what it may be.
         """
-        from airflow_clickmeeting.api.values import flag, whole_number
-        from airflow_clickmeeting.hooks.requests_transport import MOST_CONNECTIONS
-        from airflow_clickmeeting.transfers.collecting import Collection
+        from airflow_clickmeeting.api.validate import flag, whole_number
+        from airflow_clickmeeting.datasets.collect import Collection
+        from airflow_clickmeeting.hooks.transport_requests import MOST_CONNECTIONS
 
         source = self.source()
         scope = self.scope(source, context)
@@ -105,7 +105,7 @@ class RoomsOperator(ClickMeetingOperator):
 
     def conclude(self, collection: Collection) -> Collected:
         """Return what was read, or fail when something was skipped and that is not wanted."""
-        from airflow_clickmeeting.api.values import flag
+        from airflow_clickmeeting.api.validate import flag
 
         skipped = collection.skipped
         if skipped.count and flag("fail_on_skipped", self.fail_on_skipped) is not False:
@@ -118,7 +118,7 @@ class RoomsOperator(ClickMeetingOperator):
         }
 
     def _pseudonymised(self, dataset: Dataset) -> Dataset:
-        from airflow_clickmeeting.transfers.pseudonyms import pseudonymised
+        from airflow_clickmeeting.datasets.pseudonyms import pseudonymised
 
         sources = [self.pseudonym_conn_id, self.pseudonym_variable]
         keys = sum(each is not None for each in sources)
@@ -161,7 +161,7 @@ class PeriodOperator(RoomsOperator):
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return whose data is wanted, and of what time."""
-        from airflow_clickmeeting.transfers.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import scope_of
 
         return scope_of(self.room_id, None, self.since, self.until, self._interval(context))
 
@@ -186,7 +186,7 @@ class DatasetOperator(PeriodOperator):
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return whose data is wanted: a session's, or that of a time."""
-        from airflow_clickmeeting.transfers.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import scope_of
 
         if self.session_id is None and source.in_time:
             return super().scope(source, context)

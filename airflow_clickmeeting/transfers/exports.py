@@ -12,13 +12,13 @@ from airflow.sdk import Context
 from airflow_clickmeeting.transfers.base import Collected, DatasetOperator, PeriodOperator, RoomsOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.attendance import SummaryOfSessions
+    from airflow_clickmeeting.attendance.compute import SummaryOfSessions
+    from airflow_clickmeeting.datasets.collect import Collection
+    from airflow_clickmeeting.datasets.sources import AttendanceRows, Source
+    from airflow_clickmeeting.datasets.table import Dataset, Row
+    from airflow_clickmeeting.output.outlets import Written
+    from airflow_clickmeeting.output.paths import PathTemplate
     from airflow_clickmeeting.storage import Path
-    from airflow_clickmeeting.transfers.collecting import Collection
-    from airflow_clickmeeting.transfers.outlets import Written
-    from airflow_clickmeeting.transfers.paths import PathTemplate
-    from airflow_clickmeeting.transfers.sources import AttendanceRows, Source
-    from airflow_clickmeeting.transfers.tables import Dataset, Row
 
 
 class Exported(Collected):
@@ -61,10 +61,10 @@ class ExportOperator(RoomsOperator):
 
     def execute(self, context: Context) -> Exported:
         """Collect, and write."""
-        from airflow_clickmeeting.api.values import flag
-        from airflow_clickmeeting.transfers.formats import format_of
-        from airflow_clickmeeting.transfers.outlets import tell
-        from airflow_clickmeeting.transfers.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
+        from airflow_clickmeeting.api.validate import flag
+        from airflow_clickmeeting.output.outlets import tell
+        from airflow_clickmeeting.output.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
+        from airflow_clickmeeting.output.writers import format_of
 
         known = OF_SESSIONS if self.source().of_sessions else OF_ROOMS
         template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
@@ -76,7 +76,7 @@ class ExportOperator(RoomsOperator):
         rows = sum(file.rows for file in files)
         self.log.info("%d rows of %s written, files: %d, %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
-        tell(self, context, files, about)
+        tell(self.hook, self.outlets, context, files, about)
         collected = self.conclude(collection)
         return cast("Exported", {**about, "paths": [str(file.path) for file in files], **collected, **more})
 
@@ -154,7 +154,7 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
     def source(self) -> Source:
         """Return where the dataset comes from."""
         from airflow_clickmeeting.api.times import seconds
-        from airflow_clickmeeting.transfers.sources import AttendanceRows
+        from airflow_clickmeeting.datasets.sources import AttendanceRows
 
         return AttendanceRows(seconds("rejoin_gap", self.rejoin_gap))
 
@@ -166,7 +166,7 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
 
     def more(self, collection: Collection) -> dict[str, Any]:
         """Write the summaries, unless all was skipped."""
-        from airflow_clickmeeting.transfers.datasets import ATTENDANCE_SUMMARIES
+        from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 
         source = cast("AttendanceRows", collection.source)
         if self.summary_path is not None and (source.summaries or not collection.skipped.count):
@@ -175,8 +175,8 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         return {"summary": source.totals.summary}
 
     def _summary_file(self, path: Path) -> tuple[str, str]:
-        from airflow_clickmeeting.transfers.formats import format_of
-        from airflow_clickmeeting.transfers.paths import PathTemplate
+        from airflow_clickmeeting.output.paths import PathTemplate
+        from airflow_clickmeeting.output.writers import format_of
 
         template = PathTemplate("summary_path", path, "attendance_summaries.csv")
         return template.text, format_of(template.file_name)
@@ -196,9 +196,9 @@ def _written(collection: Collection, template: PathTemplate, file_format: str, *
 
 
 def _write(path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, guard: bool = False) -> Written:
+    from airflow_clickmeeting.output.outlets import Written
+    from airflow_clickmeeting.output.writers import rows_to
     from airflow_clickmeeting.storage import located, written_whole
-    from airflow_clickmeeting.transfers.formats import rows_to
-    from airflow_clickmeeting.transfers.outlets import Written
 
     target = located(path, "")
     with written_whole(target) as file, rows_to(file, dataset.columns, file_format, guard=guard) as out:

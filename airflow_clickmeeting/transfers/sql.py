@@ -10,9 +10,9 @@ from airflow.sdk import Context
 from airflow_clickmeeting.transfers.base import Collected, DatasetOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.transfers.collecting import Collection
-    from airflow_clickmeeting.transfers.scope import Place
-    from airflow_clickmeeting.transfers.tables import Row
+    from airflow_clickmeeting.datasets.collect import Collection
+    from airflow_clickmeeting.datasets.scope import Place
+    from airflow_clickmeeting.datasets.table import Row
 
 
 class Loaded(Collected):
@@ -54,12 +54,12 @@ class ClickMeetingToSqlOperator(DatasetOperator):
 
     def execute(self, context: Context) -> Loaded:
         """Collect, and write."""
-        from airflow_clickmeeting.transfers.outlets import tell_of
+        from airflow_clickmeeting.output.outlets import tell_of
 
         try:
-            from airflow_clickmeeting.transfers.databases import address, database
-            from airflow_clickmeeting.transfers.sqltables import declared, prepare
-            from airflow_clickmeeting.transfers.upserts import Upserts
+            from airflow_clickmeeting.output.database import address, database
+            from airflow_clickmeeting.output.table import declared, prepare
+            from airflow_clickmeeting.output.upsert import Upserts
         except ImportError as error:
             raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
 
@@ -72,7 +72,7 @@ class ClickMeetingToSqlOperator(DatasetOperator):
             where = address(engine, table)
         self.log.info("%d rows of %s are in the table %s", rows, collection.dataset.name, self.table)
         about = {"table": self.table, "dataset": collection.dataset.name, "rows": rows}
-        tell_of(self, context, {where: about}, about)
+        tell_of(self.hook, self.outlets, context, {where: about}, about)
         return cast("Loaded", {**about, **self.conclude(collection)})
 
 

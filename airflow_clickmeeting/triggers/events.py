@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetWatcher
 
-from airflow_clickmeeting.api import times, values
-from airflow_clickmeeting.api.values import Id
-from airflow_clickmeeting.hooks.identity import DEFAULT_CONN_ID
+from airflow_clickmeeting.api import times, validate
+from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 from airflow_clickmeeting.triggers.cursor import Happening
-from airflow_clickmeeting.triggers.watching import Watcher
+from airflow_clickmeeting.triggers.watcher import Watcher
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
@@ -89,7 +89,7 @@ class ClickMeetingSessionEndedTrigger(Watcher):
 
     def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
         """Yield the sessions that ended so long ago."""
-        from airflow_clickmeeting.conditions import over_for, session_facts
+        from airflow_clickmeeting.api.facts import over_for, session_facts
 
         for room_id, each in snapshot.items():
             if over_for(each, self.settle, snapshot.now):
@@ -99,7 +99,7 @@ class ClickMeetingSessionEndedTrigger(Watcher):
     def evidence(self, happening: Happening) -> Call[str] | None:
         """Return what reads who was there."""
         from airflow_clickmeeting.api import calls
-        from airflow_clickmeeting.conditions import fingerprint_of
+        from airflow_clickmeeting.waiting.conditions import fingerprint_of
 
         if not self.settle:
             return None
@@ -120,7 +120,7 @@ class ClickMeetingRecordingReadyTrigger(Watcher):
 
     def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
         """Yield the recordings that have a size."""
-        from airflow_clickmeeting.conditions import recorded, recorded_at, recording_facts
+        from airflow_clickmeeting.api.facts import recorded, recorded_at, recording_facts
 
         for room_id, each in snapshot.items():
             if recorded(each):
@@ -167,20 +167,20 @@ def clickmeeting_asset(
     :param settle: of ended sessions only: seconds that the end must lie back, by default 300; then the attendee list
         must read the same at two looks in a row. Zero counts at once.
     """
-    values.one_of("event", event, WATCHERS)
+    validate.one_of("event", event, WATCHERS)
     watcher = WATCHERS[event]
     options: dict[str, Any] = {"clickmeeting_conn_id": clickmeeting_conn_id, "interval": interval}
     if not interval >= SHORTEST_INTERVAL:
-        values.refuse("interval", interval, f"{SHORTEST_INTERVAL:g} seconds or more")
+        validate.refuse("interval", interval, f"{SHORTEST_INTERVAL:g} seconds or more")
     if room_id is not None:
         if watcher is ClickMeetingConferenceCreatedTrigger or room_name is not None:
-            values.refuse("room_id", room_id, "left out for conference_created, and with room_name")
-        options["room_id"] = values.identifier("room_id", room_id)
+            validate.refuse("room_id", room_id, "left out for conference_created, and with room_name")
+        options["room_id"] = validate.identifier("room_id", room_id)
     if room_name is not None:
-        options["room_name"] = values.filled("room_name", room_name)
+        options["room_name"] = validate.filled("room_name", room_name)
     if settle is not None:
         if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
-            values.refuse("settle", settle, "zero or more seconds, and only for session_ended")
+            validate.refuse("settle", settle, "zero or more seconds, and only for session_ended")
         options["settle"] = settle
     rooms = options.get("room_id") or room_name
     name = name or "/".join([clickmeeting_conn_id, event, *([str(rooms)] if rooms else [])])

@@ -12,11 +12,11 @@ from typing import Any
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.shapes import Recording, Registration, Room, Session
+from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
-from airflow_clickmeeting.patience import Patience
-from airflow_clickmeeting.triggers.rooms import KnownRoom, update
+from airflow_clickmeeting.triggers.room_activity import KnownRoom, update
+from airflow_clickmeeting.waiting.polling import Patience
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_clickmeeting.api import calls, reading
+from airflow_clickmeeting.api import calls, parse
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import Problem, kind_of
-from airflow_clickmeeting.api.wire import Answer, decipher, has_file, has_list, server_time
+from airflow_clickmeeting.api.http import Answer, decipher, has_file, has_list, server_time
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 NOT_FOUND = {
@@ -294,7 +294,7 @@ def test_a_reading_or_creation_without_a_room_is_unexpected(body):
 )
 def test_flags_of_a_room_become_booleans(received, read_as):
     flags = ("lobby_enabled", "registration_enabled", "paid_enabled", "automated_enabled", "permanent_room")
-    room = reading.room_item(dict.fromkeys(flags, received))
+    room = parse.room_item(dict.fromkeys(flags, received))
     assert room == dict.fromkeys(flags, read_as)
 
 

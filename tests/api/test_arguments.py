@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_clickmeeting.api import calls, values
+from airflow_clickmeeting.api import calls, validate
 
 NAIVE = datetime.fromisoformat("2027-03-01T15:00")
 ROOM_URL = "https://acme.clickmeeting.example/webinar"
@@ -228,7 +228,7 @@ def test_a_blank_token_is_refused_without_showing_the_others(token):
     [("open", 1), ("PASSWORD", 2), (" token ", 3), (1, 1), ("2", 2), (3, 3)],
 )
 def test_an_access_type_is_a_word_or_its_number(word, number):
-    assert values.access_type(word) == number
+    assert validate.access_type(word) == number
 
 
 @pytest.mark.parametrize(
@@ -245,12 +245,12 @@ def test_an_access_type_is_a_word_or_its_number(word, number):
     ],
 )
 def test_a_flag_is_a_boolean_or_what_a_template_made_of_it(value, read):
-    assert values.flag("lobby_enabled", value) is read
+    assert validate.flag("lobby_enabled", value) is read
 
 
 def test_flags_of_a_dict_become_booleans_and_all_else_stays():
     given_ones = {"a": "true", "b": "OFF", "c": "1", "d": 0, "e": "https://example.com", 1: None}
-    assert values.flags("settings", given_ones) == {
+    assert validate.flags("settings", given_ones) == {
         "a": True,
         "b": False,
         "c": "1",
@@ -264,7 +264,7 @@ def test_flags_of_a_dict_become_booleans_and_all_else_stays():
     "address", ["ada@example.com", " ada@example.com\n", "a.b+c@mail.example.com", "ж@пример.example"]
 )
 def test_an_email_address_goes_out_without_the_blanks_around_it(address):
-    assert values.email("email", address) == address.strip()
+    assert validate.email("email", address) == address.strip()
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ def test_an_email_address_goes_out_without_the_blanks_around_it(address):
 )
 def test_what_is_no_email_address_is_refused(address):
     with pytest.raises(ValueError, match=r"^email must be an e-mail address"):
-        values.email("email", address)
+        validate.email("email", address)
 
 
 @given(st.text())
 def test_an_email_address_that_passes_has_one_at_sign_and_no_blanks(text):
     try:
-        address = values.email("email", text)
+        address = validate.email("email", text)
     except ValueError:
         return
     assert address.count("@") == 1
@@ -288,7 +288,7 @@ def test_an_email_address_that_passes_has_one_at_sign_and_no_blanks(text):
 
 @given(st.integers(min_value=1, max_value=10**12))
 def test_a_whole_number_and_its_text_are_the_same(number):
-    assert values.whole_number("page", number) == values.whole_number("page", str(number)) == number
+    assert validate.whole_number("page", number) == validate.whole_number("page", str(number)) == number
 
 
 @given(st.text() | st.integers() | st.floats() | st.booleans() | st.none())
@@ -296,33 +296,33 @@ def test_what_is_no_plain_positive_number_is_no_id(value):
     text = str(value).strip()
     is_one = not isinstance(value, bool) and text.isascii() and text.isdigit() and int(text) > 0
     with nullcontext() if is_one else pytest.raises(ValueError, match=r"^room_id must be"):
-        assert values.identifier("room_id", value) == int(text)
+        assert validate.identifier("room_id", value) == int(text)
 
 
 def test_a_whole_number_may_begin_with_zero():
-    assert values.whole_number("max_failures", "0", least=0) == 0
+    assert validate.whole_number("max_failures", "0", least=0) == 0
     with pytest.raises(ValueError, match=r"^max_failures must be a whole number from 0 on; got -1\.$"):
-        values.whole_number("max_failures", -1, least=0)
+        validate.whole_number("max_failures", -1, least=0)
 
 
 @pytest.mark.parametrize(("value", "share"), [(0, 0.0), ("0.25", 0.25), (1, 1.0), (" 1e-3 ", 0.001)])
 def test_a_share(value, share):
-    assert values.share("max_failure_share", value) == share
+    assert validate.share("max_failure_share", value) == share
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, "5%", "nan", "inf", "", None, True])
 def test_what_is_no_share(value):
     with pytest.raises(ValueError) as refusal:
-        values.share("max_failure_share", value)
+        validate.share("max_failure_share", value)
     assert str(refusal.value) == f"max_failure_share must be a number from 0 to 1; got {value!r}."
 
 
 @pytest.mark.parametrize(("value", "decided"), [(True, True), ("off", False), (1, True)])
 def test_where_nothing_must_not_stand_for_either_something_decides(value, decided):
-    assert values.decided("force", value) is decided
+    assert validate.decided("force", value) is decided
 
 
 @pytest.mark.parametrize("value", [None, "None", ""])
 def test_nothing_decides_nothing(value):
     with pytest.raises(ValueError, match="force must be true or false; got "):
-        values.decided("force", value)
+        validate.decided("force", value)

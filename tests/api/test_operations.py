@@ -11,7 +11,7 @@ import pytest
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call, Upload, batches
-from airflow_clickmeeting.api.wire import php_pairs
+from airflow_clickmeeting.api.http import php_pairs
 
 SAFE, UNSAFE = True, False
 SLIDES = Upload("slides.pdf", 4, lambda: io.BytesIO(b"%PDF"))

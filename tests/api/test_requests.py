@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call, Upload
-from airflow_clickmeeting.api.joining import autologin_url, token_url
-from airflow_clickmeeting.api.wire import (
+from airflow_clickmeeting.api.http import (
     CHUNK,
     DEFAULT_URL,
     Answer,
@@ -25,6 +24,7 @@ from airflow_clickmeeting.api.wire import (
     php_pairs,
     request,
 )
+from airflow_clickmeeting.api.urls import autologin_url, token_url
 
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 SCALARS = st.text() | st.integers() | st.booleans() | st.none()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_clickmeeting.attendance import Attendance, attendance_of
+from airflow_clickmeeting.attendance.compute import Attendance, attendance_of
 
 START = datetime(2027, 3, 1, 15, tzinfo=timezone(timedelta(hours=1)))
 

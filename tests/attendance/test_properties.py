@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_clickmeeting.attendance import Participation, Summary
+from airflow_clickmeeting.attendance.compute import Participation, Summary
 
 LENGTH = 60
 MINUTES = st.integers(-20, LENGTH + 20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_clickmeeting.attendance import Totals
+from airflow_clickmeeting.attendance.compute import Totals
 
 ADA, BOB, CAROL = "ada@example.com", "bob@example.com", "carol@example.com"
 

@@ -97,7 +97,7 @@ def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
 @pytest.fixture
 def hasty(examples, monkeypatch) -> None:
     """Let sensors look again at once, also those that `dag.test` runs anew for each look."""
-    monkeypatch.setattr("airflow_clickmeeting.triggers.waiting.SHORTEST_INTERVAL", 0.05)
+    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.SHORTEST_INTERVAL", 0.05)
     for dag in examples.dags.values():
         for task in dag.tasks:
             if isinstance(task, BaseSensorOperator):

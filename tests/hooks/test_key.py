@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_clickmeeting.api.call import Call, Upload
-from airflow_clickmeeting.api.wire import request
+from airflow_clickmeeting.api.http import request
 from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 

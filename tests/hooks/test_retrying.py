@@ -23,9 +23,9 @@ from airflow_clickmeeting.exceptions import (
     ValidationError,
     error_for,
 )
-from airflow_clickmeeting.hooks import retrying
+from airflow_clickmeeting.hooks import policy
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.hooks.pacing import Pace
+from airflow_clickmeeting.hooks.policy import Pace
 
 CONTENT = b"%PDF-1.7\n" * 1000
 ADA = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
@@ -204,7 +204,7 @@ def test_a_long_wait_is_left_to_airflow_with_its_length(client, sandbox, retry_a
 
 
 def test_without_retry_after_the_pause_grows_and_has_jitter(monkeypatch):
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 1.0)
+    monkeypatch.setattr(policy, "FIRST_PAUSE", 1.0)
     pauses = [[pause_after(attempt, Problem("server", "no", 503)) for _ in range(50)] for attempt in (1, 2, 3, 20)]
     for low, all_of in zip((1, 2, 4, 60), pauses, strict=True):
         assert low <= min(all_of) <= max(all_of) <= min(low + 1, 60)
@@ -220,7 +220,7 @@ def pause_after(attempt: int, problem: Problem) -> float:
     """Return how long the policy waits after this attempt failed so."""
     from tenacity import Future, RetryCallState, Retrying
 
-    wait = retrying.policy(Call("GET", "ping"), 5, print)["wait"]
+    wait = policy.policy(Call("GET", "ping"), 5, print)["wait"]
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt
     state.outcome = Future.construct(attempt, error_for(problem, "ping", ""), has_exception=True)
@@ -229,7 +229,7 @@ def pause_after(attempt: int, problem: Problem) -> float:
 
 @pytest.mark.parametrize("error", [ValueError("wrong"), KeyError("bug"), OSError("disk full")])
 def test_what_is_not_clickmeetings_is_not_repeated(error):
-    assert not retrying.worth_repeating(Call("GET", "ping"), error)
+    assert not policy.worth_repeating(Call("GET", "ping"), error)
 
 
 def test_every_pause_is_told_with_its_reason_but_without_the_key(client, sandbox, caplog, capfd):

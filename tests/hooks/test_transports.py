@@ -13,11 +13,13 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from airflow_clickmeeting import api
 from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError
-from airflow_clickmeeting.hooks import httpx_transport
+from airflow_clickmeeting.hooks import transport_httpx
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 
 
@@ -177,7 +179,7 @@ def test_all_hooks_of_one_loop_and_account_share_a_client(sandbox, connect):
         await asyncio.gather(*(hook.ping() for hook in hooks))
         settings = [await hook.get_settings() for hook in hooks]
         other = await ClickMeetingAsyncHook("other").get_settings()
-        return {id(httpx_transport.client_for(each)) for each in settings}, id(httpx_transport.client_for(other))
+        return {id(transport_httpx.client_for(each)) for each in settings}, id(transport_httpx.client_for(other))
 
     shared, other = asyncio.run(ask_with_many())
     assert len(shared) == 1
@@ -189,12 +191,12 @@ def test_each_loop_has_its_own_client_and_all_share_one_ssl_context(sandbox):
     async def client():
         hook = ClickMeetingAsyncHook()
         await hook.ping()
-        return httpx_transport.client_for(await hook.get_settings())
+        return transport_httpx.client_for(await hook.get_settings())
 
     first, second = asyncio.run(client()), asyncio.run(client())
     assert first is not second
-    assert httpx_transport._context(True) is httpx_transport._context(True)
-    assert httpx_transport._context(True) is not httpx_transport._context(False)
+    assert transport_httpx._context(True) is transport_httpx._context(True)
+    assert transport_httpx._context(True) is not transport_httpx._context(False)
 
 
 def test_a_trigger_that_waits_does_not_block_its_loop(sandbox):
@@ -245,10 +247,10 @@ def test_importing_the_hook_loads_nothing_heavy():
 
 
 def test_the_api_can_be_imported_without_airflow():
-    modules = "calls, errors, fields, joining, pages, reading, secrets, shapes, times, values, wire"
-    loaded = loaded_by(f"from airflow_clickmeeting.api import {modules}")
+    modules = sorted(path.stem for path in Path(api.__file__).parent.glob("[a-z]*.py"))
+    loaded = loaded_by(f"from airflow_clickmeeting.api import {', '.join(modules)}")
     assert not packages(loaded) & {"airflow", "requests", "urllib3", "httpx", "tenacity", "pendulum"}
-    assert "airflow_clickmeeting.api.wire" in loaded
+    assert "airflow_clickmeeting.api.http" in loaded
 
 
 def test_a_hook_is_what_airflow_expects_of_one():

@@ -13,7 +13,7 @@ import pytest
 import requests
 from local_airflow import LocalAirflow, until
 
-from airflow_clickmeeting.api.shapes import secrets_in
+from airflow_clickmeeting.api.types import secrets_in
 from airflow_clickmeeting.sandbox.handle import Sandbox
 
 pytestmark = pytest.mark.live

@@ -17,11 +17,11 @@ from airflow_clickmeeting.operators.conferences import (
 )
 from airflow_clickmeeting.operators.files import ClickMeetingDownloadFileOperator, ClickMeetingUploadFileOperator
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
+from airflow_clickmeeting.operators.links import ClickMeetingGenerateAutologinUrlOperator
 from airflow_clickmeeting.operators.recordings import ClickMeetingListRecordingsOperator
 from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantOperator
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
-    ClickMeetingGenerateAutologinUrlOperator,
     ClickMeetingGenerateTokensOperator,
     ClickMeetingListTokensOperator,
 )

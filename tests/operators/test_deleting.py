@@ -15,10 +15,10 @@ from airflow_clickmeeting.exceptions import ConnectionFailedError, DeletionRefus
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingDeleteConferenceOperator
 from airflow_clickmeeting.operators.recordings import (
+    ClickMeetingArchiveRecordingsOperator,
     ClickMeetingDeleteAllRecordingsOperator,
     ClickMeetingDeleteRecordingOperator,
 )
-from airflow_clickmeeting.transfers.archive import ClickMeetingArchiveRecordingsOperator
 
 DELETIONS = ("delete_conference", "delete_recording", "delete_all_recordings")
 OPERATORS = {

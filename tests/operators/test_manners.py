@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.api.shapes import SECRET_KEYS, secrets_in
+from airflow_clickmeeting.api.types import SECRET_KEYS, secrets_in
 from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator

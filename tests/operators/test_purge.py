@@ -9,12 +9,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG
 
+from airflow_clickmeeting.deletion import purge as purging
+from airflow_clickmeeting.deletion.checks import Findings
+from airflow_clickmeeting.deletion.purge import Wanted
 from airflow_clickmeeting.exceptions import AuthenticationError, DeletionRefusedError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.operators import purging
 from airflow_clickmeeting.operators.conferences import ClickMeetingPurgeConferencesOperator
-from airflow_clickmeeting.operators.net import Findings
-from airflow_clickmeeting.operators.purging import Wanted
 
 
 @pytest.fixture

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.log import redact
 
-from airflow_clickmeeting.api.joining import autologin_url
+from airflow_clickmeeting.api.urls import autologin_url
 from airflow_clickmeeting.exceptions import ConnectionFailedError, NotFoundError, ServerError, ValidationError
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
+from airflow_clickmeeting.operators.links import ClickMeetingGenerateAutologinUrlOperator
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
-    ClickMeetingGenerateAutologinUrlOperator,
     ClickMeetingGenerateTokensOperator,
     ClickMeetingGetTokenByEmailOperator,
     ClickMeetingListTokensOperator,
+    is_unused,
 )
-from airflow_clickmeeting.operators.topping_up import is_unused
 
 ADA = {"email_address": "ada@example.com", "nickname": "Ada"}
 

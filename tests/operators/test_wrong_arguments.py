@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_clickmeeting.operators.account import (
-    ClickMeetingCallOperator,
-    ClickMeetingListTimezonesByCountryOperator,
-)
+from airflow_clickmeeting.operators.account import ClickMeetingCallOperator, ClickMeetingListTimezonesByCountryOperator
 from airflow_clickmeeting.operators.chats import ClickMeetingDownloadChatOperator
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCheckAvailabilityOperator,
@@ -27,6 +24,7 @@ from airflow_clickmeeting.operators.files import (
     ClickMeetingUploadFileOperator,
 )
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
+from airflow_clickmeeting.operators.links import ClickMeetingGenerateAutologinUrlOperator
 from airflow_clickmeeting.operators.recordings import (
     ClickMeetingDeleteAllRecordingsOperator,
     ClickMeetingDeleteRecordingOperator,
@@ -43,7 +41,6 @@ from airflow_clickmeeting.operators.sessions import (
 )
 from airflow_clickmeeting.operators.tokens import (
     ClickMeetingDeactivateTokensOperator,
-    ClickMeetingGenerateAutologinUrlOperator,
     ClickMeetingGenerateTokensOperator,
     ClickMeetingGetTokenByEmailOperator,
 )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_clickmeeting import drift
+from airflow_clickmeeting.rooms import drift
 
 ROOM = {
     "id": 7,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_clickmeeting import drift
 from airflow_clickmeeting.api.room_form import room_form, start_of
+from airflow_clickmeeting.rooms import drift
 from airflow_clickmeeting.sandbox.operations.account import timezones
 
 THIS_YEAR = datetime.now(UTC).year

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers.datasets import ATTENDANCE_SUMMARIES
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendanceOperator
 
 START = datetime(2027, 2, 1, 10, tzinfo=UTC)

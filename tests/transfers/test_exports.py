@@ -19,9 +19,9 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
+from airflow_clickmeeting.datasets.definitions import ATTENDEES, REGISTRATIONS
 from airflow_clickmeeting.exceptions import AuthenticationError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers.datasets import ATTENDEES, REGISTRATIONS
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendeesOperator,
     ClickMeetingExportConferencesOperator,

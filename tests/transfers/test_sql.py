@@ -14,12 +14,12 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, Asset
 
+from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
+from airflow_clickmeeting.datasets.fetch import Skipped
+from airflow_clickmeeting.datasets.scope import Place
 from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers import upserts
-from airflow_clickmeeting.transfers.datasets import DATASETS, RECORDINGS
-from airflow_clickmeeting.transfers.scope import Place
-from airflow_clickmeeting.transfers.skipping import Skipped
+from airflow_clickmeeting.output import upsert
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_keys
 
 START = datetime(2027, 2, 1, 10, tzinfo=UTC)
@@ -141,7 +141,7 @@ def test_days_add_up(account, warehouse, load):
 
 
 def test_rows_come_in_chunks(account, warehouse, load, monkeypatch):
-    monkeypatch.setattr(upserts, "CHUNK", 2)
+    monkeypatch.setattr(upsert, "CHUNK", 2)
     assert load()["rows"] == 8
     assert len(warehouse.rows()) == 8
 
@@ -287,8 +287,8 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(arguments, message
 
 @pytest.mark.parametrize("module", ["sqlalchemy", "airflow.providers.common.sql.hooks.sql"])
 def test_without_the_packages_for_databases_the_extra_is_named(module, sandbox, load, monkeypatch):
-    for ours in ("databases", "sqltables", "upserts"):
-        monkeypatch.delitem(sys.modules, f"airflow_clickmeeting.transfers.{ours}", raising=False)
+    for ours in ("database", "table", "upsert"):
+        monkeypatch.delitem(sys.modules, f"airflow_clickmeeting.output.{ours}", raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[sql\]'"):
         load()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers.report import ClickMeetingAttendanceReportOperator
+from airflow_clickmeeting.operators.sessions import ClickMeetingAttendanceReportOperator
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "build" / "ui"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_clickmeeting import conditions
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.conditions import (
+from airflow_clickmeeting.waiting import conditions
+from airflow_clickmeeting.waiting.conditions import (
     Condition,
     ConferenceStatus,
     FileConverted,

@@ -12,13 +12,7 @@ from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_dates, invalid
 from airflow_clickmeeting.sandbox.forms import Form, flag, integer, text
 from airflow_clickmeeting.sandbox.model import Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
-from airflow_clickmeeting.sandbox.operations.room_form import (
-    apply_changes,
-    duration,
-    free_slug,
-    moment,
-    read_changes,
-)
+from airflow_clickmeeting.sandbox.operations.room_form import apply_changes, duration, free_slug, moment, read_changes
 from airflow_clickmeeting.sandbox.operations.shapes import room_object
 from airflow_clickmeeting.sandbox.schedule import drop_automatic, end_running
 

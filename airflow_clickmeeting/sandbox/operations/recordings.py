@@ -9,12 +9,7 @@ from airflow_clickmeeting.sandbox.answers import json_answer
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Recording, Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
-from airflow_clickmeeting.sandbox.operations.shapes import (
-    instant,
-    naive_utc,
-    ready_recordings,
-    recording_url,
-)
+from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, ready_recordings, recording_url
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.calls import Call

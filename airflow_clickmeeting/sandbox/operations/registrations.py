@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_clickmeeting.sandbox import attendance, links
 from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid, invalid_fields, plain
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
-from airflow_clickmeeting.sandbox.model import (
-    ACCOUNT_HOST,
-    EMAIL,
-    FIRST_NAME,
-    LAST_NAME,
-    Mail,
-    Registration,
-    Room,
-)
+from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Mail, Registration, Room
 from airflow_clickmeeting.sandbox.operations import account
 from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant

@@ -11,12 +11,10 @@ from airflow_clickmeeting.operators.conferences import (
     ClickMeetingPurgeConferencesOperator,
     ClickMeetingUpdateConferenceOperator,
 )
+from airflow_clickmeeting.operators.contacts import ClickMeetingCreateContactsOperator
+from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
 from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator
-from airflow_clickmeeting.transfers.inviting import ClickMeetingSendInvitationsOperator
-from airflow_clickmeeting.transfers.registering import (
-    ClickMeetingCreateContactsOperator,
-    ClickMeetingRegisterParticipantsOperator,
-)
 
 ROOM = "{{ dag_run.conf['room_id'] }}"
 TRIES = Path(os.environ["TRIES"])

@@ -1,0 +1,104 @@
+"""Attendance as one HTML page: it loads nothing, runs nothing, and shows every text as the text it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from airflow_clickmeeting.api import times
+from airflow_clickmeeting.attendance.chart import curve_as_svg, peak_of
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.types import Session
+    from airflow_clickmeeting.attendance.compute import Attendance, Participation
+
+TEMPLATE = "page.html"
+MINUTE = timedelta(minutes=1)
+# for a desk and paper, and for a phone
+PICTURES = {"wide": {"width": 840, "height": 260}, "narrow": {"width": 330, "height": 230}}
+GROUPS = {
+    "attended": "Registered and came",
+    "walk_in": "Came without registration",
+    "no_show": "Registered, did not come",
+    None: "Hosts and presenters",
+}
+
+
+def page(
+    session: Session,
+    found: Attendance,
+    *,
+    title: str,
+    zone: tzinfo | None = None,
+    rejoin_gap: timedelta = timedelta(0),
+    show_people: bool = True,
+) -> bytes:
+    """Return an attendance as a page in UTF-8; the same one has the same bytes.
+
+    :param session: the session, which has ended.
+    :param found: who was there.
+    :param title: the heading.
+    :param zone: whose wall clock is shown; by default the session's own offset.
+    :param rejoin_gap: the absences that were counted as presence.
+    :param show_people: whether people are listed; without, nothing personal is in the page.
+    """
+    start, end = (times.parse(str(session.get(key))) for key in ("start_date", "end_date"))
+    zone = zone or start.tzinfo
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    curve = [(moment.astimezone(zone), count) for moment, count in found.curve]
+    text: str = _template(start).render(
+        title=title,
+        start=start,
+        end=end,
+        length=(end - start) / MINUTE,
+        zone=zone,
+        total=found.summary,
+        peak=peak_of(curve) if curve else None,
+        pictures={name: curve_as_svg(curve, start, end, **size) for name, size in PICTURES.items() if curve},
+        groups=_groups(found.rows) if show_people else {},
+        staff=sum(row["is_staff"] for row in found.rows),
+        rejoin_gap=rejoin_gap / MINUTE,
+        skipped=len(found.skipped),
+    )
+    return text.encode("utf-8", "replace")
+
+
+def _groups(rows: Iterable[Participation]) -> dict[str, list[Participation]]:
+    """Return people by what became of them, sorted by name, without the groups that nobody is in."""
+    by_status: dict[Any, list[Participation]] = {status: [] for status in GROUPS}
+    for row in sorted(rows, key=_sort_key):
+        by_status[row["status"]].append(row)
+    return {GROUPS[status]: people for status, people in by_status.items() if people}
+
+
+def _sort_key(row: Participation) -> tuple[str, str]:
+    return (row["nickname"] or row["person"]).casefold(), row["person"]
+
+
+def _template(start: datetime) -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters |= {"clock": partial(_clock, start=start), "day": _day, "minutes": _minutes, "percent": _percent}
+    return page.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
+
+
+def _clock(moment: datetime | str, start: datetime) -> str:
+    """Return a time of day, with its day if that is not the session's."""
+    here = (times.parse(moment) if isinstance(moment, str) else moment).astimezone(start.tzinfo)
+    return f"{here:%H:%M}" if here.date() == start.date() else f"{here.day} {here:%b %H:%M}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
+
+
+def _minutes(minutes: float) -> str:
+    return f"{round(minutes, 1):g}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

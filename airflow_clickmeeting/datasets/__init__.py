@@ -1,0 +1,1 @@
+"""The tables of exports: their columns, and how their rows are fetched."""

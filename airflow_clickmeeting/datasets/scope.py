@@ -1,0 +1,112 @@
+"""What is to be collected: which rooms, which of their sessions, and of what time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from airflow_clickmeeting.api import times, validate
+from airflow_clickmeeting.api.times import When
+from airflow_clickmeeting.api.types import Room, Session
+from airflow_clickmeeting.api.validate import Id
+
+Interval = tuple[datetime | None, datetime | None]
+NO_INTERVAL: Interval = (None, None)
+
+
+class Place(NamedTuple):
+    """Where data belongs: a room, with what its list told of it, or one of its sessions."""
+
+    room_id: int
+    session: Session | None = None
+    room: Room | None = None
+
+    @property
+    def session_id(self) -> int | None:
+        """The session's id."""
+        return self.session["id"] if self.session else None
+
+
+@dataclass(frozen=True)
+class Period:
+    """A stretch of time, from `since` on and before `until`; None has no bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.since or self.until)
+
+    def holds(self, moment: datetime) -> bool:
+        """Tell whether a moment is in it."""
+        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+
+    def __str__(self) -> str:
+        parts = [f"from {self.since}"] * bool(self.since) + [f"before {self.until}"] * bool(self.until)
+        return " and ".join(parts) or "of any time"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose data is wanted.
+
+    :param rooms: ids, ascending; None is the whole account.
+    :param session_id: the only session, whenever it was.
+    :param period: of what time.
+    """
+
+    rooms: tuple[int, ...] | None = None
+    session_id: int | None = None
+    period: Period = Period()
+
+    def __str__(self) -> str:
+        if self.session_id:
+            return f"session {self.session_id}"
+        rooms = "all rooms" if self.rooms is None else f"{len(self.rooms)} rooms"
+        return f"{rooms}, {self.period}"
+
+
+def scope_of(
+    room_id: Id | Sequence[Id] | None,
+    session_id: Id | None = None,
+    since: When | None = None,
+    until: When | None = None,
+    interval: Interval = NO_INTERVAL,
+) -> Scope:
+    """Return what arguments ask for.
+
+    :param interval: the run's data interval, which stands in where neither `since` nor `until` is given; an empty
+        one has no bounds.
+    :raises ValueError: naming the argument and what it may be.
+    """
+    rooms = _rooms(room_id)
+    period = _period(since, until, interval)
+    if session_id is None:
+        return Scope(rooms, period=period)
+    if rooms is None or len(rooms) != 1:
+        validate.refuse("room_id", room_id, "the session's room where session_id is given")
+    return Scope(rooms, validate.identifier("session_id", session_id))
+
+
+def _rooms(room_id: Id | Sequence[Id] | None) -> tuple[int, ...] | None:
+    if room_id is None:
+        return None
+    ids = [room_id] if isinstance(room_id, int | str) else validate.rows("room_id", room_id, "ids of rooms")
+    return tuple(sorted({validate.identifier("room_id", each) for each in ids}))
+
+
+def _period(since: When | None, until: When | None, interval: Interval) -> Period:
+    if since is None and until is None:
+        start, end = interval
+        return Period(start, end) if start and end and start < end else Period()
+    found = Period(
+        None if since is None else times.instant("since", since),
+        None if until is None else times.instant("until", until),
+    )
+    if found.since and found.until and found.until < found.since:
+        validate.refuse("until", until, f"no earlier than since, which is {since}")
+    return found

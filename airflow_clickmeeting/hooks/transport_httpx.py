@@ -1,0 +1,100 @@
+"""Requests over `httpx`, for the triggerer; imported when the first one is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.http import Multipart, Request, origin
+from airflow_clickmeeting.hooks.policy import Pace
+from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
+
+_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+class Client:
+    """The client that all triggers of one event loop share for one account, with its pace.
+
+    :param settings: the account.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        context = _context(settings.verify)
+        self.settings = settings
+        self.pace = Pace(settings.max_requests_per_second)
+        self.http = httpx.AsyncClient(
+            verify=context,
+            timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
+            headers=HEADERS,
+            event_hooks={"request": [self._bind_key]},
+            mounts={
+                f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=context)
+                for scheme, proxy in settings.proxies
+            },
+        )
+
+    async def _bind_key(self, request: httpx.Request) -> None:
+        # runs for every hop of a redirection, to which httpx would carry the header along
+        request.headers.pop(KEY_HEADER, None)
+        if origin(str(request.url)) == origin(self.settings.url):
+            request.headers[KEY_HEADER] = self.settings.key
+
+    @asynccontextmanager
+    async def answer_to(self, request: Request, *, follow: bool) -> AsyncIterator[httpx.Response]:
+        """Send a request and yield the answer before its body is read.
+
+        :param follow: whether to go where a redirection leads.
+        """
+        body: Any = _async_pieces(request.body) if isinstance(request.body, Multipart) else request.body
+        async with self.http.stream(
+            request.method, request.url, headers=dict(request.headers), content=body, follow_redirects=follow
+        ) as response:
+            yield response
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, Client]] = WeakKeyDictionary()
+
+
+def client_for(settings: Settings) -> Client:
+    """Return the running loop's client for an account; made once, as each costs 20 ms of a blocked loop."""
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    if settings not in clients:
+        clients[settings] = Client(settings)
+    return clients[settings]
+
+
+def problem_of(error: Exception, url: str) -> Problem | None:
+    """Return what a failure of the transport means, without the addresses and credentials its text may hold."""
+    if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+        return None
+    host = url.split("/")[2]
+    reason = type(error).__name__
+    if isinstance(error.__cause__ or error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
+        return Problem("other", f"{host} has no certificate that can be trusted: {reason}")
+    if isinstance(error, _NEVER_CONNECTED):
+        return Problem("connection", f"no connection to {host}: {reason}", undone=True)
+    return Problem("connection", f"the answer of {host} was lost: {reason}")
+
+
+@cache
+def _context(verify: bool | str) -> ssl.SSLContext:
+    """Return the process's one SSL context for this way of checking."""
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _async_pieces(body: Multipart) -> AsyncIterator[bytes]:
+    pieces = iter(body)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece

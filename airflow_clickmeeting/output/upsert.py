@@ -1,0 +1,125 @@
+"""Rows into a table of a database: by its key, new ones are inserted, and those that have changed are updated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from airflow_clickmeeting.datasets.table import Row
+
+Key = tuple[Any, ...]
+
+CHUNK = 1000
+SESSION = ("room_id", "session_id")
+
+
+class Upserts:
+    """Brings a table up to date, within a transaction that somebody else ends.
+
+    A row that has not changed is not touched. The rows of a session come one after another, and all of them: what else
+    the table has of that session is deleted.
+
+    :param connection: which is in the transaction.
+    :param table: as declared for a dataset.
+    """
+
+    def __init__(self, connection: sa.Connection, table: sa.Table) -> None:
+        self._connection = connection
+        self._table = table
+        self._key = table.primary_key.columns.keys()
+        self._whole = SESSION if set(SESSION) <= set(self._key) else ()
+        types = {column.name: column.type.dialect_impl(connection.dialect) for column in table.columns}
+        self._converters = [(name, convert) for name, of in types.items() if (convert := _converter(of))]
+        self._put = _WAYS.get(connection.dialect.name, _replacing)(table)
+
+    def write(self, rows: Iterable[Row]) -> int:
+        """Write rows, a chunk at a time, and return how many; of those with the same key, the last one counts."""
+        batches = groupby(rows, lambda row: {name: row[name] for name in self._whole})
+        return sum(self._write(batch, session) for session, batch in batches)
+
+    def _write(self, rows: Iterator[Row], session: Row) -> int:
+        count = 0
+        stale = self._keys_of(session) if session else set()
+        while chunk := [*map(self._converted, islice(rows, CHUNK))]:
+            fresh = {tuple(row[name] for name in self._key): row for row in chunk}
+            self._put(self._connection, [*fresh.values()])
+            stale -= fresh.keys()
+            count += len(fresh)
+        if stale:
+            _delete(self._connection, self._table, [dict(zip(self._key, key, strict=True)) for key in stale])
+        return count
+
+    def _keys_of(self, session: Row) -> set[Key]:
+        its = (self._table.columns[name] == value for name, value in session.items())
+        return {tuple(key) for key in self._connection.execute(sa.select(*self._table.primary_key).where(*its))}
+
+    def _converted(self, row: Row) -> Row:
+        return row | {name: convert(row[name]) for name, convert in self._converters if row[name]}
+
+
+def _converter(of: sa.types.TypeEngine[Any]) -> Callable[[str], Any] | None:
+    """Return what makes a cell into what a database takes."""
+    if isinstance(of, sa.String):
+        return _storable
+    return datetime.fromisoformat if isinstance(of, sa.DateTime) else None
+
+
+def _storable(text: str) -> str:
+    """Return a text without NUL, which PostgreSQL refuses; half a character, which JSON can hold, becomes `?`."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+# --- the ways of databases ----------------------------------------------------------------------------------
+
+Put = Callable[[sa.Connection, list[Row]], object]
+
+
+def _postgresql(table: sa.Table) -> Put:
+    """Send a chunk as one statement with an array per column: one row each, most drivers would wait for every row."""
+    names = table.columns.keys()
+    arrays = [sa.cast(sa.bindparam(column.name), postgresql.ARRAY(column.type)) for column in table.columns]
+    rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+    insert = _or_update(postgresql.insert(table).from_select(names, sa.select(*rows.columns)), table)
+    return lambda connection, rows: connection.execute(insert, {name: [row[name] for row in rows] for name in names})
+
+
+def _sqlite(table: sa.Table) -> Put:
+    insert = _or_update(sqlite.insert(table), table)
+    return lambda connection, rows: connection.execute(insert, rows)
+
+
+def _or_update(insert: Any, table: sa.Table) -> sa.Insert:
+    """Have rows updated that are there and differ."""
+    pairs = [(column, insert.excluded[column.name]) for column in table.columns if not column.primary_key]
+    updated: sa.Insert = insert.on_conflict_do_update(
+        index_elements=table.primary_key.columns,
+        set_={column.name: new for column, new in pairs},
+        where=sa.or_(*(column.is_distinct_from(new) for column, new in pairs)),
+    )
+    return updated
+
+
+def _replacing(table: sa.Table) -> Put:
+    """Delete and insert, which every database can."""
+    insert = sa.insert(table)
+
+    def put(connection: sa.Connection, rows: list[Row]) -> None:
+        _delete(connection, table, rows)
+        connection.execute(insert, rows)
+
+    return put
+
+
+def _delete(connection: sa.Connection, table: sa.Table, rows: Collection[Row]) -> None:
+    """Delete rows, of which only the key matters."""
+    key = table.primary_key.columns.keys()
+    those = sa.delete(table).where(*(table.columns[name] == sa.bindparam(name) for name in key))
+    connection.execute(those, [{name: row[name] for name in key} for row in rows])
+
+
+_WAYS = {"postgresql": _postgresql, "sqlite": _sqlite}

@@ -1,0 +1,1 @@
+"""Lists of people: read, checked, and registered or invited once."""

@@ -1,0 +1,186 @@
+"""Where the link that lets one person into a room comes from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_clickmeeting.api import calls, validate
+from airflow_clickmeeting.api.redact import without_addresses
+from airflow_clickmeeting.api.urls import token_url
+from airflow_clickmeeting.datasets.columns import Column, integer, text
+from airflow_clickmeeting.exceptions import NotFoundError, UnexpectedAnswerError, ValidationError
+from airflow_clickmeeting.parallel import Crew
+from airflow_clickmeeting.people.people_list import Fault, Guest
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.types import Room
+    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+
+# what may be wrong with one person; a wrong key or a dead network is wrong with all of them
+OF_ONE_PERSON = (NotFoundError, ValidationError, UnexpectedAnswerError)
+
+
+class NoLink(Exception):  # noqa: N818 - becomes a row that is skipped
+    """There is none for a person, and why."""
+
+
+class Link(NamedTuple):
+    """A link, and the secret in it."""
+
+    url: str
+    secret: str
+
+
+class Links(ABC):
+    """Links into one room.
+
+    :param hook: the account.
+    :param room: as it was read.
+    """
+
+    columns: tuple[Column, ...] = (
+        integer("row"),
+        text("email", personal="email"),
+        text("nickname", personal="nickname"),
+        text("link"),
+    )
+
+    def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
+        self._hook = hook
+        self._room = room
+
+    @abstractmethod
+    def of(self, guest: Guest) -> Link:
+        """Return a person's link; several threads may ask at a time.
+
+        :raises NoLink: when there is none.
+        """
+
+
+class AutologinLinks(Links):
+    """Links that need no typing, which are made when they are asked for.
+
+    :param role: what the person is in the room.
+    :param password: the room's, if it has one.
+    :raises ValueError: when the room has a password and none is given.
+    """
+
+    def __init__(self, hook: ClickMeetingHook, room: Room, role: str, password: str | None) -> None:
+        super().__init__(hook, room)
+        check_access(room, password=password)
+        self._role = role
+        self._password = password
+        by_token = room.get("access_type") == validate.ACCESS_TYPES["token"]
+        self._tokens = Tokens(hook, room) if by_token else None
+
+    def of(self, guest: Guest) -> Link:
+        """Have one made."""
+        if not guest.shown:
+            raise NoLink("it has no nickname and no name, which others would see")
+        url = self._hook.generate_autologin_url(
+            self._room["id"],
+            room_url=self._room["room_url"],
+            email=guest.email,
+            nickname=guest.shown,
+            role=self._role,
+            password=self._password,
+            token=None if self._tokens is None else self._tokens.of(guest.email),
+        )
+        return Link(url, url.rpartition("l=")[2])
+
+
+class TokenLinks(Links):
+    """Links with a person's own access token."""
+
+    columns = (*Links.columns, text("token"))
+
+    def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
+        super().__init__(hook, room)
+        self._tokens = Tokens(hook, room)
+
+    def of(self, guest: Guest) -> Link:
+        """Look for the token."""
+        token = self._tokens.of(guest.email)
+        return Link(token_url(self._room["room_url"], token), token)
+
+
+class RegistrationLinks(Links):
+    """Links that people got when they registered."""
+
+    def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
+        super().__init__(hook, room)
+        self._links: dict[str, Link] = {}
+        for registration in hook.fetched(calls.list_registrations(room["id"]))():
+            link = Link(registration.get("url") or "", registration.get("r") or "")
+            self._links[registration["email"].casefold()] = link
+
+    def of(self, guest: Guest) -> Link:
+        """Look it up."""
+        link = self._links.get(guest.email.casefold())
+        if link is None:
+            raise NoLink("nobody with this address is registered")
+        if not link.url:
+            raise NoLink("ClickMeeting does not tell the link of this registration")
+        return link
+
+
+class Tokens:
+    """The access tokens of a room by whom each was sent to.
+
+    :param hook: the account.
+    :param room: as it was read.
+    """
+
+    def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
+        self._hook = hook
+        self._room_id = room["id"]
+        self._sent: dict[str, str] = {}
+        for token in hook.list_tokens(self._room_id):
+            if email := token.get("sent_to_email"):
+                self._sent.setdefault(email.casefold(), token["token"])
+
+    def of(self, email: str) -> str:
+        """Return a person's token; for who is not in the list, ClickMeeting is asked by address.
+
+        :raises NoLink: when there is none.
+        """
+        if (token := self._sent.get(email.casefold())) is not None:
+            return token
+        try:
+            tokens = self._hook.get_token_by_email(self._room_id, email=email)
+        except NotFoundError:
+            tokens = []
+        if not tokens:
+            raise NoLink("no token was sent to this address")
+        return tokens[0]
+
+
+def links_for(
+    guests: Iterable[Guest], links: Links, max_parallel: int, faults: list[Fault]
+) -> Iterator[tuple[Guest, Link]]:
+    """Yield guests with their links, in order; memory does not grow with their number.
+
+    :param max_parallel: how many requests at a time.
+    :param faults: gets those who have no link, and why.
+    """
+    crew = Crew(max_parallel)
+    try:
+        for guest, answer in crew.in_turn((guest, crew.start(links.of, guest)) for guest in guests):
+            try:
+                yield guest, answer.result()
+            except NoLink as none:
+                faults.append(Fault(guest.row, str(none)))
+            except OF_ONE_PERSON as error:
+                faults.append(Fault(guest.row, without_addresses(str(error))))
+    finally:
+        crew.close()
+
+
+def check_access(room: Room, **given: str | None) -> None:
+    """Raise when a room lets people in by what is not given, a password or a token."""
+    for name, value in given.items():
+        if room.get("access_type") == validate.ACCESS_TYPES[name] and not value:
+            raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")

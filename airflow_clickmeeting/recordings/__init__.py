@@ -1,0 +1,1 @@
+"""The archive of recordings: its manifest and how recordings get into it."""

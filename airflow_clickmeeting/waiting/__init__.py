@@ -1,0 +1,1 @@
+"""What can be waited for, how often it is polled, and requests that waiting triggers share."""

@@ -1,0 +1,66 @@
+"""A long JSON list, item by item."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_clickmeeting.api import json_stream
+from airflow_clickmeeting.api.json_stream import items_of
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Have files read in pieces that cut through numbers, texts and characters."""
+    monkeypatch.setattr(json_stream, "PIECE", 3)
+
+
+def read(text: str) -> list:
+    return list(items_of(io.BytesIO(text.encode("utf-8", "surrogatepass"))))
+
+
+@given(st.lists(values, max_size=6), st.sampled_from([None, 2]), st.booleans(), st.integers(1, 9))
+def test_the_items_are_those_of_the_list_parsed_whole(items, indent, ascii_only, piece):
+    text = f" {json.dumps(items, indent=indent, ensure_ascii=ascii_only)}\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_stream, "PIECE", piece)
+        assert read(text) == items
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_items_come_before_the_rest_is_read():
+    file = io.BytesIO(b'[{"id": 1}, {"id": 2}, ' + b" " * 1000 + b"]")
+    items = items_of(file)
+    assert next(items) == {"id": 1}
+    assert file.tell() < 20
+
+
+def test_a_list_can_be_walked_again():
+    file = io.BytesIO(b"[1, 2]")
+    assert list(items_of(file)) == list(items_of(file)) == [1, 2]
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("text", ["", "{}", "12", "[", "[1", "[1,", "[1, ]", "[1 2]", '["a', "[1}", "[1] 2", "[] ["])
+def test_what_is_no_list_is_refused(text):
+    with pytest.raises(ValueError):
+        read(text)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_an_error_in_the_middle_does_not_make_it_read_all_the_rest(monkeypatch):
+    monkeypatch.setattr(json_stream, "LONGEST", 30)
+    file = io.BytesIO(b"[1, oops, " + b"2, " * 1000 + b"3]")
+    with pytest.raises(ValueError):
+        list(items_of(file))
+    assert file.tell() < 100

@@ -1,0 +1,263 @@
+"""The page of an attendance report: pure functions of an attendance."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import matplotlib as mpl
+import pytest
+
+from airflow_clickmeeting.attendance.chart import INK, curve_as_svg
+from airflow_clickmeeting.attendance.compute import attendance_of
+from airflow_clickmeeting.attendance.page import page
+
+START = datetime(2027, 3, 1, 15, tzinfo=timezone(timedelta(hours=1)))
+VOID = {"meta"}
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+class Parsed(HTMLParser):
+    """A page as a browser reads it: its elements, its attributes, and its text; tags must be balanced."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] != "style":
+            self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.attributes if key == name]
+
+
+def at(minute: float) -> str:
+    return (START + timedelta(minutes=minute)).isoformat()
+
+
+def visit(email, join, leave, **more):
+    return {"uid": "1", "role": "listener", "email": email, "start_date": at(join), "end_date": at(leave), **more}
+
+
+def registration(email, **more):
+    return {"id": 1, "email": email, **more}
+
+
+def page_of(*visits, registrations=(), length=60, rejoin_gap=timedelta(0), title="Talk", **options) -> str:
+    session = {"id": 7, "start_date": at(0), "end_date": at(length)}
+    found = attendance_of(session, visits, registrations, rejoin_gap=rejoin_gap)
+    return page(session, found, title=title, rejoin_gap=rejoin_gap, **options).decode()
+
+
+FULL = [
+    visit("hanna@example.com", -5, 60, nickname="Hanna", role="host"),
+    visit(ADA, 0, 20, nickname="Ada"),
+    visit(ADA, 25, 60, nickname="Ada", rating="5", rating_comment="Thanks"),
+    visit(None, 10, 40, uid="31"),
+]
+REGISTERED = [registration(ADA), registration(BOB, id=2, visitor_nickname="Bob")]
+
+
+@pytest.fixture(scope="module")
+def full() -> Parsed:
+    """The page of a session with people of every kind."""
+    return Parsed(page_of(*FULL, registrations=REGISTERED))
+
+
+def test_the_numbers(full):
+    assert "Registered 2 Came 2 1 unregistered" in full.text
+    assert "Show-up rate 50% 1 of 2" in full.text
+    assert "Median stay 42.5 min of those who came" in full.text
+    assert "Peak 2 at 15:10" in full.text
+
+
+def test_people_stand_by_what_became_of_them_and_staff_apart(full):
+    people = full.text[full.text.index("People") :]
+    assert "Registered and came 1 Ada ada@example.com 15:00 16:00 55 92% 5 Thanks" in people
+    assert "Came without registration 1 Without a name 15:10 15:40 30 50%" in people
+    assert "Registered, did not come 1 Bob bob@example.com Hosts" in people
+    assert "Hosts and presenters 1 Hanna hanna@example.com host 14:55 16:00 60 100%" in people
+    assert "Hosts and presenters are in none of the numbers" in people
+
+
+def test_the_curve_marks_its_peak_and_is_told_in_words(full):
+    assert full.text.count("2 at 15:10") == 3, "among the numbers, and in the picture for a desk and that for a phone"
+    assert "How many were present from 15:00 to 16:00: at most 2, first at 15:10." in full.values("aria-label")
+    assert full.tags["svg"] == 2
+
+
+def test_headings_language_and_header_cells_are_there_for_who_listens(full):
+    assert (full.tags["h1"], full.tags["h2"], full.tags["main"]) == (1, 2, 1)
+    assert full.values("lang") == ["en"]
+    assert Counter(full.values("scope")) == {"col": 7, "rowgroup": 4, "row": 4}
+
+
+def test_it_loads_nothing_and_runs_nothing(full):
+    text = page_of(*FULL, registrations=REGISTERED)
+    assert not full.tags.keys() & {"script", "link", "img", "image", "iframe", "object", "embed", "base", "form", "a"}
+    assert not [name for name, _ in full.attributes if name in {"src", "href", "srcset"} or name.startswith("on")]
+    assert {value[0] for value in full.values("xlink:href")} == {"#"}
+    assert set(re.findall(r"url\(.", text)) == {"url(#"}
+    assert "@import" not in text
+    assert {name for name, value in full.attributes if "//" in (value or "")} == {"xmlns", "xmlns:xlink"}
+
+
+def test_names_in_the_page_are_unique(full):
+    names = full.values("id")
+    assert names
+    assert len(names) == len(set(names))
+
+
+EVIL = "<script>alert('1')</script>&amp;\"]]>-->{{ 7 * 7 }}"
+
+
+def test_every_text_is_shown_as_the_text_it_is():
+    text = page_of(
+        visit('"><img src=x>@example.com', 0, 60, nickname=EVIL, role="host", rating_comment=EVIL),
+        visit(ADA, 0, 60, nickname=EVIL, rating_comment=EVIL),
+        registrations=[registration(BOB, visitor_nickname=EVIL)],
+        title=EVIL,
+    )
+    parsed = Parsed(text)
+    assert not parsed.tags.keys() & {"script", "img"}
+    assert parsed.text.count(EVIL) == 7, "the title twice, three names and two comments"
+
+
+def test_half_a_character_is_a_question_mark():
+    assert "Ada ?" in page_of(visit(ADA, 0, 60, nickname="Ada \ud83d"))
+
+
+def test_the_same_attendance_has_the_same_bytes():
+    first = page_of(*FULL, registrations=REGISTERED)
+    assert page_of(*reversed(FULL), registrations=REGISTERED[::-1]) == first
+
+
+def test_matplotlib_keeps_its_settings():
+    before = dict(mpl.rcParams)
+    page_of(*FULL)
+    assert dict(mpl.rcParams) == before
+
+
+def test_colours_are_those_of_the_page():
+    text = page_of(*FULL)
+    assert not [colour for colour in INK if colour in text]
+    drawn = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", text))
+    assert drawn == {*INK.values(), "none"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+@pytest.mark.parametrize("ink", ["text", "muted", "accent"])
+def test_texts_have_the_contrast_that_readers_need(scheme, ink):
+    themes = re.findall(r":root \{(.*?)\}", page_of(), re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): #(\w+)", themes[["light", "dark", "print"].index(scheme)]))
+    lighter, darker = sorted((luminance(colours[name]) for name in (ink, "paper")), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5, "WCAG 2, AA"
+
+
+def luminance(colour: str) -> float:
+    full = colour if len(colour) == 6 else "".join(2 * digit for digit in colour)
+    parts = [int(full[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_session_to_which_nobody_came():
+    parsed = Parsed(page_of(registrations=REGISTERED))
+    assert "Registered 2 Came 0 Show-up rate 0% 0 of 2 Present" in parsed.text
+    assert "Nobody in the audience was there" in parsed.text
+    assert "Registered, did not come 2" in parsed.text
+    assert parsed.tags["svg"] == 0
+
+
+def test_a_session_for_which_nobody_registered():
+    parsed = Parsed(page_of(visit(ADA, 0, 60)))
+    assert "Registered 0 Came 1 Median" in parsed.text
+
+
+def test_a_session_of_nobody_at_all():
+    parsed = Parsed(page_of())
+    assert "Registered 0 Came 0 Present" in parsed.text
+    assert parsed.tags["table"] == 0
+
+
+def test_a_session_of_staff_only():
+    parsed = Parsed(page_of(visit("hanna@example.com", 0, 60, role="presenter", nickname="Hanna")))
+    assert "Came 0" in parsed.text
+    assert "Nobody in the audience was there" in parsed.text
+    assert "Hosts and presenters 1 Hanna hanna@example.com presenter" in parsed.text
+
+
+def test_without_people_their_numbers_and_the_curve_are_there():
+    parsed = Parsed(page_of(*FULL, registrations=REGISTERED, show_people=False))
+    assert "Came 2" in parsed.text
+    assert parsed.tags["svg"] == 2
+    assert parsed.tags["table"] == 0
+    assert not [word for word in ("@", "Ada", "Bob", "Hanna", "Thanks") if word in parsed.text]
+
+
+def test_times_are_told_in_a_zone_and_with_their_day_where_it_is_another():
+    parsed = Parsed(page_of(visit(ADA, 0, 120), length=120, zone=ZoneInfo("Asia/Tokyo")))
+    assert "Monday, 1 March 2027, 23:00 to 2 Mar 01:00 (Asia/Tokyo), 120 min" in parsed.text
+    assert "ada@example.com 23:00 2 Mar 01:00 120 100%" in parsed.text
+
+
+def test_without_a_zone_it_is_the_sessions_own_offset(full):
+    assert "15:00 to 16:00 (UTC+01:00)" in full.text
+
+
+def test_it_says_which_absences_count_as_presence():
+    assert "absences of up to 2.5 min count" in Parsed(page_of(*FULL, rejoin_gap=timedelta(seconds=150))).text
+
+
+def test_it_says_how_much_could_not_be_read():
+    assert "could not be read, and do not count: 1." in Parsed(page_of(visit(ADA, 60, 0))).text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        (1, ["15:00", "15:01"]),
+        (60, ["15:00", "15:15", "15:30", "15:45", "16:00"]),
+        (90, ["15:00", "15:30", "16:00", "16:30"]),
+        (600, ["15:00", "18:00", "21:00", "2 Mar"]),
+        (9 * 24 * 60, ["3 Mar", "5 Mar", "7 Mar", "9 Mar"]),
+    ],
+)
+def test_the_axis_has_a_few_round_times_however_long_the_session(minutes, told):
+    end = START + timedelta(minutes=minutes)
+    svg = curve_as_svg([(START, 1), (end, 0)], START, end, width=330, height=230)
+    assert re.findall(r"text-anchor: middle.*?>([^<]+)<", svg) == told
+
+
+def test_a_crowd_stays_light():
+    crowd = [visit(f"visitor{number}@example.com", number % 20, 60, nickname="Guest") for number in range(1000)]
+    text = page_of(*crowd)
+    assert len(text) < 500_000
+    assert Parsed(text).tags["tr"] == 1002

@@ -1,0 +1,188 @@
+"""The attendance report of a session, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.sdk import DAG, Asset, ObjectStoragePath
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.operators.sessions import ClickMeetingAttendanceReportOperator
+
+START = datetime(2027, 3, 1, 14, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PEOPLE = [
+    {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
+    {"email": "Ada@Example.com", "nickname": "Ada", "visits": [(0, 20), (25, 60)], "rating": 5},
+    {"nickname": "<b>Guest</b>", "visits": [(10, 40)]},
+]
+
+
+@pytest.fixture
+def held(clickmeeting_sandbox):
+    """Hold a session in Warsaw for which Ada and Bob had registered, and return its room's id and its own."""
+    sandbox = clickmeeting_sandbox
+    sandbox.set_speed(0)
+
+    def held(*, registration: bool = True, attendees=PEOPLE, length=HOUR) -> dict[str, int]:
+        sandbox.set_time(START - HOUR)
+        enabled = {"enabled": int(registration)}
+        room = sandbox.add_room(name="Café & Çay", starts_at=START, timezone="Europe/Warsaw", registration=enabled)
+        for name in ("ada", "bob") if registration else ():
+            person = {1: name, 2: "Example", 3: f"{name}@example.com"}
+            ClickMeetingHook().register_participant(room["id"], registration=person)
+        session_id = sandbox.play(room["id"], start=START, end=START + length, attendees=attendees)
+        sandbox.set_time(START + 2 * HOUR)
+        sandbox.forget_requests()
+        return {"room_id": room["id"], "session_id": session_id}
+
+    return held
+
+
+def report(**arguments):
+    result = ClickMeetingAttendanceReportOperator(task_id="report", **arguments).execute({})
+    assert json.loads(json.dumps(result)) == result
+    return result
+
+
+def text_of(result) -> str:
+    return ObjectStoragePath(result["path"]).read_bytes().decode()
+
+
+@pytest.mark.parametrize("storage", ["file", "memory"])
+def test_a_page_on_any_object_storage(held, tmp_path, storage):
+    attach("memory", fs=MemoryFileSystem())
+    folder = tmp_path.as_uri() if storage == "file" else "memory://reports"
+    session = held()
+    made = report(**session, path=f"{folder}/deep/")
+    assert made["path"].endswith("/deep/attendance-{room_id}-{session_id}.html".format(**session))
+    assert made["summary"] == {
+        "registered": 2,
+        "came": 2,
+        "attended": 1,
+        "no_show": 1,
+        "walk_in": 1,
+        "show_up_rate": 0.5,
+        "median_minutes": 42.5,
+        "peak": 2,
+    }
+    assert made["skipped"] == []
+    page = text_of(made)
+    assert "<h1><bdi>Café &amp; Çay</bdi></h1>" in page
+    assert "Monday, 1 March 2027, 15:00 to 16:00 (Europe/Warsaw)" in page
+    assert "&lt;b&gt;Guest&lt;/b&gt;" in page
+
+
+def test_a_second_run_writes_the_same_bytes(held, tmp_path):
+    arguments = {**held(), "path": f"{tmp_path.as_uri()}/report.html"}
+    report(**arguments)
+    first = (tmp_path / "report.html").read_bytes()
+    report(**arguments)
+    assert (tmp_path / "report.html").read_bytes() == first
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"], "no part is left behind"
+
+
+def test_without_people_nothing_personal_is_in_the_file(held, tmp_path):
+    page = text_of(report(**held(), path=f"{tmp_path.as_uri()}/", show_people=False))
+    assert "Café &amp; Çay" in page
+    assert not [word for word in ("@example.com", "Ada", "Bob", "Guest", "Hanna") if word in page]
+
+
+def test_nobody_is_registered_where_registration_is_off(held, clickmeeting_sandbox, tmp_path):
+    made = report(**held(registration=False), path=f"{tmp_path.as_uri()}/")
+    assert (made["summary"]["registered"], made["summary"]["walk_in"]) == (0, 2)
+    assert clickmeeting_sandbox.count("list_registrations") == 0
+
+
+def test_short_absences_count_as_presence_on_demand(held, tmp_path):
+    page = text_of(report(**held(), path=f"{tmp_path.as_uri()}/", rejoin_gap=timedelta(minutes=5)))
+    assert "absences of up to 5 min count as presence" in page
+    assert "100%" in page
+
+
+def test_an_entry_that_cannot_be_read_is_told_and_does_not_sink_the_rest(held, tmp_path):
+    made = report(**held(attendees=[*PEOPLE, {"nickname": "Odd", "visits": [(40, 10)]}]), path=f"{tmp_path.as_uri()}/")
+    assert made["summary"]["came"] == 2
+    assert [" is before start_date " in why for why in made["skipped"]] == [True]
+    assert "could not be read, and do not count: 1." in text_of(made)
+
+
+@pytest.mark.parametrize("end", ["null", "absent", "now"])
+def test_a_session_that_still_runs_is_an_error(held, clickmeeting_sandbox, tmp_path, end):
+    clickmeeting_sandbox.switch(running_end=end)
+    session = held(length=3 * HOUR)
+    with pytest.raises(ClickMeetingError, match="still runs, or ended a moment ago"):
+        report(**session, path=f"{tmp_path.as_uri()}/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_that_is_not_there_leaves_the_older_file(held, tmp_path):
+    older = tmp_path / "report.html"
+    older.write_text("older")
+    with pytest.raises(NotFoundError):
+        report(room_id=held()["room_id"], session_id=1, path=older.as_uri())
+    assert older.read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"room_id": "None"},
+        {"session_id": ""},
+        {"path": " "},
+        {"rejoin_gap": "a while"},
+        {"rejoin_gap": -1},
+        {"title": " "},
+        {"show_people": "perhaps"},
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_asked(held, clickmeeting_sandbox, tmp_path, wrong):
+    arguments = {**held(), "path": f"{tmp_path.as_uri()}/"}
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
+        report(**arguments | wrong)
+    assert clickmeeting_sandbox.count() == 0
+
+
+def test_without_the_extra_it_is_named_before_anything_is_asked(held, clickmeeting_sandbox, tmp_path, monkeypatch):
+    session = held()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[report\]'"):
+        report(**session, path=f"{tmp_path.as_uri()}/")
+    assert clickmeeting_sandbox.count() == 0
+
+
+def test_the_tasks_assets_are_told(held, run_dag, tmp_path):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    path = f"{tmp_path.as_uri()}/report.html"
+    with DAG("report_tells_assets", schedule=None) as dag:
+        ClickMeetingAttendanceReportOperator(task_id="report", **held(), path=path, outlets=[Asset("attendance page")])
+    run = run_dag(dag)
+    with create_session() as session:
+        (event,) = session.query(AssetEvent).filter_by(source_run_id=run.run_id, source_dag_id=dag.dag_id)
+    assert event.extra.items() >= {"path": path, "format": "html", "people": 4}.items()
+
+
+def test_in_a_dag_everything_may_be_rendered(held, run_dag, tmp_path):
+    with DAG("report", schedule=None, params=held()) as dag:
+        ClickMeetingAttendanceReportOperator(
+            task_id="report",
+            room_id="{{ params.room_id }}",
+            session_id="{{ params.session_id }}",
+            path=f"{tmp_path.as_uri()}/{{{{ dag.dag_id }}}}.html",
+            rejoin_gap="{{ 300 }}",
+            title="{{ dag.dag_id | title }} of the day",
+            show_people="{{ False }}",
+        )
+    assert run_dag(dag).state == "success"
+    page = (tmp_path / "report.html").read_text()
+    assert "Report of the day" in page
+    assert "up to 5 min" in page
+    assert "Ada" not in page

@@ -1,0 +1,108 @@
+"""How far a collection is, what it does at a time, and any dataset of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_clickmeeting.datasets import collect as collecting
+from airflow_clickmeeting.datasets.scope import Period, Scope, scope_of
+from airflow_clickmeeting.datasets.sources import SOURCES
+from airflow_clickmeeting.transfers.base import DatasetOperator
+
+NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def collect():
+    """Collect any dataset as an operator would, and return its rows."""
+
+    def collect(dataset: str, context=None, log=None, **arguments):
+        members = {"dataset": dataset, "execute": lambda *_: None, **({"log": log} if log else {})}
+        operator = type("CollectOperator", (DatasetOperator,), members)(task_id="collect", **arguments)
+        with operator.collection(context or {}) as collection:
+            places = [place for _, own in collection.find() for place in own]
+            rows = [row for _, found in collection.rows(places) for row in found or ()]
+        return rows, operator.conclude(collection)
+
+    return collect
+
+
+@pytest.fixture
+def sandbox(clickmeeting_sandbox):
+    clickmeeting_sandbox.bulk(6, 2, 4)
+    clickmeeting_sandbox.forget_requests()
+    return clickmeeting_sandbox
+
+
+@pytest.mark.parametrize("dataset", SOURCES)
+def test_every_dataset_can_be_collected(sandbox, collect, dataset):
+    rows, collected = collect(dataset)
+    number = {"conferences": 6, "sessions": 12, "attendees": 48, "attendance": 48, "attendance_summaries": 12}
+    assert len(rows) == number.get(dataset, 0)
+    assert collected["rooms"] == 6
+    assert collected["sessions"] == (12 if SOURCES[dataset].of_sessions else 0)
+    assert list({tuple(row) for row in rows}) in ([], [tuple(SOURCES[dataset].dataset.header)])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "argument"),
+    [("conferences", "since"), ("conferences", "until"), ("conferences", "session_id"), ("recordings", "session_id")],
+)
+def test_what_a_dataset_is_not_told_apart_by_is_refused(sandbox, collect, dataset, argument):
+    value = 7 if argument == "session_id" else NOON
+    with pytest.raises(ValueError, match=f"^{argument} must be left out: {dataset} are not told apart by it"):
+        collect(dataset, room_id=1, **{argument: value})
+    assert sandbox.count() == 0
+
+
+def test_a_dataset_that_there_is_not_is_refused_with_those_that_are(sandbox, collect):
+    with pytest.raises(ValueError, match="dataset must be one of 'conferences', 'sessions', 'attendees'"):
+        collect("people")
+
+
+def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect):
+    interval = {"data_interval_start": NOON, "data_interval_end": NOON + timedelta(days=1)}
+    assert len(collect("conferences", interval)[0]) == 6
+
+
+def test_no_more_is_asked_for_at_a_time_than_wanted(sandbox, collect, monkeypatch):
+    running, most = set(), 0
+    fetched = collecting.Asker.begin
+
+    def begin(asker, call):
+        nonlocal most
+        future = fetched(asker, call)
+        running.add(future)
+        most = max(most, sum(each.running() for each in running))
+        return future
+
+    monkeypatch.setattr(collecting.Asker, "begin", begin)
+    collect("attendees", max_parallel=3)
+    assert 0 < most <= 3
+
+
+def test_the_log_tells_how_far_it_is(sandbox, collect, monkeypatch, caplog):
+    monkeypatch.setattr(collecting, "TOLD_EVERY", 0)
+    with caplog.at_level(logging.INFO, logger="progress"):
+        collect("attendees", log=logging.getLogger("progress"))
+    assert "Looking for attendees of all rooms, of any time" in caplog.messages
+    assert any(text.startswith("6 of 6 rooms looked through, 0 rows") for text in caplog.messages)
+    assert any(text.startswith("12 of 12 answers with attendees, 44 rows (") for text in caplog.messages)
+    assert "@" not in caplog.text
+
+
+def test_a_long_answer_tells_how_far_it_is_too(monkeypatch):
+    monkeypatch.setattr(collecting, "TOLD_EVERY", 0)
+    told = []
+    progress = collecting.Progress(lambda text, *values: told.append(text % values), "answers", 4)
+    assert sum(1 for _ in progress.counted({} for _ in range(2500))) == 2500
+    assert [text.split(" (")[0] for text in told] == ["0 of 4 answers, 1000 rows", "0 of 4 answers, 2000 rows"]
+
+
+def test_a_scope_is_told_in_words():
+    assert str(scope_of([3, 1], since=NOON)) == f"2 rooms, from {NOON}"
+    assert str(scope_of(3, 7)) == "session 7"
+    assert str(Scope(period=Period(NOON, NOON))) == f"all rooms, from {NOON} and before {NOON}"

@@ -1,0 +1,362 @@
+"""Tables and the rows in them, in each database: what is made, what is refused, what a second writing does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, registry, sqlite
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from airflow_clickmeeting.datasets.columns import boolean, integer, moment, nested, number, text
+from airflow_clickmeeting.datasets.definitions import DATASETS
+from airflow_clickmeeting.datasets.table import Dataset
+from airflow_clickmeeting.output import upsert
+from airflow_clickmeeting.output.table import declared, prepare
+from airflow_clickmeeting.output.upsert import Upserts
+
+PEOPLE = Dataset(
+    "people",
+    (integer("id"), text("name"), *moment("start"), number("minutes", unit="min"), boolean("came"), nested("fields")),
+    key=("id",),
+)
+ENTRIES = Dataset(
+    "entries",
+    (integer("room_id"), integer("session_id"), text("entry"), text("nickname")),
+    key=("room_id", "session_id", "entry"),
+)
+ADA = {
+    "id": 1,
+    "name": "Ada",
+    "start_utc": "2030-06-03T08:01:00+00:00",
+    "start": "2030-06-03T10:01:00+02:00",
+    "minutes": 39.5,
+    "came": True,
+    "fields": '{"Company": "Example"}',
+}
+NOBODY = dict.fromkeys(ADA) | {"id": 2}
+
+
+@pytest.fixture(autouse=True)
+def chunks_of_two(monkeypatch):
+    monkeypatch.setattr(upsert, "CHUNK", 2)
+
+
+@pytest.fixture
+def load(warehouse) -> Callable[..., int]:
+    """Write rows into a table, which is made when it is not there."""
+
+    def load(rows: Iterable[dict[str, Any]], dataset: Dataset = PEOPLE, table: str = "loaded") -> int:
+        return write(warehouse.engine, rows, dataset, table)
+
+    return load
+
+
+def write(engine: sa.Engine, rows: Iterable[dict[str, Any]], dataset: Dataset = PEOPLE, name: str = "loaded") -> int:
+    table = declared(dataset, name)
+    prepare(engine, table)
+    with engine.begin() as connection:
+        return Upserts(connection, table).write(rows)
+
+
+def entry(session_id: int, key: str, nickname: str = "Ada", room_id: int = 1) -> dict[str, Any]:
+    return {"room_id": room_id, "session_id": session_id, "entry": key, "nickname": nickname}
+
+
+def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+# --- what is made -----------------------------------------------------------------------------------------------------
+
+TYPES = {
+    "postgresql": ["BIGINT", "TEXT", "TIMESTAMP", "TEXT", "DOUBLE PRECISION", "BOOLEAN", "TEXT"],
+    "sqlite": ["BIGINT", "TEXT", "TEXT", "TEXT", "DOUBLE", "BOOLEAN", "TEXT"],
+}
+
+
+def test_a_table_has_the_types_of_its_database_and_the_datasets_key(warehouse, load):
+    assert load([]) == 0
+    inspector = sa.inspect(warehouse.engine)
+    columns = inspector.get_columns("loaded")
+    assert [column["name"] for column in columns] == PEOPLE.header
+    assert [str(column["type"]) for column in columns] == TYPES[warehouse.kind]
+    assert inspector.get_pk_constraint("loaded")["constrained_columns"] == ["id"]
+
+
+def test_units_are_comments_where_there_are_such(warehouse, load):
+    load([])
+    minutes = sa.inspect(warehouse.engine).get_columns("loaded")[4]
+    assert minutes.get("comment") == ("min" if warehouse.kind == "postgresql" else None)
+
+
+def test_values_come_back_as_they_were(warehouse, load):
+    load([ADA, NOBODY])
+    utc = "start_utc AT TIME ZONE 'UTC'" if warehouse.kind == "postgresql" else "datetime(start_utc)"
+    assert warehouse.ask(f"SELECT id, CAST({utc} AS TEXT) AS utc FROM loaded ORDER BY id") == [
+        {"id": 1, "utc": "2030-06-03 08:01:00"},
+        {"id": 2, "utc": None},
+    ]
+    ada, nobody = (without(row, "start_utc", "xmin") for row in warehouse.rows())
+    assert ada == without(ADA, "start_utc")
+    assert nobody == without(NOBODY, "start_utc")
+
+
+def test_times_in_sqlite_are_iso_8601_in_utc(warehouse, load):
+    load([ADA])
+    if warehouse.kind == "sqlite":
+        assert warehouse.ask("SELECT start_utc FROM loaded") == [{"start_utc": "2030-06-03T08:01:00+00:00"}]
+    else:
+        assert warehouse.ask("SELECT extract(epoch FROM start_utc)::int AS s FROM loaded") == [{"s": 1906704060}]
+
+
+@pytest.mark.parametrize("name", ["Zażółć 🎉", "a\\b'c\"d%s:x{}", "", " ", "\n\r\t", "{1,2}", "NULL"])
+def test_texts_of_all_kinds(warehouse, load, name):
+    load([ADA | {"name": name}])
+    assert [row["name"] for row in warehouse.rows()] == [name]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("A\0da", "Ada"), ("Ada \ud83d", "Ada ?")])
+def test_what_databases_refuse_in_a_text_is_left_out(warehouse, load, name, kept):
+    load([ADA | {"name": name}])
+    assert [row["name"] for row in warehouse.rows()] == [kept]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**31])
+def test_big_numbers(warehouse, load, number):
+    load([ADA | {"id": number}])
+    assert [row["id"] for row in warehouse.rows()] == [number]
+
+
+@pytest.mark.parametrize("name", ["Webinars", "order", "two words", 'a"b', "50%", "zażółć", "x'); DROP TABLE kept; --"])
+def test_a_name_is_a_name_and_nothing_else(warehouse, load, name):
+    warehouse.run("CREATE TABLE kept (id INTEGER)")
+    load([ADA], table=name)
+    load([ADA], table=name)
+    assert sorted(warehouse.tables) == sorted([name, "kept"])
+
+
+def test_a_schema_before_the_tables_name(warehouse, load):
+    if warehouse.kind == "postgresql":
+        warehouse.run('CREATE SCHEMA "Web data"', "CREATE TABLE loaded (other TEXT)")
+        load([ADA], table="Web data.loaded")
+        load([ADA], table="Web data.loaded")
+        assert len(warehouse.rows('"Web data".loaded')) == 1
+    else:
+        load([ADA], table="main.loaded")
+        assert len(warehouse.rows()) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.b.c", ".a", "a.", None, 7])
+def test_a_name_of_another_form_is_refused(name):
+    with pytest.raises(ValueError, match="table must be "):
+        declared(PEOPLE, name)
+
+
+def test_tasks_beside_one_another_make_the_table_once(warehouse):
+    together = Barrier(6)
+
+    def make(_: int) -> None:
+        together.wait(30)
+        prepare(warehouse.engine, declared(PEOPLE, "loaded"))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(make, range(6)))
+    assert warehouse.tables == ["loaded"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+@pytest.mark.parametrize("dialect", [postgresql, sqlite, mysql, mssql, oracle], ids=lambda each: each.__name__)
+def test_every_dataset_can_be_declared_in_every_database(dataset, dialect):
+    made = str(sa.schema.CreateTable(declared(dataset, "loaded")).compile(dialect=dialect.dialect()))
+    assert all(name in made for name in dataset.header)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+FITTING = (
+    "id BIGINT, name TEXT, start_utc TIMESTAMP WITH TIME ZONE, start TEXT, minutes FLOAT, came BOOLEAN, fields TEXT"
+)
+MISFITS = [
+    (FITTING, "there is no unique key on id"),
+    (f"{FITTING}, UNIQUE (id, name)", "there is no unique key on id"),
+    (f"{FITTING.replace('came BOOLEAN, ', '')}, UNIQUE (id)", "came is missing"),
+    (f"{FITTING.replace('name TEXT', 'name BIGINT')}, UNIQUE (id)", "name is not TEXT"),
+    (f"{FITTING.replace('minutes FLOAT', 'minutes TEXT')}, UNIQUE (id)", "minutes is not DOUBLE"),
+    (f"{FITTING.replace('start TEXT', 'start TEXT NOT NULL')}, UNIQUE (id)", "start cannot be NULL"),
+    (f"{FITTING}, mine TEXT NOT NULL, UNIQUE (id)", "mine cannot be NULL and has no default"),
+]
+
+
+def table_of(kind: str, columns: str) -> str:
+    if kind == "sqlite":
+        columns = columns.replace("TIMESTAMP WITH TIME ZONE", "TEXT")
+    return f"CREATE TABLE loaded ({columns})"
+
+
+@pytest.mark.parametrize(("columns", "why"), MISFITS)
+def test_a_table_that_does_not_fit(warehouse, columns, why):
+    warehouse.run(table_of(warehouse.kind, columns))
+    with pytest.raises(ValueError, match="table 'loaded' does not fit") as refused:
+        prepare(warehouse.engine, declared(PEOPLE, "loaded"))
+    assert why in str(refused.value)
+    assert ";" not in str(refused.value)
+
+
+def test_all_that_does_not_fit_is_told_at_once(warehouse):
+    warehouse.run("CREATE TABLE loaded (id TEXT, came BOOLEAN)")
+    with pytest.raises(ValueError) as refused:
+        prepare(warehouse.engine, declared(PEOPLE, "loaded"))
+    told = str(refused.value)
+    assert told.startswith("table 'loaded' does not fit: id is not BIGINT; name is missing; start_utc is missing; ")
+    assert told.endswith("fields is missing; there is no unique key on id.")
+
+
+def test_a_time_without_a_zone_does_not_fit(warehouse):
+    if warehouse.kind == "postgresql":
+        warehouse.run(f"CREATE TABLE loaded ({FITTING.replace('WITH TIME ZONE', '')}, UNIQUE (id))")
+        with pytest.raises(ValueError, match="start_utc is not TIMESTAMP WITH TIME ZONE"):
+            prepare(warehouse.engine, declared(PEOPLE, "loaded"))
+
+
+def test_a_key_of_some_rows_only_is_none(warehouse):
+    partial = "CREATE UNIQUE INDEX partial ON loaded (id) WHERE came"
+    warehouse.run(table_of(warehouse.kind, FITTING), partial)
+    with pytest.raises(ValueError, match="there is no unique key on id"):
+        prepare(warehouse.engine, declared(PEOPLE, "loaded"))
+
+
+OWN = [
+    f"{FITTING}, PRIMARY KEY (id)",
+    f"{FITTING}, seen TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL, mine TEXT, UNIQUE (id)",
+    f"{FITTING.replace('BIGINT', 'INTEGER').replace('name TEXT', 'name VARCHAR(50)')}, UNIQUE (id)",
+    f"{FITTING.replace('FLOAT', 'NUMERIC(9, 3)')}, UNIQUE (id)",
+]
+
+
+@pytest.mark.parametrize("columns", OWN)
+def test_a_table_of_ones_own_that_fits(warehouse, load, columns):
+    warehouse.run(table_of(warehouse.kind, columns))
+    load([ADA, NOBODY])
+    load([ADA | {"name": "Augusta"}])
+    assert [row["name"] for row in warehouse.rows()] == ["Augusta", None]
+
+
+def test_a_unique_index_is_a_key_and_columns_of_ones_own_are_kept(warehouse, load):
+    own = f"number SERIAL, {FITTING}, mine TEXT" if warehouse.kind == "postgresql" else f"{FITTING}, mine TEXT"
+    warehouse.run(table_of(warehouse.kind, own), "CREATE UNIQUE INDEX it ON loaded (id)")
+    load([ADA])
+    warehouse.run("UPDATE loaded SET mine = 'note'")
+    load([ADA | {"name": "Augusta"}])
+    assert [(row["name"], row["mine"]) for row in warehouse.rows()] == [("Augusta", "note")]
+
+
+# --- what a second writing does ---------------------------------------------------------------------------------------
+
+
+def test_the_same_rows_again_change_nothing(warehouse, load):
+    rows = [ADA | {"id": number} for number in range(5)] + [NOBODY | {"id": 5}]
+    assert load(rows) == 6
+    before = warehouse.rows()
+    assert load(rows) == 6
+    assert warehouse.rows() == before
+
+
+@pytest.mark.parametrize("name", without(ADA, "id"))
+@pytest.mark.parametrize(("old", "new"), [(ADA, NOBODY), (NOBODY, ADA)], ids=["to NULL", "from NULL"])
+def test_a_changed_cell_is_updated(warehouse, load, name, old, new):
+    load([old | {"id": 1}])
+    load([old | {"id": 1, name: new[name]}])
+    (row,) = warehouse.rows()
+    assert (row[name] is None) is (new[name] is None)
+
+
+def test_only_rows_that_changed_are_touched_and_none_is_deleted(warehouse, load):
+    load([ADA | {"id": number} for number in range(5)])
+    before = warehouse.rows()
+    load([ADA | {"id": 3, "name": "Augusta"}, ADA | {"id": 4}])
+    after = warehouse.rows()
+    assert [row["id"] for row, old in zip(after, before, strict=True) if row != old] == [3]
+
+
+def test_of_rows_with_the_same_key_the_last_one_counts(warehouse, load):
+    assert load([ADA, ADA | {"name": "Augusta"}, NOBODY, ADA | {"name": "Countess"}]) == 3
+    assert [row["name"] for row in warehouse.rows()] == ["Countess", None]
+
+
+def test_a_sessions_rows_are_replaced_and_other_sessions_are_left_alone(warehouse, load):
+    load([entry(7, key) for key in "abcde"] + [entry(8, "a")], ENTRIES)
+    load([entry(7, "a", room_id=2)], ENTRIES)
+    before = warehouse.rows()
+    load([entry(7, "b"), entry(7, "f"), entry(7, "e", "Augusta")], ENTRIES)
+    after = warehouse.rows()
+    keys = [(row["room_id"], row["session_id"], row["entry"]) for row in after]
+    assert keys == [(1, 7, "b"), (1, 7, "e"), (1, 7, "f"), (1, 8, "a"), (2, 7, "a")]
+    assert [row in before for row in after] == [True, False, False, True, True]
+
+
+def test_what_cannot_be_stored_in_a_key_does_not_make_a_row_look_gone(warehouse, load):
+    for _ in range(2):
+        load([entry(7, "a\0b"), entry(7, "\ud83d")], ENTRIES)
+    assert [row["entry"] for row in warehouse.rows()] == ["?", "ab"]
+
+
+def test_a_failure_on_the_way_leaves_the_table_as_it_was(warehouse, load):
+    load([entry(7, "a"), entry(7, "b")], ENTRIES)
+    before = warehouse.rows()
+
+    def breaking() -> Iterable[dict[str, Any]]:
+        yield from [entry(7, key) for key in "cdefg"]
+        yield entry(8, "a")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        load(breaking(), ENTRIES)
+    assert warehouse.rows() == before
+
+
+sessions = st.dictionaries(
+    st.tuples(st.integers(1, 3), st.sampled_from("abcde")), st.sampled_from(["Ada", "Bob", None])
+)
+
+
+@given(st.lists(sessions, max_size=3))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_table_has_of_each_session_what_came_last(warehouse, load, loads):
+    warehouse.run("DROP TABLE IF EXISTS loaded")
+    expected: dict[int, dict[tuple[int, str], str | None]] = {}
+    for cells in loads:
+        load([entry(number, key, cells[number, key]) for number, key in sorted(cells)], ENTRIES)
+        expected |= {n: {of: cells[of] for of in cells if of[0] == n} for n, _ in cells}
+    found = warehouse.rows() if loads else []
+    assert {(row["session_id"], row["entry"]): row["nickname"] for row in found} == {
+        of: name for session in expected.values() for of, name in session.items()
+    }
+
+
+# --- other databases --------------------------------------------------------------------------------------------------
+
+
+class Elsewhere(SQLiteDialect_pysqlite):
+    """A database of which nothing is known but what all have."""
+
+    name = "elsewhere"
+    supports_statement_cache = True
+
+
+def test_another_database_has_its_rows_replaced(tmp_path):
+    registry.register("elsewhere", __name__, "Elsewhere")
+    engine = sa.create_engine(f"elsewhere:///{tmp_path}/other.db")
+    for nickname in ["Ada", "Augusta"]:
+        write(engine, [entry(7, key, nickname) for key in "abc"], ENTRIES)
+    write(engine, [entry(7, "a", "Countess"), entry(8, "d")], ENTRIES)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT session_id, entry, nickname FROM loaded ORDER BY 1, 2").all()
+    assert found == [(7, "a", "Countess"), (8, "d", "Ada")]
+    engine.dispose()

@@ -1,0 +1,229 @@
+"""Where rows of people come from, how they are numbered, and what is said of those that cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import tracemalloc
+import uuid
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_clickmeeting.people.read import people_from
+
+ADA = {"First Name": "Ada", "E-mail": "ada@example.com"}
+EVE = {"First Name": "Eve", "E-mail": "eve@example.com"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a file, and return its path."""
+
+    def file(name: str, content: str | bytes) -> str:
+        data = content.encode() if isinstance(content, str) else content
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return str(tmp_path / name)
+
+    return file
+
+
+def read(people=None, **more):
+    return list(people_from("participants", people, **more))
+
+
+def refusal(people=None, **more):
+    with pytest.raises(ValueError) as error:
+        read(people, **more)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "First Name,E-mail\nAda,ada@example.com\nEve,eve@example.com\n",
+        "First Name;E-mail\r\nAda;ada@example.com\r\nEve;eve@example.com",
+        "First Name\tE-mail\nAda\tada@example.com\nEve\teve@example.com",
+        '\ufeff"First Name","E-mail"\n"Ada",ada@example.com\nEve,"eve@example.com"\n',
+        " First Name , E-mail ,,\nAda,ada@example.com,,\nEve,eve@example.com, ,",
+    ],
+)
+@pytest.mark.parametrize("name", ["people.csv", "people.csv.gz"])
+def test_csv_as_programs_and_spreadsheets_write_it(file, name, content):
+    assert read(file(name, content)) == [(2, ADA), (3, EVE)]
+
+
+def test_the_delimiter_is_not_looked_for_in_quotes(file):
+    path = file("people.csv", '"Name, as in, the passport";E-mail\nAda;ada@example.com\n')
+    assert read(path) == [(2, {"Name, as in, the passport": "Ada", "E-mail": "ada@example.com"})]
+
+
+def test_rows_of_csv_are_numbered_as_a_spreadsheet_does(file):
+    path = file("people.csv", 'Name,Note\nAda,"two\nlines"\n\n,\nEve,\nBob\n')
+    assert read(path) == [
+        (2, {"Name": "Ada", "Note": "two\nlines"}),
+        (5, {"Name": "Eve", "Note": None}),
+        (6, {"Name": "Bob", "Note": None}),
+    ]
+
+
+@pytest.mark.parametrize("name", ["people.jsonl", "people.jsonl.gz"])
+def test_json_lines_are_numbered_by_lines(file, name):
+    content = '\ufeff{"First Name": "Ada", "E-mail": "ada@example.com"}\r\n\n{"Name": "Zażółć 🎉", "n": 1}'
+    assert read(file(name, content)) == [(1, ADA), (3, {"Name": "Zażółć 🎉", "n": 1})]
+
+
+def test_lists_count_from_1():
+    assert read([ADA, EVE]) == [(1, ADA), (2, EVE)]
+    assert read((ADA,)) == [(1, ADA)]
+
+
+def test_a_file_may_lie_on_any_object_storage():
+    attach("memory", fs=MemoryFileSystem())
+    path = ObjectStoragePath(f"memory://{uuid.uuid4().hex}/people.csv")
+    path.write_bytes(b"First Name;E-mail\nAda;ada@example.com")
+    assert read(path) == read(str(path)) == [(2, ADA)]
+
+
+def test_a_query_gives_rows(warehouse):
+    warehouse.run(
+        "CREATE TABLE people (name varchar(20), phone integer)",
+        "INSERT INTO people VALUES ('Ada', 1), ('Eve', 2), ('Bob', NULL)",
+    )
+    sql = "SELECT name AS \"First Name\", phone FROM people WHERE name NOT LIKE 'B%:x' ORDER BY name"
+    assert read(sql=sql, conn_id=warehouse.conn_id) == [
+        (1, {"First Name": "Ada", "phone": 1}),
+        (2, {"First Name": "Bob", "phone": None}),
+        (3, {"First Name": "Eve", "phone": 2}),
+    ]
+    assert "there is nobody in the query" in refusal(sql="SELECT * FROM people WHERE 1=0", conn_id=warehouse.conn_id)
+    twice = refusal(sql="SELECT name, name FROM people", conn_id=warehouse.conn_id)
+    assert twice == "the column 'name' is there twice"
+
+
+def test_a_statement_that_is_no_query(connect, tmp_path):
+    connect(None, "warehouse", conn_type="sqlite", host=f"{tmp_path}/warehouse.db", password=None)
+    statement = "CREATE TABLE people (name varchar(20))"
+    assert refusal(sql=statement, conn_id="warehouse") == f"sql must be a query that returns rows; got {statement!r}."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "participants must be given, or else sql with conn_id; not both."),
+        (
+            {"people": [ADA], "sql": "SELECT 1", "conn_id": "warehouse"},
+            "participants must be given, or else sql with conn_id; not both.",
+        ),
+        ({"sql": " ", "conn_id": "warehouse"}, "sql must be a text that is not blank; got ' '."),
+        ({"sql": "SELECT 1"}, "conn_id must be a text that is not blank; got None."),
+        (
+            {"people": [ADA], "conn_id": "warehouse"},
+            "conn_id must be left out where there is no sql; got 'warehouse'.",
+        ),
+        ({"people": []}, "participants must be a list with at least one of the people; got []."),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments, said):
+    assert refusal(**arguments) == said
+
+
+@pytest.mark.parametrize("people", ["[{'E-mail': 'ada@example.com'}]", "people.xlsx", "", "None", 5, {"a": 1}])
+def test_neither_a_list_nor_a_path(people):
+    said = refusal(people)
+    assert said.startswith("participants must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with")
+    assert ("a template renders to text" in said) is isinstance(people, str)
+    assert "ada@" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "number", "why"),
+    [
+        ("people.csv", "Name\nAda\n\nEve,5\nBob", 4, "it has 2 cells, and the header has 1"),
+        ("people.jsonl", '{"Name": "Ada"}\n[1]\n{"Name": "Bob"}', 2, "it is no JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n{"Name": \n{"Name": "Bob"}', 2, "it is no JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n5\n{"Name": "Bob"}', 2, "it is no JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n"text"\n{"Name": "Bob"}', 2, "it is no JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\nnull\n{"Name": "Bob"}', 2, "it is no JSON object"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_or_skipped(file, name, content, number, why):
+    path = file(name, content)
+    assert refusal(path) == f"{path}, row {number}: {why}."
+    skipped = []
+    rows = read(path, skip=lambda *row: skipped.append(row))
+    assert [row["Name"] for _, row in rows] == ["Ada", "Bob"]
+    assert skipped == [(number, why)]
+
+
+def test_an_item_of_a_list_that_is_no_dict():
+    assert refusal([ADA, "eve@example.com"]) == "participants, row 2: it is of type str, not a dict."
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "why"),
+    [
+        (b"Name\nAda\nZo\xeb\n", 3, 'it is not UTF-8, which spreadsheets call "CSV UTF-8"'),
+        ("Name\nAda\n".encode("utf-16"), 1, 'it is not UTF-8, which spreadsheets call "CSV UTF-8"'),
+        (b'Name\nAda\n"Eve\nBob\n', 3, "unexpected end of data"),
+        (b"Name,Name\nAda,Eve", 1, "the column 'Name' is there twice"),
+        (b"Name,,E-mail\nAda,,Eve", 1, "each column needs a name"),
+        (b"\nName\nAda", 1, "each column needs a name"),
+        (b"", 1, "each column needs a name"),
+    ],
+)
+def test_a_csv_file_that_cannot_be_read(file, content, row, why):
+    said = refusal(path := file("people.csv", content), skip=lambda *_: None)
+    assert said.startswith(path)
+    assert f"row {row}: {why}" in said
+
+
+def test_what_is_no_gzip_or_only_half_of_it(tmp_path):
+    path = tmp_path / "people.csv.gz"
+    path.write_bytes(b"Name\nAda\n")
+    assert refusal(str(path)).startswith(f"{path} cannot be read, row 1: Not a gzipped file")
+    path.write_bytes(gzip.compress(b"Name\n" + b"Ada\n" * 9)[:-9])
+    assert refusal(str(path)).startswith(f"{path} cannot be read, row ")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert refusal(f"{tmp_path}/people.csv") == f"There is no file {tmp_path}/people.csv."
+    (tmp_path / "folder.csv").mkdir()
+    assert refusal(f"{tmp_path}/folder.csv") == f"There is no file {tmp_path}/folder.csv."
+
+
+def test_a_file_that_may_not_be_read(file, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError("denied")
+
+    path = file("people.csv", "Name\nAda")
+    monkeypatch.setattr(ObjectStoragePath, "open", refused)
+    assert refusal(path) == f"{path} cannot be read, row 1: denied."
+
+
+@pytest.mark.parametrize(("name", "content"), [("people.csv", "Name\n\n,\n"), ("people.jsonl", ""), ("a.jsonl", "\n")])
+def test_a_file_with_nobody_in_it(file, name, content):
+    path = file(name, content)
+    assert refusal(path) == f"participants must be at least one of the people; there is nobody in {path}."
+
+
+def test_arguments_are_refused_before_anything_is_walked():
+    with pytest.raises(ValueError, match="participants must be"):
+        people_from("participants", "people.xlsx")
+
+
+def test_memory_does_not_grow_with_the_file(file):
+    path = file("people.csv", "First Name,E-mail\n" + "Ada,ada@example.com\n" * 200_000)
+    tracemalloc.start()
+    assert sum(1 for _ in people_from("participants", path)) == 200_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_the_databases_extra_is_named_when_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "airflow_clickmeeting.output.database", None)
+    with pytest.raises(ModuleNotFoundError, match=r"airflow-clickmeeting\[sql\]"):
+        read(sql="SELECT 1", conn_id="warehouse")

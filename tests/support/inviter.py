@@ -1,0 +1,32 @@
+"""Invites the people of a list, if it is there; called with the room, the list, and what to do if it is uncertain.
+
+The result goes beside the list.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from forks import in_forks
+
+from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
+
+room_id, people, on_uncertain = sys.argv[1:]
+
+
+def invite() -> None:
+    if Path(people).exists():
+        result = ClickMeetingSendInvitationsOperator(
+            task_id="invite",
+            room_id=room_id,
+            people=people,
+            ledger=f"{people}.ledger.jsonl",
+            batch_size=5,
+            on_uncertain=on_uncertain,
+        ).execute({})
+        Path(f"{people}.result.json").write_text(json.dumps(result))
+
+
+in_forks(invite)

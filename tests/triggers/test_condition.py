@@ -1,0 +1,308 @@
+"""The trigger of deferred sensors, run in this process against the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pkgutil import resolve_name
+from typing import Any
+
+import pytest
+from airflow.models.trigger import Trigger
+from waiting_account import hasty, once_looked, room_id, sandbox, session_id, steadily  # noqa: F401 - fixtures
+
+from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.exceptions import (
+    AuthenticationError,
+    ClickMeetingError,
+    ConnectionFailedError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    UnexpectedAnswerError,
+    error_from_json,
+)
+from airflow_clickmeeting.triggers import condition
+from airflow_clickmeeting.triggers.condition import WaitTrigger
+from airflow_clickmeeting.waiting.conditions import (
+    Condition,
+    RecordingReady,
+    Registrations,
+    SessionEnded,
+    SessionReport,
+)
+from airflow_clickmeeting.waiting.polling import Patience
+
+
+@dataclass(frozen=True)
+class Misread(Condition):
+    """A condition of a user's own, with a mistake in it."""
+
+    room_id: int
+
+    @property
+    def call(self) -> Call[Any]:
+        return calls.get_conference(self.room_id)
+
+    def seen(self, answer: Any, now: Any) -> dict[str, Any] | None:
+        return {"host": answer["no such key"]}
+
+
+def trigger_for(condition: Condition, *, seconds: float = 30, **patience: Any) -> WaitTrigger:
+    """Return what a sensor that began just now, and waits for so many seconds, defers to."""
+    began = time.time()
+    of_it = Patience(**{"interval": 0.02, "began": began, "deadline": began + seconds, **patience})
+    return WaitTrigger(condition.to_json(), "clickmeeting_default", of_it.to_json())
+
+
+def made_again(trigger: WaitTrigger) -> WaitTrigger:
+    """Return the trigger that another triggerer makes of what Airflow keeps."""
+    path, arguments = trigger.serialize()
+    return resolve_name(path)(**Trigger._decrypt_kwargs(Trigger.encrypt_kwargs(arguments)))
+
+
+async def fired(trigger: WaitTrigger) -> dict[str, Any]:
+    """Run a trigger to its end, and return its only event, as it reaches the worker."""
+    (event,) = [event async for event in trigger.run()]
+    return json.loads(json.dumps(event.payload))
+
+
+async def failure_of(trigger: WaitTrigger) -> ClickMeetingError:
+    """Run a trigger that fails for good, and return what the worker raises."""
+    event = await fired(trigger)
+    assert event.keys() == {"failed"}
+    return error_from_json(event["failed"])
+
+
+@pytest.fixture
+def since(sandbox) -> str:
+    return sandbox.now.isoformat()
+
+
+@pytest.fixture
+def ended(since, room_id) -> SessionEnded:
+    """The end of a session in a room where nobody is yet."""
+    return SessionEnded(room_id=room_id, since=since)
+
+
+@pytest.fixture
+def report(sandbox, room_id, session_id) -> SessionReport:
+    """A report that is finished when it is asked for the third time."""
+    sandbox.advance(timedelta(hours=3))
+    return SessionReport(room_id=room_id, session_id=session_id)
+
+
+class TestItFires:
+    async def test_with_what_was_seen(self, sandbox, ended, session_id, once_looked):
+        once_looked("list_sessions", lambda: sandbox.advance(timedelta(hours=3)))
+        event = await fired(trigger_for(ended))
+        assert event["seen"]["session_id"] == session_id
+
+    async def test_when_what_it_saw_read_the_same_twice(self, sandbox, ended, session_id):
+        sandbox.advance(timedelta(hours=3))
+        assert "seen" in await fired(trigger_for(ended))
+        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
+
+    async def test_when_recordings_grow_no_more(self, sandbox, room_id, since):
+        making = {"size": 5000, "duration": 3600, "ready_after": 600}
+        hour = timedelta(hours=1)
+        sandbox.switch(unready_recordings="growing")
+        sandbox.play(room_id, start=sandbox.now, end=sandbox.now + hour, recordings=[making])
+        sandbox.advance(hour + timedelta(minutes=5))
+        sandbox.set_speed(600)
+        event = await fired(trigger_for(RecordingReady(room_id=room_id, since=since)))
+        assert [each["size"] for each in event["seen"]["recordings"]] == [5000]
+
+    async def test_when_time_is_up(self, sandbox, ended):
+        assert await fired(trigger_for(ended, seconds=0.3)) == {"timed_out": True}
+        assert sandbox.count("list_sessions") > 1
+
+    async def test_without_any_secret(self, report):
+        assert "http" not in json.dumps(await fired(trigger_for(report)))
+
+
+class TestNotYet:
+    """Nothing there is no failure, in whatever way ClickMeeting says so."""
+
+    @pytest.mark.parametrize("answer", ["empty", "404"])
+    async def test_a_room_where_nobody_came(self, sandbox, ended, answer):
+        sandbox.switch(no_sessions=answer)
+        assert await fired(trigger_for(ended, seconds=0.2)) == {"timed_out": True}
+        assert sandbox.count("list_sessions") > 1
+
+    @pytest.mark.parametrize("answer", ["error200", "404", "empty"])
+    async def test_a_room_that_was_not_recorded(self, sandbox, room_id, since, answer):
+        sandbox.switch(no_recordings=answer)
+        recorded = RecordingReady(room_id=room_id, since=since)
+        assert await fired(trigger_for(recorded, seconds=0.2)) == {"timed_out": True}
+        assert sandbox.count("list_recordings") > 1
+
+    async def test_a_room_for_which_nobody_registered(self, sandbox, room_id):
+        assert await fired(trigger_for(Registrations(room_id=room_id), seconds=0.2)) == {"timed_out": True}
+        assert sandbox.count("list_registrations") > 1
+
+
+class TestWhatIsFinal:
+    async def test_a_room_that_is_gone_is_told_at_once_and_named(self, sandbox, since):
+        error = await failure_of(trigger_for(SessionEnded(room_id=99999999, since=since)))
+        assert isinstance(error, NotFoundError)
+        assert "conferences/99999999" in str(error)
+        assert sandbox.count("list_sessions") == 1
+
+    @pytest.mark.parametrize("status", [401, 403])
+    async def test_a_key_that_may_not_do_this(self, sandbox, ended, status):
+        sandbox.fault("list_sessions", "status", status=status)
+        error = await failure_of(trigger_for(ended))
+        assert isinstance(error, AuthenticationError)
+        assert error.code == status
+        assert "'clickmeeting_default'" in str(error)
+        assert sandbox.count() == 1
+
+    async def test_a_mistake_in_a_condition_is_told_with_its_place(self, sandbox, room_id):
+        error = await failure_of(trigger_for(Misread(room_id=room_id)))
+        assert isinstance(error, RuntimeError)
+        assert "KeyError: 'no such key'" in str(error)
+        assert "in seen" in str(error)
+        assert sandbox.count() == 1
+
+    async def test_nothing_is_final_for_who_bears_everything(self, sandbox, room_id):
+        sandbox.fault("get_conference", "status", status=401)
+        event = await fired(trigger_for(Misread(room_id=room_id), seconds=0.3, max_consecutive_failures=None))
+        assert event == {"timed_out": True}
+        assert sandbox.count() > 1
+
+
+TRANSIENT = {
+    "a connection reset": ({"kind": "reset"}, ConnectionFailedError),
+    "too many requests": ({"kind": "429"}, RateLimitedError),
+    "a gateway's page": ({"kind": "status", "status": 503, "body": "html"}, ServerError),
+    "a page instead of JSON": ({"kind": "html"}, UnexpectedAnswerError),
+    "nothing instead of JSON": ({"kind": "empty"}, UnexpectedAnswerError),
+}
+LOOK = "generate_session_report"
+
+
+class TestWhatPasses:
+    @pytest.mark.parametrize("fault", [fault for fault, _ in TRANSIENT.values()], ids=TRANSIENT)
+    async def test_it_is_borne_as_often_as_wanted(self, sandbox, report, fault):
+        sandbox.fault(LOOK, times=2, **fault)
+        event = await fired(trigger_for(report, max_consecutive_failures=2))
+        assert "seen" in event
+        assert sandbox.count(LOOK) == 2 + 3
+
+    @pytest.mark.parametrize(("fault", "meaning"), TRANSIENT.values(), ids=TRANSIENT)
+    async def test_of_too_many_the_last_is_told(self, sandbox, report, fault, meaning):
+        sandbox.fault(LOOK, "status", status=500, times=2)
+        sandbox.fault(LOOK, **fault)
+        error = await failure_of(trigger_for(report, max_consecutive_failures=2))
+        assert type(error) is meaning
+        assert error.code != 500
+        assert sandbox.count(LOOK) == 3
+
+    async def test_a_look_that_worked_lets_the_count_start_anew(self, sandbox, report):
+        for others in range(3):  # each lets one request pass after the one before
+            sandbox.fault(LOOK, "status", status=500, skip=others)
+        event = await fired(trigger_for(report, max_consecutive_failures=1))
+        assert "seen" in event
+        assert [entry["status"] for entry in sandbox.log(LOOK)] == [500, 200, 500, 200, 500, 200]
+
+    async def test_the_workers_failures_count(self, sandbox, report):
+        sandbox.fault(LOOK, "status", status=500, times=None)
+        trigger = trigger_for(report, max_consecutive_failures=2)
+        trigger.failures = 2
+        assert isinstance(await failure_of(made_again(trigger)), ServerError)
+        assert sandbox.count(LOOK) == 1
+
+    async def test_it_is_borne_no_longer_than_the_deadline(self, sandbox, report):
+        sandbox.fault(LOOK, "status", status=500, times=None)
+        assert await fired(trigger_for(report, seconds=0.2, max_consecutive_failures=1000)) == {"timed_out": True}
+
+
+class TestARestart:
+    def test_it_is_made_again_of_what_airflow_keeps(self, ended):
+        trigger = trigger_for(ended)
+        trigger.mark, trigger.failures = "ab12", 3
+        assert made_again(trigger).serialize() == trigger.serialize()
+
+    def test_what_airflow_keeps_holds_no_secret(self, sandbox, ended, connect):
+        connect(sandbox, password="us0123456789abcdef")
+        assert "us0123456789abcdef" not in json.dumps(trigger_for(ended).serialize())
+
+    async def test_it_does_not_prolong_the_waiting(self, ended):
+        trigger = trigger_for(ended, seconds=0.5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(fired(trigger), 0.3)
+        restarted = made_again(trigger)
+        assert restarted.patience == trigger.patience
+        assert await fired(restarted) == {"timed_out": True}
+
+    async def test_a_deadline_that_has_passed_meanwhile_leaves_one_last_look(self, sandbox, ended):
+        assert await fired(made_again(trigger_for(ended, seconds=-60))) == {"timed_out": True}
+        assert sandbox.count("list_sessions") == 1
+
+    async def test_what_happened_meanwhile_is_seen_however_late(self, sandbox, since, room_id, session_id):
+        sandbox.advance(timedelta(hours=3))
+        late = trigger_for(SessionEnded(room_id=room_id, since=since, settle=0), seconds=-60)
+        assert (await fired(late))["seen"]["session_id"] == session_id
+
+
+class TestManyForOneRoom:
+    @pytest.fixture
+    def together(self, sandbox) -> Callable[..., Any]:
+        sandbox.switch(latency=0.1)
+
+        async def together(condition: Condition, many: int = 50) -> list[dict[str, Any]]:
+            return await asyncio.gather(*[fired(trigger_for(condition)) for _ in range(many)])
+
+        return together
+
+    async def test_they_make_one_request_per_interval(self, sandbox, report, together):
+        events = await together(report)
+        assert len(events) == 50
+        assert all("seen" in event for event in events)
+        assert sandbox.count(LOOK) == 3
+
+    async def test_they_share_the_attendee_list_too(self, sandbox, ended, session_id, together):
+        sandbox.advance(timedelta(hours=3))
+        events = await together(ended)
+        assert {event["seen"]["session_id"] for event in events} == {session_id}
+        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
+
+    async def test_a_final_failure_is_told_to_each(self, sandbox, report, together):
+        sandbox.fault(LOOK, "status", status=401)
+        assert [event.keys() for event in await together(report)] == [{"failed"}] * 50
+        assert sandbox.count(LOOK) == 1
+
+
+class TestPauses:
+    def test_none_is_shorter_than_the_race_in_airflow_lasts(self):
+        assert condition.SHORTEST_INTERVAL == 5
+
+    async def test_the_first_look_comes_after_one(self, sandbox, report, monkeypatch):
+        monkeypatch.setattr(condition, "SHORTEST_INTERVAL", 0.3)
+        began = time.monotonic()
+        while_pausing = asyncio.create_task(fired(trigger_for(report)))
+        await asyncio.sleep(0)
+        assert sandbox.count() == 0
+        await while_pausing
+        assert time.monotonic() - began >= 0.9, "three looks, each after a pause"
+
+    async def test_doubled_pauses_mean_fewer_looks(self, sandbox, ended):
+        assert await fired(trigger_for(ended, seconds=1, exponential=True)) == {"timed_out": True}
+        assert 2 <= sandbox.count("list_sessions") <= 7, "after about 20, 60, 140, 300, 620 ms, and at the end"
+
+    async def test_doubled_pauses_may_have_a_limit(self, sandbox, ended):
+        assert await fired(trigger_for(ended, seconds=1, exponential=True, longest=0.05)) == {"timed_out": True}
+        assert sandbox.count("list_sessions") > 8
+
+    @pytest.mark.usefixtures("steadily")
+    async def test_they_are_as_long_as_clickmeeting_asks_for(self, sandbox, report):
+        sandbox.fault(LOOK, "429", retry_after=1)
+        began = time.monotonic()
+        await fired(trigger_for(report))
+        assert time.monotonic() - began >= 1

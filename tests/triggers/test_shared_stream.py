@@ -1,0 +1,249 @@
+"""Shared streams and the asset state store of Airflow 3.3: what was told is written down once Airflow holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
+
+from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
+from airflow_clickmeeting.triggers.feeds import Snapshot
+from airflow_clickmeeting.triggers.shared_stream import SnapshotProducer
+
+HOUR = timedelta(hours=1)
+STARTED = "session_started"
+
+
+@pytest.fixture
+def triggerer(sharing_triggerer):
+    return sharing_triggerer
+
+
+@pytest.fixture
+def asset():
+    return clickmeeting_asset(STARTED)
+
+
+@pytest.fixture
+def room_id(account):
+    return account.open_room()
+
+
+@pytest.fixture
+def start(sandbox, room_id):
+    """Let a session start, and return the id of its event."""
+
+    def start():
+        sandbox.advance(HOUR)
+        return f"{STARTED}-{room_id}-{sandbox.play(room_id, start=sandbox.now)}"
+
+    return start
+
+
+def ids(told):
+    return [each["id"] for each in told]
+
+
+class TestSharing:
+    async def test_watchers_of_the_same_sessions_share_every_request_and_each_gets_every_event(
+        self, triggerer, sandbox, asset, start
+    ):
+        watches = await triggerer.watch(
+            asset, clickmeeting_asset(STARTED, name="mine"), clickmeeting_asset("session_ended")
+        )
+        event = start()
+        sandbox.advance(2 * HOUR)
+        first, second, ended = await asyncio.gather(*(watch.tells(1) for watch in watches))
+        assert ids(first) == ids(second) == [event]
+        assert ids(ended) == [event.replace("started", "ended")]
+        sandbox.forget_requests()
+        await watches[0].looked(10)
+        requests = sandbox.counts
+        assert requests.keys() == {"list_conferences", "list_sessions"}
+        assert max(requests.values()) <= 12
+
+    async def test_those_who_wait_for_the_same_attendee_list_share_it_too(self, triggerer, sandbox, account, room_id):
+        sandbox.switch(latency=0.05)
+        watches = await triggerer.watch(*(clickmeeting_asset("session_ended", name=name) for name in "ab"))
+        await account.everything_happens(room_id)
+        await asyncio.gather(*(watch.tells(1) for watch in watches))
+        assert sandbox.count("list_session_attendees") == 2
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"event": "registration"},
+            {"clickmeeting_conn_id": "other"},
+            {"room_id": 1},
+            {"interval": 30},
+        ],
+        ids=lambda other: next(iter(other)),
+    )
+    def test_watchers_who_look_at_something_else_or_at_other_times_do_not(self, other):
+        trigger, differs = (clickmeeting_asset(**{"event": STARTED} | more).watchers[0].trigger for more in ({}, other))
+        assert trigger.shared_stream_key() != differs.shared_stream_key()
+
+    async def test_who_comes_later_begins_later(self, triggerer, asset, start):
+        early = await triggerer.watch(asset)
+        first = start()
+        await early.tells(1)
+        late = await triggerer.watch(clickmeeting_asset(STARTED, name="late"))
+        second = start()
+        assert ids(await early.tells(2)) == [first, second]
+        assert ids(await late.tells(1)) == [second]
+
+
+class TestRestart:
+    @pytest.mark.parametrize("event", WATCHERS)
+    async def test_what_happens_while_nobody_watches_is_told_afterwards(
+        self, event, triggerer, account, room_id, eventually
+    ):
+        await account.everything_happens(room_id)
+        asset = clickmeeting_asset(event)
+        await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        await triggerer.restart()
+        missed = account.open_room()
+        await account.everything_happens(missed)
+        watch = await triggerer.watch(asset)
+        assert [each["room_id"] for each in await watch.tells(1)] == [missed]
+
+    async def test_a_session_that_ends_and_whose_room_is_closed_meanwhile_is_told(
+        self, triggerer, sandbox, account, eventually
+    ):
+        room_id = account.room_that_starts(sandbox.now + HOUR)
+        asset = clickmeeting_asset("session_ended")
+        watch = await triggerer.watch(asset)
+        sandbox.advance(HOUR)
+        await watch.looked()
+        await eventually(lambda: triggerer.states.writes)
+        await triggerer.restart()
+        sandbox.advance(48 * HOUR)
+        watch = await triggerer.watch(asset)
+        assert [each["room_id"] for each in await watch.tells(1)] == [room_id]
+
+    async def test_what_was_told_is_not_told_again(self, triggerer, asset, start, eventually):
+        watch = await triggerer.watch(asset)
+        event = start()
+        await watch.tells(1)
+        await eventually(lambda: triggerer.states.told(asset) == [event])
+        await triggerer.restart()
+        watch = await triggerer.watch(asset)
+        assert await watch.tells(0) == []
+
+
+class TestConfirming:
+    async def test_the_beginning_is_written_down_at_once_and_nothing_more_while_nothing_happens(
+        self, triggerer, asset, eventually
+    ):
+        watch = await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        await watch.looked(5)
+        assert triggerer.states.writes == 1
+        assert triggerer.states.told(asset) == []
+
+    async def test_an_event_counts_as_told_once_airflow_holds_it(self, triggerer, asset, start, eventually):
+        triggerer.confirming = False
+        watch = await triggerer.watch(asset)
+        event = start()
+        await watch.tells(1)
+        assert triggerer.states.told(asset) == []
+        triggerer.confirm()
+        await eventually(lambda: triggerer.states.told(asset) == [event])
+        assert ids(await watch.tells(1)) == [event]
+
+    async def test_a_kill_before_that_repeats_it_with_the_same_id(self, triggerer, asset, start, eventually):
+        watch = await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        triggerer.confirming = False
+        event = start()
+        assert ids(await watch.tells(1)) == [event]
+        await triggerer.restart()
+        watch = await triggerer.watch(asset)
+        assert ids(await watch.tells(1)) == [event]
+
+    async def test_of_several_events_of_one_look_all_must_be_held(self, triggerer, sandbox, asset, room_id, eventually):
+        for minutes in (30, 60, 90):
+            sandbox.play(room_id, start=sandbox.now + timedelta(minutes=minutes))
+        watch = await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        triggerer.confirming = False
+        sandbox.advance(2 * HOUR)
+        events = ids(await watch.tells(3))
+        triggerer.confirm(1)
+        await watch.looked()
+        assert triggerer.states.told(asset) == []
+        await triggerer.restart()
+        watch = await triggerer.watch(asset)
+        assert ids(await watch.tells(3)) == events
+
+    async def test_events_that_come_meanwhile_wait_for_it_but_are_told(self, triggerer, asset, start, eventually):
+        triggerer.confirming = False
+        watch = await triggerer.watch(asset)
+        events = [start()]
+        await watch.tells(1)
+        events.append(start())
+        assert ids(await watch.tells(2)) == events
+        assert triggerer.states.told(asset) == []
+        triggerer.confirm()
+        await eventually(lambda: triggerer.states.told(asset) == events)
+
+    async def test_every_asset_has_its_own_cursor(self, triggerer, asset, start, eventually):
+        mine = clickmeeting_asset(STARTED, name="mine")
+        watch = await triggerer.watch(asset)
+        first = start()
+        await watch.tells(1)
+        await triggerer.watch(mine)
+        second = start()
+        await watch.tells(2)
+        await eventually(lambda: triggerer.states.told(asset) == [first, second])
+        await eventually(lambda: second in triggerer.states.told(mine))
+
+    async def test_nothing_is_written_down_of_a_look_whose_events_airflow_does_not_hold(self):
+        written = []
+
+        async def store():
+            written.append(snapshot)
+
+        snapshot = Snapshot(None, {}, {}, [store])
+        producer = SnapshotProducer(None)
+        await producer.advance([AdvanceItem(snapshot, AdvanceOutcome(acked=1, failed=1))])
+        assert written == []
+        await producer.advance([AdvanceItem(snapshot, AdvanceOutcome(acked=2, failed=0))])
+        assert written == [snapshot]
+
+
+class TestStore:
+    async def test_one_that_fails_to_write_is_written_to_with_the_next_look(
+        self, triggerer, asset, start, eventually, caplog
+    ):
+        watch = await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        triggerer.states.failures = 1
+        event = start()
+        await eventually(lambda: triggerer.states.told(asset) == [event])
+        assert "A cursor was not stored" in caplog.text
+        assert ids(await watch.tells(1)) == [event]
+
+    async def test_one_that_fails_to_read_is_read_again_before_anything_is_told(
+        self, triggerer, asset, start, eventually
+    ):
+        await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        await triggerer.restart()
+        event = start()
+        triggerer.states.failures = 2
+        watch = await triggerer.watch(asset)
+        assert ids(await watch.tells(1)) == [event]
+
+    def test_airflows_own_knows_the_asset_by_the_name_in_the_watchers_arguments(self, asset):
+        trigger = asset.watchers[0].trigger
+        _, arguments = trigger.serialize()
+        watched = AssetStateStoreAccessors(inlets=[Asset(name=asset.name, uri=asset.uri)])
+        trigger.asset_state_store = watched
+        assert trigger._store == watched[asset]
+        assert arguments["asset_name"] == asset.name

@@ -1,0 +1,128 @@
+"""How long is waited, how often is looked, and which failures are borne: pure functions of a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.exceptions import (
+    AuthenticationError,
+    ClickMeetingError,
+    ConnectionFailedError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    UnexpectedAnswerError,
+    ValidationError,
+)
+from airflow_clickmeeting.waiting import polling
+from airflow_clickmeeting.waiting.polling import Patience, unmoved_clock
+
+NOON = 1_800_000_000.0
+
+TRANSIENT = [ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError]
+FINAL = [AuthenticationError, NotFoundError, ValidationError, ClickMeetingError]
+
+
+def patient(interval: float = 60, **more: Any) -> Patience:
+    """Return a patience that began at noon and ends an hour later."""
+    return Patience(**{"interval": interval, "began": NOON, "deadline": NOON + 3600, **more})
+
+
+def trouble(kind: type = ServerError, retry_after: float | None = None) -> ClickMeetingError:
+    return kind(Problem("server", "Not now.", retry_after=retry_after))
+
+
+class TestPause:
+    def test_it_is_up_to_a_tenth_more_or_less_so_that_many_do_not_ask_together(self):
+        pauses = [patient().pause(NOON) for _ in range(1000)]
+        assert 54 <= min(pauses) < 55
+        assert 65 < max(pauses) <= 66
+
+    @pytest.mark.usefixtures("steadily")
+    def test_it_stays_the_same_however_long_it_takes(self):
+        assert [patient().pause(NOON + gone) for gone in (0, 60, 3000)] == [60, 60, 60]
+
+    @pytest.mark.usefixtures("steadily")
+    def test_exponential_pauses_double_up_to_the_longest(self):
+        doubling = patient(exponential=True, longest=1000)
+        now, pauses = NOON, []
+        for _ in range(7):
+            pauses.append(doubling.pause(now))
+            now += pauses[-1]
+        assert pauses == [60, 120, 240, 480, 960, 1000, 1000]
+
+    @pytest.mark.usefixtures("steadily")
+    def test_after_failures_it_grows_to_five_minutes(self):
+        pauses = [patient(1).pause(NOON, failures, trouble()) for failures in range(10)]
+        assert pauses == [1, 5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+    @pytest.mark.usefixtures("steadily")
+    def test_after_failures_it_is_never_shorter_than_between_looks_that_work(self):
+        assert [patient(600).pause(NOON, failures, trouble()) for failures in (1, 20)] == [600, 600]
+
+    @pytest.mark.usefixtures("steadily")
+    def test_it_lasts_as_long_as_clickmeeting_asks_to_wait(self):
+        assert patient().pause(NOON, 1, trouble(RateLimitedError, retry_after=500)) == 500
+        assert patient().pause(NOON, 1, trouble(RateLimitedError, retry_after=1)) == 60
+
+    @pytest.mark.usefixtures("steadily")
+    def test_an_error_of_another_kind_asks_for_nothing(self):
+        assert patient().pause(NOON, 1, KeyError("name")) == 60
+        assert patient().pause(NOON, 1) == 60
+
+
+class TestDeadline:
+    def test_it_comes_nearer(self):
+        assert [patient().left(NOON + gone) for gone in (0, 3599, 3600, 9999)] == [3600, 1, 0, 0]
+
+
+class TestFailures:
+    @pytest.mark.parametrize("kind", TRANSIENT)
+    def test_what_passes_is_borne_so_often_in_a_row(self, kind):
+        some = patient(max_consecutive_failures=2)
+        assert [some.bears(trouble(kind), failures) for failures in (1, 2, 3)] == [True, True, False]
+
+    @pytest.mark.parametrize("kind", TRANSIENT)
+    def test_none_at_all(self, kind):
+        assert not patient(max_consecutive_failures=0).bears(trouble(kind), 1)
+
+    @pytest.mark.parametrize("kind", FINAL)
+    def test_what_is_final_is_not_borne(self, kind):
+        assert not patient().bears(trouble(kind), 1)
+
+    def test_a_mistake_is_not_borne(self):
+        assert not patient().bears(KeyError("name"), 1)
+
+    @pytest.mark.parametrize("error", [*map(trouble, TRANSIENT + FINAL), KeyError("name")])
+    def test_without_a_limit_everything_is_borne(self, error):
+        assert patient(max_consecutive_failures=None).bears(error, 1_000_000)
+
+
+def test_it_travels_as_plain_json():
+    of_its_own = patient(exponential=True, longest=100, max_consecutive_failures=None)
+    assert Patience(**json.loads(json.dumps(of_its_own.to_json()))) == of_its_own
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan")])
+def test_an_interval_is_longer_than_nothing(interval):
+    with pytest.raises(ValueError, match=f"poke_interval must be more than zero seconds; got {interval}"):
+        patient(interval)
+
+
+def test_the_number_of_failures_cannot_be_negative():
+    with pytest.raises(ValueError, match="max_consecutive_failures must be zero or more; got -1"):
+        patient(max_consecutive_failures=-1)
+
+
+def test_the_clock_does_not_notice_when_the_machines_own_is_set(monkeypatch):
+    now = unmoved_clock()
+    assert now() == pytest.approx(time.time(), abs=60)
+    before = now()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert before <= now() < before + 60
+    assert polling.unmoved_clock()() < 60, "one made later begins with what the machine says"
