@@ -21,6 +21,8 @@ comma = ,
 export NO_PROXY := 127.0.0.1,localhost$(addprefix $(comma),$(NO_PROXY))
 export no_proxy := $(NO_PROXY)
 export UV_PYTHON_DOWNLOADS = never
+# A company's proxy signs with a certificate that the system knows, and uv's own list does not.
+export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
@@ -32,10 +34,13 @@ help: ## list the targets
 demo: .venv/ready ## see the provider work against the sandbox, without an account
 	$(BIN)/python scripts/demo.py
 
+# Every step runs, also after one that failed, so that one run shows all that is wrong.
 test: .venv/ready postgresql ## run the tests on the newest Airflow, and see that they reach all of the core
-	$(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100
-	$(BIN)/python -m pytest --ignore tests/api -m 'not live' $(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest -m live
+	@failed=; step() { echo "== $$*"; "$$@" || failed="$$failed\n  $$*"; }; \
+	step $(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100; \
+	step $(BIN)/python -m pytest --ignore tests/api -m 'not live' $(SIDE_BY_SIDE); \
+	step $(BIN)/python -m pytest -m live; \
+	test -z "$$failed" || { printf "These steps failed:$$failed\n" >&2; exit 1; }
 
 lint: .venv/ready ## check style, types and the constraints files
 	$(BIN)/ruff check

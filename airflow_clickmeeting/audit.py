@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.storage import add_line, located, written_whole
+from airflow_clickmeeting.storage import add_line, located, open_atomic
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,7 +46,7 @@ class Audit:
         recordings: Sequence[int] = (),
         *,
         name: str | None = None,
-        against: Sequence[str] = (),
+        blockers: Sequence[str] = (),
     ) -> None:
         """Make a call that deletes something: "asked" is written before, and "deleted", "was gone" or "failed" after.
 
@@ -56,9 +56,9 @@ class Audit:
         :param room_id: the room that goes, or loses recordings.
         :param recordings: the recordings that go.
         :param name: the room's name.
-        :param against: what spoke against it.
+        :param against: what blocked it.
         """
-        entry = self._entry(call, room_id, recordings, name, against)
+        entry = self._entry(call, room_id, recordings, name, blockers)
         entry.write("asked")
         try:
             deleted = self._hook.run(call)
@@ -77,10 +77,10 @@ class Audit:
         room_id: int,
         recordings: Sequence[int] = (),
         name: str | None = None,
-        against: Sequence[str] = (),
+        blockers: Sequence[str] = (),
     ) -> _Entry:
         what = {"operation": call.name, "room_id": room_id, "name": name, "recordings": [*recordings]}
-        told = {**self._who, **what, "against": [*against], "forced": self._forced}
+        told = {**self._who, **what, "blockers": [*blockers], "forced": self._forced}
         return _Entry(self._hook, told, self._path)
 
 
@@ -112,5 +112,5 @@ class _Entry:
         if not self._has_own:
             add_line(self._file, line)
             return
-        with written_whole(self._file) as file:  # most object storages cannot add to a file
+        with open_atomic(self._file) as file:  # most object storages cannot add to a file
             file.write(self._written)

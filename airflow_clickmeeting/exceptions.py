@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_clickmeeting.api.errors import Kind, Problem
+from airflow_clickmeeting.api.errors import ApiError, Kind
 
 
 class ClickMeetingError(AirflowException):
@@ -24,7 +24,7 @@ class ClickMeetingError(AirflowException):
     :param path: the path asked for, which names the room.
     """
 
-    def __init__(self, problem: Problem, operation: str = "", conn_id: str = "", path: str = "") -> None:
+    def __init__(self, problem: ApiError, operation: str = "", conn_id: str = "", path: str = "") -> None:
         self.problem = problem
         self.operation = operation
         self.conn_id = conn_id
@@ -55,14 +55,14 @@ class ClickMeetingError(AirflowException):
     @property
     def may_have_worked(self) -> bool:
         """Whether what was asked may be done all the same: no answer came, or one that says nothing of it."""
-        return not self.problem.undone and self.problem.kind in ("connection", "server", "unexpected")
+        return not self.problem.no_effect and self.problem.kind in ("connection", "server", "unexpected")
 
     def adding(self, more: str) -> Self:
         """Return the same error with more in its message."""
         longer = replace(self.problem, message=f"{self.problem.message}; {more}")
         return type(self)(longer, self.operation, self.conn_id, self.path)
 
-    def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[Problem, str, str, str]]:
+    def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[ApiError, str, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
 
@@ -99,7 +99,7 @@ class RoomExistsError(ClickMeetingError):
 
 
 class DeletionRefusedError(AirflowFailException):
-    """Something speaks against a deletion, so it was not sent. A retry would find the same, so Airflow makes none."""
+    """A safety check blocks a deletion, so it was not sent. A retry would find the same, so Airflow makes none."""
 
 
 # what may be wrong with one room; a wrong key or a dead network is wrong with all of them
@@ -126,7 +126,7 @@ def first_few(texts: Sequence[str], separator: str = "; ", *, count: int | None 
     return separator.join([*texts[:5], *[f"and {left} more"] * (left > 0)])
 
 
-def error_for(problem: Problem, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
+def error_for(problem: ApiError, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
     """Return the exception of the problem's kind."""
     return _BY_KIND[problem.kind](problem, operation, conn_id, path)
 
@@ -143,4 +143,4 @@ def error_from_json(data: Mapping[str, Any]) -> Exception:
     """Return the exception that was made plain JSON."""
     if "traceback" in data:
         return RuntimeError(f"It failed in the triggerer:\n{data['traceback']}")
-    return error_for(Problem(**data["problem"]), data["operation"], data["conn_id"], data["path"])
+    return error_for(ApiError(**data["problem"]), data["operation"], data["conn_id"], data["path"])

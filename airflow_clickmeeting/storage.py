@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from airflow_clickmeeting.api.validate import refuse
+from airflow_clickmeeting.api.validate import bad_argument
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -51,7 +51,7 @@ def permissions(name: str, value: int | str) -> int:
     """
     text = f"{value:o}" if isinstance(value, int) and not isinstance(value, bool) else str(value).strip()
     if not re.fullmatch("(0o)?0?[0-7]{1,3}", text):
-        refuse(name, value, "permissions in octal digits, such as '600' or 0o600")
+        bad_argument(name, value, "permissions in octal digits, such as '600' or 0o600")
     return int(text, 8)
 
 
@@ -60,7 +60,7 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in LOCAL
 
 
-class Part:
+class AtomicFile:
     """A file in the making: `NAME.part` beside its place, which it takes when it is whole.
 
     :param path: the place.
@@ -99,46 +99,46 @@ class Part:
         self.size += len(piece)
         self._sha256.update(piece)
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Drop what was written so far."""
         self.file.close()
         self._open()
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """Move it to its place, where it replaces an older file."""
         self.file.close()
         if self._mode is not None:
             pathlib.Path(self._part.path).chmod(self._mode)
         self._part.rename(self._place)
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Remove it; an older file in its place stays."""
         self.file.close()
         self._part.unlink(missing_ok=True)
 
 
 @contextmanager
-def part_of(path: ObjectStoragePath, mode: int | None = None) -> Iterator[Part]:
+def atomic_file(path: ObjectStoragePath, mode: int | None = None) -> Iterator[AtomicFile]:
     """Yield a file in the making, which is kept at the end, or dropped when the writing fails.
 
-    :param mode: as of a `Part`.
+    :param mode: as of a `AtomicFile`.
     """
-    part = Part(path, mode)
+    part = AtomicFile(path, mode)
     try:
         yield part
-        part.keep()
+        part.commit()
     except BaseException:
-        part.drop()
+        part.discard()
         raise
 
 
 @contextmanager
-def written_whole(path: ObjectStoragePath, mode: int | None = None) -> Iterator[IO[bytes]]:
+def open_atomic(path: ObjectStoragePath, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes its place, and any older file's, only when all of it is there.
 
-    :param mode: as of a `Part`.
+    :param mode: as of a `AtomicFile`.
     """
-    with part_of(path, mode) as part:
+    with atomic_file(path, mode) as part:
         yield part.file
 
 

@@ -25,11 +25,11 @@ HEADER = ("First Name", "Last Name", "E-mail", "Company")
 
 def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **options: Any) -> Figures:
     """Register the people of a file, after those of a small one, so that what this imports is there."""
-    from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
+    from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 
     def register(room_id: int, path: str, **options: Any) -> int:
-        return ClickMeetingRegisterParticipantsOperator(
-            task_id="register", room_id=room_id, participants=path, confirmation_email=True, **options
+        return ClickMeetingBulkRegisterParticipantsOperator(
+            task_id="register", room_id=room_id, people=path, confirmation_email=True, **options
         ).execute({})["rows"]
 
     register(warm_room_id, warm_path)

@@ -43,11 +43,11 @@ async def by_provider(room_id: int, since: datetime, interval: float) -> None:
     """Wait as a deferred `ClickMeetingSessionEndedSensor` does."""
     from airflow_clickmeeting.triggers.condition import WaitTrigger
     from airflow_clickmeeting.waiting.conditions import SessionEnded
-    from airflow_clickmeeting.waiting.polling import Patience
+    from airflow_clickmeeting.waiting.polling import PollPolicy
 
     condition = SessionEnded(room_id, since.isoformat())
-    patience = Patience(interval, began=time.time(), deadline=time.time() + 86400)
-    trigger = WaitTrigger(condition.to_json(), "clickmeeting_default", patience.to_json())
+    poll_policy = PollPolicy(interval, began=time.time(), deadline=time.time() + 86400)
+    trigger = WaitTrigger(condition.to_json(), "clickmeeting_default", poll_policy.to_json())
     async for _ in trigger.run():
         return
 
@@ -73,12 +73,12 @@ async def warm_up(way: str, room_id: int, since: datetime) -> None:
     """Let one sensor look once, so that what all share is there."""
     from airflow_clickmeeting.triggers import condition
 
-    shortest, condition.SHORTEST_INTERVAL = condition.SHORTEST_INTERVAL, 0
+    shortest, condition.MIN_INTERVAL = condition.MIN_INTERVAL, 0
     one = asyncio.create_task(WORK[way](room_id, since, NAP))
     await asyncio.sleep(1)
     one.cancel()
     await asyncio.wait([one])
-    condition.SHORTEST_INTERVAL = shortest
+    condition.MIN_INTERVAL = shortest
 
 
 async def lags(work: Coroutine[Any, Any, object]) -> list[float]:
@@ -113,15 +113,15 @@ async def measure(
     idle = memory()
     starting = await lags(start())
     sandbox.forget_requests()
-    steady = await lags(asyncio.sleep(seconds))
+    needs_confirmation = await lags(asyncio.sleep(seconds))
     grown = memory() - idle
     if ended := [each for each in waiting if each.done()]:
         raise SystemExit(f"{len(ended)} of {sensors} waited no longer: {ended[0]}")
     figures = (
         per_minute(sandbox.log()),
         grown * 1024 / sensors,
-        statistics.quantiles(steady, n=100)[-1],
-        max(steady),
+        statistics.quantiles(needs_confirmation, n=100)[-1],
+        max(needs_confirmation),
         max(starting),
     )
     return dict(zip(HEADS, figures, strict=True))

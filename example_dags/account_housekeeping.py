@@ -44,7 +44,7 @@ def account_housekeeping():
     purge = ClickMeetingPurgeConferencesOperator(
         task_id="purge",
         trigger_rule="none_failed",
-        older_than="{{ params.older_than_days }}",
+        older_than="P{{ params.older_than_days }}D",
         max_deletions="{{ params.max_deletions }}",
         dry_run="{{ params.dry_run }}",
         archive="{{ params.folder }}/recordings/",

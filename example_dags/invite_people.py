@@ -11,8 +11,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag, task
 
-from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
-from airflow_clickmeeting.operators.links import ClickMeetingJoinLinksOperator
+from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
+from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOperator
 
 
 @dag(
@@ -28,7 +28,7 @@ from airflow_clickmeeting.operators.links import ClickMeetingJoinLinksOperator
     },
 )
 def invite_people():
-    invite = ClickMeetingSendInvitationsOperator(
+    invite = ClickMeetingBulkSendInvitationsOperator(
         task_id="invite",
         room_id="{{ params.room_id }}",
         people="{{ params.people }}",
@@ -40,19 +40,19 @@ def invite_people():
         max_failures=10,
     )
 
-    links = ClickMeetingJoinLinksOperator(
+    links = ClickMeetingExportJoinLinksOperator(
         task_id="links",
         room_id="{{ params.room_id }}",
         people="{{ params.people }}",
         path="{{ params.folder }}/links-{{ params.room_id }}.csv",
-        fail_on_skipped=False,
+        max_failures=0.5,
     )
 
     @task
     def tell(invited: dict, linked: dict) -> None:
-        print(f"{invited['sent']} invited now, {invited['already_sent']} before, {linked['links']} links")
-        for fault in invited["faults"] + linked["skipped"]:
-            print(f"Row {fault['row']}: {fault['why']}")
+        print(f"{invited['sent']} invited now, {invited['unchanged']} before, {linked['links']} links")
+        for failure in invited["failures"] + linked["failures"]:
+            print(f"Row {failure['row']}: {failure['reason']}")
         if invited["uncertain"]:
             print(f"Look into {invited['ledger']} for {invited['uncertain']} people who may have got no mail")
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from airflow_clickmeeting.operators.contacts import ClickMeetingCreateContactsOperator
-from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
+from airflow_clickmeeting.operators.contacts import ClickMeetingBulkCreateContactsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 
 
 @dag(
@@ -27,24 +27,24 @@ from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterPar
     },
 )
 def register_people():
-    register = ClickMeetingRegisterParticipantsOperator(
+    register = ClickMeetingBulkRegisterParticipantsOperator(
         task_id="register",
         room_id="{{ params.room_id }}",
-        participants="{{ params.people }}",
+        people="{{ params.people }}",
         columns={"Company": None},  # unless the room's form asks for it
         confirmation_email=True,
         ledger="{{ params.ledgers }}/",
-        max_failure_share=0.05,
+        max_failures=0.05,
         # another try goes on where this one stopped
         retries=3,
         retry_delay=timedelta(minutes=5),
     )
 
-    contacts = ClickMeetingCreateContactsOperator(
+    contacts = ClickMeetingBulkCreateContactsOperator(
         task_id="contacts",
-        participants="{{ params.people }}",
+        people="{{ params.people }}",
         ledger="{{ params.ledgers }}/contacts-{{ run_id }}.jsonl",  # each run brings all of them up to date
-        max_failure_share=0.05,
+        max_failures=0.05,
         retries=3,
         retry_delay=timedelta(minutes=5),
     )
@@ -52,8 +52,8 @@ def register_people():
     @task
     def tell(registered: dict) -> None:
         print(f"{registered['created']} of {registered['rows']} rows are registered by this list")
-        for fault in registered["faults"]:
-            print(f"Row {fault['row']} {fault['outcome']}: {fault['why']}")
+        for failure in registered["failures"]:
+            print(f"Row {failure['row']}: {failure['reason']}")
 
     tell(register.output)
     register >> contacts

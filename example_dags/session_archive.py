@@ -23,7 +23,7 @@ from airflow_clickmeeting.operators.files import (
 from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.sensors.clickmeeting import ClickMeetingRecordingReadySensor, ClickMeetingSessionEndedSensor
-from airflow_clickmeeting.storage import written_whole
+from airflow_clickmeeting.storage import open_atomic
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,
@@ -103,7 +103,7 @@ def session_archive():
     def manifest(params: dict | None = None) -> str:
         folder = ObjectStoragePath(f"{params['folder']}/session-{params['session_id']}")
         contents = {"room_id": params["room_id"], "session_id": params["session_id"], "files": [*proofs_of(folder)]}
-        with written_whole(folder / "manifest.json") as file:
+        with open_atomic(folder / "manifest.json") as file:
             file.write(json.dumps(contents, indent=2).encode())
         return str(folder / "manifest.json")
 

@@ -27,7 +27,7 @@ def load(dataset: str, **whose):
     return ClickMeetingToSqlOperator(
         task_id=f"load_{dataset}",
         dataset=dataset,
-        conn_id="{{ params.database }}",
+        sql_conn_id="{{ params.database }}",
         table=f"clickmeeting_{dataset}",
         **whose,
     )

@@ -59,8 +59,8 @@ class Call(Generic[T]):
     read: Callable[[Any], T] = field(default=as_it_is, repr=False)
     repeatable: bool | None = None
     raw: bool = False
-    forgive: Mapping[Kind, T] = field(default_factory=dict, repr=False)
-    none_if: Call[Any] | None = field(default=None, repr=False)
+    treat_as: Mapping[Kind, T] = field(default_factory=dict, repr=False)
+    empty_if_ok: Call[Any] | None = field(default=None, repr=False)
     name: str = ""
 
     def __hash__(self) -> int:

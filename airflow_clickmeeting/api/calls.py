@@ -14,7 +14,7 @@ from airflow_clickmeeting.api import parse, times, validate
 from airflow_clickmeeting.api.call import Call, Upload, operation
 from airflow_clickmeeting.api.errors import Kind
 from airflow_clickmeeting.api.room_form import room_form
-from airflow_clickmeeting.api.times import Duration, When
+from airflow_clickmeeting.api.times import Length, When
 from airflow_clickmeeting.api.types import (
     Attendee,
     Chat,
@@ -34,7 +34,7 @@ from airflow_clickmeeting.api.validate import Id
 
 T = TypeVar("T")
 
-MOST_TOKENS = 1000
+MAX_TOKENS = 1000
 PAGE_SIZE = 250
 
 
@@ -57,7 +57,7 @@ def list_timezones_by_country(country: str) -> Call[list[str]]:
     :param country: two letters, such as `PL`.
     """
     code = validate.country(country).lower()
-    return Call("GET", f"time_zone_list/{code}", read=parse.strings, forgive={"not_found": []})
+    return Call("GET", f"time_zone_list/{code}", read=parse.strings, treat_as={"not_found": []})
 
 
 @operation
@@ -84,7 +84,7 @@ def list_conferences(status: str = "active", *, page: Id = 1) -> Call[list[Room]
     number = validate.whole_number("page", page)
     # whether a page past the last one is empty or an error is unknown
     past_the_end: dict[Kind, list[Room]] = {"not_found": []} if number > 1 else {}
-    return Call("GET", f"conferences/{status}", query={"page": number}, read=parse.rooms, forgive=past_the_end)
+    return Call("GET", f"conferences/{status}", query={"page": number}, read=parse.rooms, treat_as=past_the_end)
 
 
 @operation
@@ -104,7 +104,7 @@ def create_conference(
     access_type: Id = "open",
     permanent_room: bool | Id = False,
     starts_at: When | None = None,
-    duration: Duration | None = None,
+    duration: Length | None = None,
     timezone: str | None = None,
     password: str | None = None,
     custom_room_url_name: str | None = None,
@@ -121,7 +121,8 @@ def create_conference(
     :param access_type: `open` (1), `password` (2) or `token` (3).
     :param permanent_room: whether it has no start and no end.
     :param starts_at: a datetime or ISO 8601 text; by default now.
-    :param duration: a timedelta, minutes or `H:MM`; by default three hours. The longest depends on the plan.
+    :param duration: a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`; by default three hours.
+        The longest depends on the plan.
     :param timezone: IANA name; a naive `starts_at` is a wall-clock time there.
     :param password: what people must enter; needed with access by password.
     :param custom_room_url_name: the last part of its address, unique in the account.
@@ -162,7 +163,7 @@ def update_conference(
     access_type: Id | None = None,
     permanent_room: bool | Id | None = None,
     starts_at: When | None = None,
-    duration: Duration | None = None,
+    duration: Length | None = None,
     timezone: str | None = None,
     password: str | None = None,
     custom_room_url_name: str | None = None,
@@ -217,16 +218,16 @@ def delete_conference(room_id: Id, *, ignore_missing: bool | Id = True) -> Call[
 
 
 @operation
-def check_availability(*, start_time: When, duration: Id, room_id: Id | None = None) -> Call[bool]:
+def check_availability(*, start_time: When, hours: Id, room_id: Id | None = None) -> Call[bool]:
     """Tell whether the account has room for an event then. Not documented by ClickMeeting (11.1).
 
     :param start_time: aware.
-    :param duration: whole hours.
+    :param hours: how long, in whole hours.
     :param room_id: an existing room not to count.
     """
     form = {
         "start_time": times.utc_time("start_time", start_time),
-        "duration": validate.whole_number("duration", duration, expected="a whole number of hours"),
+        "duration": validate.whole_number("hours", hours, expected="a whole number of hours"),
         "id": _optional_id("room_id", room_id) or 0,
     }
     return Call(
@@ -235,7 +236,7 @@ def check_availability(*, start_time: When, duration: Id, room_id: Id | None = N
         form=form,
         read=parse.done,
         repeatable=True,
-        forgive={"validation": False, "unexpected": True},
+        treat_as={"validation": False, "unexpected": True},
     )
 
 
@@ -246,7 +247,7 @@ def generate_tokens(room_id: Id, *, how_many: Id) -> Call[list[Token]]:
     :param room_id: a room with access by token.
     :param how_many: 1 to 1000.
     """
-    form = {"how_many": validate.whole_number("how_many", how_many, most=MOST_TOKENS)}
+    form = {"how_many": validate.whole_number("how_many", how_many, most=MAX_TOKENS)}
     return Call("POST", f"{_room(room_id)}/tokens", form=form, read=parse.tokens)
 
 
@@ -444,7 +445,7 @@ def list_recordings(room_id: Id) -> Call[list[Recording]]:
 @operation
 def list_all_recordings() -> Call[list[Recording]]:
     """List the recordings of the whole account, each with its `conference_id` (9.2)."""
-    return Call("GET", "conferences/recordings", read=parse.listed(parse.recording), forgive={"not_found": []})
+    return Call("GET", "conferences/recordings", read=parse.listed(parse.recording), treat_as={"not_found": []})
 
 
 @operation
@@ -573,7 +574,7 @@ def _file(file_id: Id) -> str:
 
 
 def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
-    return Call("GET", path, read=parse.listed(item), none_if=get_conference(room_id))
+    return Call("GET", path, read=parse.listed(item), empty_if_ok=get_conference(room_id))
 
 
 def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
@@ -584,7 +585,7 @@ def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
         read=parse.done,
         # after a lost answer, "not found" is most likely our own doing
         repeatable=fine,
-        forgive={"not_found": False} if fine else {},
+        treat_as={"not_found": False} if fine else {},
     )
 
 

@@ -29,7 +29,7 @@ def kind_of(code: int) -> Kind:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ApiError:
     """Why there is no answer.
 
     :param kind: what it means.
@@ -47,8 +47,8 @@ class Problem:
     name: str | None = None
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retry_after: float | None = None
-    undone: bool = False
+    no_effect: bool = False
 
 
-class UnexpectedShape(Exception):  # noqa: N818 - not an error of the program: it becomes a Problem
+class ParseError(Exception):
     """An answer is JSON, but not of the shape that the operation promises."""

@@ -13,8 +13,8 @@ from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_clickmeeting.api.call import Call, Upload
-from airflow_clickmeeting.api.errors import Problem, UnexpectedShape, kind_of
-from airflow_clickmeeting.api.redact import scrub
+from airflow_clickmeeting.api.errors import ApiError, ParseError, kind_of
+from airflow_clickmeeting.api.redact import mask
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ def base_url(host: str | None, port: int | None = None) -> str:
     text = str(host).strip()
     url = urlsplit(text if "://" in text else f"https://{text}")
     if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or url.query or url.fragment:
-        raise ValueError(f"The API URL must look like {DEFAULT_URL}/; got {scrub(text)!r}.")
+        raise ValueError(f"The API URL must look like {DEFAULT_URL}/; got {mask(text)!r}.")
     place = url.netloc if url.port or port in (None, 0, 443) else f"{url.netloc}:{port}"
     return f"{url.scheme}://{place}{url.path.rstrip('/') or '/v1'}"
 
@@ -168,7 +168,7 @@ def has_list(answer: Answer, body: IO[bytes]) -> bool:
     return 200 <= answer.status < 300 and start.lstrip().startswith(b"[") and end.rstrip().endswith(b"]")
 
 
-def decipher(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | Problem:
+def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | ApiError:
     """Return what an answer says, or the Problem it is.
 
     :param call: what was asked.
@@ -187,13 +187,13 @@ def decipher(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str
         if found is None:
             try:
                 return call.read(data)
-            except (UnexpectedShape, TypeError, ValueError, KeyError) as error:
-                found = Problem("unexpected", f"{error} ({_excerpt(answer.body, secrets)})", answer.status)
+            except (ParseError, TypeError, ValueError, KeyError) as error:
+                found = ApiError("unexpected", f"{error} ({_excerpt(answer.body, secrets)})", answer.status)
         problem = found
-    if problem.kind in call.forgive:
-        return call.forgive[problem.kind]
-    fields = {name: tuple(scrub(each, secrets) for each in said) for name, said in problem.fields.items()}
-    return replace(problem, message=scrub(problem.message, secrets), fields=fields)
+    if problem.kind in call.treat_as:
+        return call.treat_as[problem.kind]
+    fields = {name: tuple(mask(each, secrets) for each in said) for name, said in problem.fields.items()}
+    return replace(problem, message=mask(problem.message, secrets), fields=fields)
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
@@ -201,7 +201,7 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
     return _http_date(headers.get("date", ""))
 
 
-def _problem_in(data: Any, answer: Answer, now: datetime) -> Problem | None:
+def _problem_in(data: Any, answer: Answer, now: datetime) -> ApiError | None:
     """Find the error in an answer, also in one that says 200 (1.9, 1.10)."""
     if isinstance(data, str) and re.match(r"[1-5][0-9]{2}( |$)", data):
         code = int(data[:3])
@@ -215,7 +215,7 @@ def _problem_in(data: Any, answer: Answer, now: datetime) -> Problem | None:
     return _problem(code, _message(error) or f"HTTP {answer.status}", answer, now, error)
 
 
-def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> Problem:
+def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
     what = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body, secrets)}"
     if 300 <= answer.status < 400:
         target = urlsplit(answer.headers.get("location", ""))
@@ -223,22 +223,24 @@ def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> Prob
         what = f"a redirection to {where}: does the connection's API URL point to ClickMeeting's API?"
     message = f"HTTP {answer.status} with {what}"
     if 200 <= answer.status < 300:
-        return Problem("unexpected", message, answer.status)
+        return ApiError("unexpected", message, answer.status)
     return _problem(answer.status, message, answer, now)
 
 
-def _problem(code: int, message: str, answer: Answer, now: datetime, error: Mapping[str, Any] | None = None) -> Problem:
+def _problem(
+    code: int, message: str, answer: Answer, now: datetime, error: Mapping[str, Any] | None = None
+) -> ApiError:
     kind = kind_of(code)
     name = (error or {}).get("name")
     wait = _retry_after(answer.headers, now)
-    return Problem(
+    return ApiError(
         kind=kind,
         message=message if wait is None else f"{message} (wait {wait:g} s)",
         code=code,
         name=str(name) if name else None,
         fields=_fields(error or {}),
         retry_after=wait,
-        undone=kind == "rate_limited",
+        no_effect=kind == "rate_limited",
     )
 
 
@@ -294,5 +296,5 @@ def _http_date(text: str) -> datetime | None:
 
 def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
     # scrubbed before it is cut: the half of a secret would not be recognized
-    text = scrub(" ".join(body[: 20 * EXCERPT].decode(errors="replace").split()), secrets)
+    text = mask(" ".join(body[: 20 * EXCERPT].decode(errors="replace").split()), secrets)
     return repr(text if len(text) <= EXCERPT else f"{text[:EXCERPT]}...")

@@ -14,7 +14,7 @@ from json import JSONDecoder
 from typing import IO, Any
 
 PIECE = 1 << 18
-LONGEST = 1 << 24
+MAX_ITEM = 1 << 24
 
 _parsed = JSONDecoder().raw_decode
 _blank = re.compile(r"[ \t\n\r]*").match
@@ -25,14 +25,14 @@ _delimiter = re.compile(r"[ \t\n\r]*([,\]])").match
 def items_of(file: IO[bytes]) -> Iterator[Any]:
     """Yield the items of the JSON list that a file holds; memory grows with the longest item only.
 
-    :raises ValueError: where it is no JSON list, or has an item of more than `LONGEST` characters.
+    :raises ValueError: where it is no JSON list, or has an item of more than `MAX_ITEM` characters.
     """
     file.seek(0)
     pieces = iterdecode(iter(partial(file.read, PIECE), b""), "utf-8", "surrogatepass")
     text = ""
     while not (opening := _opening(text)):
         more = next(pieces, "")
-        if not more or len(text) > LONGEST:
+        if not more or len(text) > MAX_ITEM:
             raise ValueError("it is no list")
         text += more
     at, ended = opening.end(), bool(opening[1])
@@ -41,7 +41,7 @@ def items_of(file: IO[bytes]) -> Iterator[Any]:
             item, behind, ended = _item(text, at)
         except ValueError:
             more = next(pieces, "")
-            if not more or len(text) - at > LONGEST:
+            if not more or len(text) - at > MAX_ITEM:
                 raise
             text, at = text[at:] + more, 0
         else:

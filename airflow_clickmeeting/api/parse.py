@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Any, Generic, TypeVar, cast
 
-from airflow_clickmeeting.api.errors import UnexpectedShape
+from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.api.types import (
     Attendee,
     Chat,
@@ -46,14 +46,14 @@ def plain(data: Any) -> Any:
 def file_bytes(data: Any) -> bytes:
     """Read a file that was small enough to be held in memory."""
     if not isinstance(data, bytes):
-        raise UnexpectedShape(f"expected a file, got {_what(data)} in JSON")
+        raise ParseError(f"expected a file, got {_what(data)} in JSON")
     return data
 
 
 def done(data: Any) -> bool:
     """Read an answer that says no more than that it was done: objects with several keys, or `"200 OK"`."""
     if isinstance(data, str) and not data.startswith("2"):
-        raise UnexpectedShape("expected a success")
+        raise ParseError("expected a success")
     return True
 
 
@@ -135,7 +135,7 @@ def autologin_hash(data: Any) -> str:
     """Read the hash that logs somebody in."""
     found = _object(data).get("autologin_hash")
     if not isinstance(found, str) or not found:
-        raise UnexpectedShape("no autologin_hash in it")
+        raise ParseError("no autologin_hash in it")
     return found
 
 
@@ -171,19 +171,19 @@ def chat(data: Any) -> Chat:
 
 def _identified(found: Room) -> Room:
     if "id" not in found:
-        raise UnexpectedShape("no room in it")
+        raise ParseError("no room in it")
     return found
 
 
 def _object(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise UnexpectedShape(f"expected an object, got {_what(data)}")
+        raise ParseError(f"expected an object, got {_what(data)}")
     return data
 
 
 def _list(data: Any) -> list[Any]:
     if not isinstance(data, list):
-        raise UnexpectedShape(f"expected a list, got {_what(data)}")
+        raise ParseError(f"expected a list, got {_what(data)}")
     return data
 
 

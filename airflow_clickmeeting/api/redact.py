@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[^\s@\"'<>(),:;]+@[^\s@\"'<>(),:;]+")
 _REPLACEMENTS = (rf"\1={MASK}", rf'\1"{MASK}"', rf"\1{MASK}@", rf"\1{MASK}")
 
 
-def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text with the given secrets, personal links, passwords, and whatever looks like a key masked."""
     for secret in secrets:
         if secret:
@@ -37,7 +37,7 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub(MASK, text)
 
 
-def fingerprint(link: str) -> str:
+def mask_link(link: str) -> str:
     """Return a personal link that lets nobody in, but can be recognised: its host, and eight digits of its SHA-256."""
     place = urlsplit(link)
     return f"{place.scheme}://{place.netloc}/{MASK}{hashlib.sha256(link.encode()).hexdigest()[:8]}"

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.api import times, validate
-from airflow_clickmeeting.api.times import Duration, When
+from airflow_clickmeeting.api.times import Length, When
 from airflow_clickmeeting.api.validate import Id
 
 STATUSES = ("active", "inactive")
@@ -21,7 +21,7 @@ def room_form(
     access_type: Id | None = None,
     permanent_room: bool | Id | None = None,
     starts_at: When | None = None,
-    duration: Duration | None = None,
+    duration: Length | None = None,
     timezone: str | None = None,
     password: str | None = None,
     custom_room_url_name: str | None = None,
@@ -72,7 +72,7 @@ def _given(value: Any, convert: Callable[[Any], Any]) -> Any:
     return None if value is None else convert(value)
 
 
-def _timing(starts_at: When | None, duration: Duration | None, timezone: str | None) -> dict[str, str | None]:
+def _timing(starts_at: When | None, duration: Length | None, timezone: str | None) -> dict[str, str | None]:
     if starts_at is None:
         start, name = None, None if timezone is None else times.zone(timezone).key
     else:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from airflow_clickmeeting.api.validate import refuse
+import pendulum
+from pendulum.tz.exceptions import AmbiguousTime, NonExistingTime
+from pendulum.tz.timezone import Timezone
+
+from airflow_clickmeeting.api.validate import bad_argument
 
 When = datetime | str
-Duration = timedelta | int | str
+Length = timedelta | str
 
 WIRE = "%Y-%m-%d %H:%M:%S"
 
 
-def zone(name: str) -> ZoneInfo:
+def zone(name: str) -> Timezone:
     """Return a time zone by its IANA name."""
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError, TypeError):
-        refuse("timezone", name, "an IANA time zone such as 'Europe/Warsaw'")
+        return Timezone(name)
+    except (ValueError, OSError, TypeError):
+        bad_argument("timezone", name, "an IANA time zone such as 'Europe/Warsaw'")
 
 
 def moment(name: str, value: When) -> datetime:
@@ -28,17 +31,17 @@ def moment(name: str, value: When) -> datetime:
         return value
     expected = "a datetime or an ISO 8601 text such as '2027-03-01T15:00:00+01:00'"
     if not isinstance(value, str) or not re.search(r"\d[T ]\d", value):
-        refuse(name, value, expected)
+        bad_argument(name, value, expected)
     try:
         return datetime.fromisoformat(value.strip())
     except ValueError:
-        refuse(name, value, expected)
+        bad_argument(name, value, expected)
 
 
 def instant(name: str, value: When) -> datetime:
     """Return an aware datetime; a naive one is refused."""
     if (when := moment(name, value)).tzinfo is None:
-        refuse(name, value, "a time with its zone or UTC offset")
+        bad_argument(name, value, "a time with its zone or UTC offset")
     return when
 
 
@@ -54,7 +57,7 @@ def room_time(name: str, value: When, timezone: str | None) -> tuple[str, str | 
     """
     when = moment(name, value)
     if timezone is None and when.tzinfo is None:
-        refuse(name, value, "a time with its zone, or come with the parameter timezone, such as 'Europe/Warsaw'")
+        bad_argument(name, value, "a time with its zone, or come with the parameter timezone, such as 'Europe/Warsaw'")
     timezone = _zone_name(when) if timezone is None else timezone
     if timezone is None:
         return when.isoformat(timespec="seconds"), None
@@ -69,30 +72,66 @@ def utc_time(name: str, value: When) -> str:
     return instant(name, value).astimezone(UTC).strftime(WIRE)
 
 
-def duration(name: str, value: Duration) -> str:
-    """Return a duration as `H:MM`, from a timedelta, minutes, or `H:MM` itself."""
-    minutes = _minutes(value)
-    if minutes is None or minutes <= 0:
-        refuse(name, value, "a timedelta of whole minutes, a number of minutes or 'H:MM', and more than zero")
+def duration(name: str, value: Length) -> str:
+    """Return a room's duration as `H:MM`, from what `length` takes or from `H:MM` itself.
+
+    :raises ValueError: naming the argument, also for a duration that is not of whole minutes.
+    """
+    also = ", 'H:MM'"
+    if isinstance(value, str) and (match := re.fullmatch(r"([0-9]+):([0-5]?[0-9])", value.strip())):
+        minutes, rest = int(match[1]) * 60 + int(match[2]), timedelta(0)
+    else:
+        minutes, rest = divmod(length(name, value, "minutes", also), timedelta(minutes=1))
+    if rest or not minutes:
+        bad_argument(name, value, "a length of whole minutes, and more than zero")
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
 def seconds(name: str, value: timedelta | float | str) -> timedelta:
-    """Return a length of time from itself or from a number of seconds; less than nothing is refused."""
-    return _length(name, value, "seconds")
-
-
-def days(name: str, value: timedelta | float | str) -> timedelta:
-    """Return a length of time from itself or from a number of days; less than nothing is refused."""
-    return _length(name, value, "days")
-
-
-def _length(name: str, value: timedelta | float | str, unit: str) -> timedelta:
+    """Return a length of time as `length` does, or from a number of seconds, as Airflow's own parameters take it."""
     try:
-        length = value if isinstance(value, timedelta) else timedelta(**{unit: float(value)})
+        found = value if isinstance(value, timedelta) or _is_iso(value) else timedelta(seconds=float(value))
+        return length(name, found)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        length = timedelta(-1)
-    return length if length >= timedelta(0) else refuse(name, value, f"a timedelta or a number of {unit}, zero or more")
+        bad_argument(name, value, "a timedelta, ISO 8601 text such as 'PT90S', or a number of seconds, zero or more")
+
+
+def length(name: str, value: Length, unit: str = "days", also: str = "") -> timedelta:
+    """Return a length of time from itself, or from ISO 8601 text such as `P30D` or `PT90M`.
+
+    Years and months are refused, since their length differs.
+
+    :param name: the argument, for errors.
+    :param unit: `days` or `minutes`, for the error that says what to write instead of a bare number.
+    :param also: what else the argument may be, for errors.
+    :raises ValueError: naming the argument: for a bare number, which has no unit, and for less than nothing.
+    """
+    found: object = pendulum.parse(str(value).strip().upper(), exact=True) if _is_iso(value) else value
+    if isinstance(found, timedelta) and found >= timedelta(0):
+        return timedelta(days=found.days, seconds=found.seconds, microseconds=found.microseconds)
+    iso = {"days": "P{}D", "minutes": "PT{}M"}[unit]
+    expected = f"a timedelta{also} or ISO 8601 text such as {iso.format(30)!r}, zero or more"
+    if not (number := str(value).strip()).isdecimal():
+        bad_argument(name, value, expected)
+    raise ValueError(
+        f"{name} must be {expected}; got {value!r}, which has no unit. "
+        f"Write timedelta({unit}={number}) or {iso.format(number)!r}."
+    )
+
+
+def in_words(moment: datetime, now: datetime) -> str:
+    """Return how far a moment is from now, for people: `in 3 days`, `5 minutes ago`."""
+    words = pendulum.format_diff(
+        pendulum.instance(max(moment, now)) - pendulum.instance(min(moment, now)), absolute=True
+    )
+    return f"in {words}" if moment > now else f"{words} ago"
+
+
+def _is_iso(value: object) -> bool:
+    # years and months are left out, since their length differs
+    return isinstance(value, str) and bool(
+        re.fullmatch(r"P(\d+W|(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)", value.strip().upper())
+    )
 
 
 def parse(text: str) -> datetime:
@@ -109,22 +148,16 @@ def _zone_name(when: datetime) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _check_wall_clock(name: str, wall: datetime, room_zone: ZoneInfo) -> None:
-    first, second = (wall.replace(tzinfo=room_zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
+def _check_wall_clock(name: str, wall: datetime, room_zone: Timezone) -> None:
+    try:
+        room_zone.convert(wall, raise_on_unknown_times=True)
+    except NonExistingTime:
+        what = "does not exist"
+    except AmbiguousTime:
+        what = "exists twice"
+    else:
         return
-    exists = first.astimezone(UTC).astimezone(room_zone).replace(tzinfo=None) == wall
-    what = "exists twice" if exists else "does not exist"
     raise ValueError(
         f"{name}: {wall:%Y-%m-%d %H:%M} {what} in {room_zone.key}, where the clocks change then. "
         "Choose another time, or another timezone such as 'UTC'."
     )
-
-
-def _minutes(value: Duration) -> int | None:
-    if isinstance(value, timedelta):
-        minutes, rest = divmod(value, timedelta(minutes=1))
-        return None if rest else minutes
-    if match := re.fullmatch(r"(\d+):([0-5]?\d)", text := str(value).strip()):
-        return int(match[1]) * 60 + int(match[2])
-    return int(text) if text.isdecimal() else None

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from airflow_clickmeeting.api.types import Room
 
-LONGEST_SLUG = 40
+MAX_SLUG = 40
 
 
 def autologin_url(room_url: str, autologin_hash: str) -> str:
@@ -31,4 +31,4 @@ def address_of(room: Room) -> str | None:
 def slug(text: str) -> str:
     """Return a text as a part of an address that no server needs to change."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub("[^a-z0-9]+", "-", ascii_text)[:LONGEST_SLUG].strip("-") or "room"
+    return re.sub("[^a-z0-9]+", "-", ascii_text)[:MAX_SLUG].strip("-") or "room"

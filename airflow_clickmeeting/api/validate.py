@@ -18,7 +18,7 @@ RENDERED = " (a template renders to text: pass the task's output, or set render_
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
-def refuse(name: str, value: object, expected: str) -> NoReturn:
+def bad_argument(name: str, value: object, expected: str) -> NoReturn:
     """Raise the error for a wrong argument: which one, what it may be, what it is."""
     raise ValueError(f"{name} must be {expected}; got {value!r}.")
 
@@ -32,18 +32,18 @@ def whole_number(name: str, value: Id | None, *, least: int = 1, most: int | Non
     """Return a whole number that is not too small, also from its rendered string."""
     text = "" if isinstance(value, bool) else str(value).strip()
     if not (text.isascii() and text.isdigit()) or int(text) < least or (most and int(text) > most):
-        refuse(name, value, expected or f"a whole number from {least} {f'to {most}' if most else 'on'}")
+        bad_argument(name, value, expected or f"a whole number from {least} {f'to {most}' if most else 'on'}")
     return int(text)
 
 
-def share(name: str, value: object) -> float:
-    """Return a part of something, from 0 to 1, also from its rendered string."""
+def max_failures(name: str, value: object) -> float:
+    """Return how much may fail: a whole number, or below 1 a share of all, also from a rendered string."""
     try:
         number = -1.0 if isinstance(value, bool) else float(str(value))
     except ValueError:
         number = -1.0
-    if not 0 <= number <= 1:
-        refuse(name, value, "a number from 0 to 1")
+    if not (0 <= number < 1 or (number.is_integer() and number >= 1)):
+        bad_argument(name, value, "a whole number, or a share below 1 such as 0.05")
     return number
 
 
@@ -53,20 +53,20 @@ def flag(name: str, value: bool | Id | None) -> bool | None:
         return value
     text = str(value).strip().lower()
     if text not in TRUE + FALSE:
-        refuse(name, value, "true or false")
+        bad_argument(name, value, "true or false")
     return text in TRUE
 
 
 def decided(name: str, value: bool | Id | None) -> bool:
     """Return a boolean as `flag` does, where nothing must not stand for either."""
     found = flag(name, value)
-    return refuse(name, value, "true or false") if found is None else found
+    return bad_argument(name, value, "true or false") if found is None else found
 
 
 def filled(name: str, value: object) -> str:
     """Return a string that is not blank."""
     if not isinstance(value, str) or not value.strip() or value == "None":
-        refuse(name, value, "a text that is not blank")
+        bad_argument(name, value, "a text that is not blank")
     return value
 
 
@@ -81,7 +81,7 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return one of some words, whatever its case."""
     word = str(value).strip().lower()
     if word not in (choices := tuple(choices)):
-        refuse(name, value, f"one of {', '.join(map(repr, choices))}")
+        bad_argument(name, value, f"one of {', '.join(map(repr, choices))}")
     return word
 
 
@@ -91,20 +91,20 @@ def access_type(value: Id) -> int:
     for name, number in ACCESS_TYPES.items():
         if word in {name, str(number)}:
             return number
-    refuse("access_type", value, "'open' (1), 'password' (2) or 'token' (3)")
+    bad_argument("access_type", value, "'open' (1), 'password' (2) or 'token' (3)")
 
 
 def language(value: object) -> str:
     """Return a two-letter language code."""
     if not re.fullmatch("[a-z]{2}", code := str(value).strip().lower()):
-        refuse("lang", value, "a two-letter language code such as 'en' or 'pl'")
+        bad_argument("lang", value, "a two-letter language code such as 'en' or 'pl'")
     return code
 
 
 def country(value: object, name: str = "country") -> str:
     """Return a two-letter country code in capitals."""
     if not re.fullmatch("[A-Z]{2}", code := str(value).strip().upper()):
-        refuse(name, value, "a two-letter country code such as 'PL'")
+        bad_argument(name, value, "a two-letter country code such as 'PL'")
     return code
 
 
@@ -112,7 +112,7 @@ def email(name: str, value: object) -> str:
     """Return an e-mail address, without white space around it."""
     address = str(value).strip()
     if not is_email(address):
-        refuse(name, value, "an e-mail address")
+        bad_argument(name, value, "an e-mail address")
     return address
 
 
@@ -131,9 +131,9 @@ def web_address(name: str, value: object) -> str:
 def rows(name: str, value: object, what: str) -> Sequence[Any]:
     """Return a list that is not empty; a string is most likely a template that rendered to text."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        refuse(name, value, f"a list of {what}{RENDERED if isinstance(value, str) else ''}")
+        bad_argument(name, value, f"a list of {what}{RENDERED if isinstance(value, str) else ''}")
     if not value:
-        refuse(name, value, f"a list with at least one of the {what}")
+        bad_argument(name, value, f"a list with at least one of the {what}")
     return value
 
 
@@ -142,7 +142,7 @@ def table(name: str, value: object) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        refuse(name, value, "a dict")
+        bad_argument(name, value, "a dict")
     return value
 
 

@@ -98,7 +98,7 @@ class Attendance:
     skipped: list[str]
 
 
-class Totals:
+class AttendanceTotals:
     """Adds up the attendances of sessions; keeps eight bytes for each person who came."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class _Registered(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Meeting:
+class _SessionSpan:
     id: int
     start: datetime
     end: datetime
@@ -197,13 +197,13 @@ def attendance_of(
     return Attendance(rows, summary, curve, sorted(skipped))
 
 
-def _meeting(session: Session, until: times.When | None) -> _Meeting:
+def _meeting(session: Session, until: times.When | None) -> _SessionSpan:
     now = None if until is None else times.instant("until", until).astimezone(UTC)
     try:
         start, end = _span(session, now)
     except ValueError as error:
         raise ValueError(f"session {session['id']}: {error}") from None
-    return _Meeting(session["id"], start, end, times.parse(session["start_date"]).tzinfo)
+    return _SessionSpan(session["id"], start, end, times.parse(session["start_date"]).tzinfo)
 
 
 def _readable(
@@ -225,7 +225,7 @@ def _visit(row: Attendee, until: datetime) -> tuple[str, _Visit]:
     return _person(row, "visitor", "uid"), visit
 
 
-def _registered(row: Registration, meeting: _Meeting) -> tuple[str, _Registered]:
+def _registered(row: Registration, meeting: _SessionSpan) -> tuple[str, _Registered]:
     bound_to = row.get("session_id")
     elsewhere = bound_to != meeting.id if bound_to else _made_after(meeting.end, row)
     return _person(row, "registration", "id"), _Registered(
@@ -294,13 +294,13 @@ def _stays(visits: Iterable[_Visit], gap: timedelta) -> list[Stay]:
     return stays
 
 
-def _within(stay: Stay, meeting: _Meeting) -> Stay:
+def _within(stay: Stay, meeting: _SessionSpan) -> Stay:
     start, end = stay
     return min(max(start, meeting.start), meeting.end), min(max(end, meeting.start), meeting.end)
 
 
 def _row(
-    meeting: _Meeting,
+    meeting: _SessionSpan,
     person: str,
     visits: list[_Visit],
     stays: list[Stay],

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from airflow_clickmeeting.datasets.fetch import Asker, Skipped
-from airflow_clickmeeting.datasets.scope import Place, Scope
+from airflow_clickmeeting.datasets.fetch import Fetcher, Skipped
+from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Row
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Collection:
         self.sessions = 0
         self.batches = 0
         self._log = log
-        self._asker = Asker(hook, max_parallel, self.skipped)
+        self._asker = Fetcher(hook, max_parallel, self.skipped)
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +59,7 @@ class Collection:
     def __exit__(self, *_: object) -> None:
         self._asker.close()
 
-    def find(self) -> list[tuple[Place, list[Place]]]:
+    def find(self) -> list[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Return each room that can be read, and what of it can be asked for: its sessions, or the room itself."""
         self._log.info("Looking for %s of %s", self.dataset.name, self.scope)
         rooms = self._rooms()
@@ -71,7 +71,7 @@ class Collection:
         self.rooms = len(found)
         return found
 
-    def rows(self, places: Iterable[Place]) -> Iterator[tuple[Place, Iterator[Row] | None]]:
+    def rows(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Row] | None]]:
         """Yield each place with its rows, which must be used up before the next one; None where it was skipped."""
         places = list(places)
         progress = Progress(self._log.info, f"answers with {self.dataset.name}", len(places))
@@ -86,11 +86,11 @@ class Collection:
                 skip = partial(self.skipped.add, place)
                 yield place, progress.counted(self._in_period(self.dataset.rows(items, skip), skip))
 
-    def _rooms(self) -> list[Place]:
+    def _rooms(self) -> list[RoomOrSession]:
         if self.scope.rooms is not None:
-            return [Place(room_id) for room_id in self.scope.rooms]
+            return [RoomOrSession(room_id) for room_id in self.scope.rooms]
         listed = self._asker.hook.iter_conferences("all")
-        return sorted((Place(room["id"], room=room) for room in listed), key=lambda place: place.room_id)
+        return sorted((RoomOrSession(room["id"], room=room) for room in listed), key=lambda place: place.room_id)
 
     def _in_period(self, rows: Iterator[Row], skip: Callable[[str], None]) -> Iterator[Row]:
         """Leave out what the scope's period does not hold; sessions were chosen by their own end."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from airflow_clickmeeting.api.times import parse
 from airflow_clickmeeting.api.types import SECRET_KEYS, without_secrets
-from airflow_clickmeeting.api.validate import flag, refuse
+from airflow_clickmeeting.api.validate import bad_argument, flag
 
 Item = Mapping[str, Any]
 Type = Literal["text", "integer", "number", "boolean", "time", "json"]
@@ -104,7 +104,7 @@ def read_text(key: str, item: Item) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if not isinstance(value, int | float) or isinstance(value, bool):
-        refuse(key, type(value), "a text")
+        bad_argument(key, type(value), "a text")
     return str(value)
 
 
@@ -116,9 +116,9 @@ def read_integer(key: str, item: Item) -> int | None:
     try:
         found = int(value)
     except (TypeError, ValueError, OverflowError):
-        refuse(key, value, "a whole number")
+        bad_argument(key, value, "a whole number")
     if not (isinstance(value, str) or found == value) or not -(1 << 63) <= found < 1 << 63:
-        refuse(key, value, "a whole number of at most 64 bits")
+        bad_argument(key, value, "a whole number of at most 64 bits")
     return found
 
 
@@ -127,7 +127,7 @@ def _read_number(key: str, item: Item) -> float | None:
     try:
         return None if value is None or value == "" else float(value)
     except (TypeError, ValueError):
-        refuse(key, value, "a number")
+        bad_argument(key, value, "a number")
 
 
 def _read_boolean(key: str, item: Item) -> bool | None:
@@ -141,7 +141,7 @@ def _read_time(keys: tuple[str, ...], item: Item) -> str | None:
             try:
                 return _utc(value)
             except (TypeError, ValueError, OverflowError):
-                refuse(key, value, "an ISO 8601 time")
+                bad_argument(key, value, "an ISO 8601 time")
     return None
 
 

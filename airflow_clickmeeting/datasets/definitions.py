@@ -1,7 +1,7 @@
 """The tables that exports write: each column once, with what it holds.
 
 Names are ClickMeeting's own. An instant stands there twice: as `<name>_utc`, and as `<name>` with the UTC offset that
-it came with, the room's. No table has ClickMeeting's secrets, `shapes.SECRET_KEYS`.
+it came with, the room's. No table has ClickMeeting's secrets, `types.SECRET_KEYS`.
 """
 
 from __future__ import annotations

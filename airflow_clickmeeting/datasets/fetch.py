@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_clickmeeting.datasets.scope import Place
+from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError, first_few
-from airflow_clickmeeting.parallel import Crew
+from airflow_clickmeeting.parallel import OrderedExecutor
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
@@ -22,7 +22,7 @@ T = TypeVar("T")
 NO_REGISTRATION = "REGISTRATION_DISABLED"
 
 
-class Asker(Crew):
+class Fetcher(OrderedExecutor):
     """Asks ClickMeeting for lists, several at a time.
 
     :param hook: the account.
@@ -40,12 +40,14 @@ class Asker(Crew):
         """Have a thread make a call."""
         return self.start(self.hook.fetched, call)
 
-    def answers(self, asked: Iterable[tuple[Place, Call[list[T]]]]) -> Iterator[tuple[Place, Iterable[T] | None]]:
+    def answers(
+        self, asked: Iterable[tuple[RoomOrSession, Call[list[T]]]]
+    ) -> Iterator[tuple[RoomOrSession, Iterable[T] | None]]:
         """Make a call for each place, and yield the answers in the same order; a bad one is None."""
-        for place, answer in self.in_turn((place, self.begin(call)) for place, call in asked):
+        for place, answer in self.ordered((place, self.begin(call)) for place, call in asked):
             yield place, self.read(place, answer)
 
-    def read(self, place: Place, answer: Future[Unread[Any]]) -> Iterable[Any] | None:
+    def read(self, place: RoomOrSession, answer: Future[Unread[Any]]) -> Iterable[Any] | None:
         """Wait for an answer and return its items; None, and a note, where it is bad."""
         try:
             return answer.result()()
@@ -61,7 +63,7 @@ def registration_is_off(error: ClickMeetingError) -> bool:
     return NO_REGISTRATION in {error.name, *error.fields}
 
 
-MOST_KEPT = 100
+MAX_FAILURES_KEPT = 100
 
 
 class Skip(TypedDict):
@@ -84,16 +86,16 @@ class Skipped:
         self.kept: list[Skip] = []
         self.count = 0
 
-    def add(self, place: Place, why: str | Exception) -> None:
+    def add(self, place: RoomOrSession, why: str | Exception) -> None:
         """Note something, and tell the log."""
         self.count += 1
         if isinstance(why, ClickMeetingError):
             self._error = why
-        if self.count > MOST_KEPT:
+        if self.count > MAX_FAILURES_KEPT:
             return
         self.kept.append({"room_id": place.room_id, "session_id": place.session_id, "why": str(why)})
         self._warn("Skipped: %s", _named(self.kept[-1]))
-        if self.count == MOST_KEPT:
+        if self.count == MAX_FAILURES_KEPT:
             self._warn("What else is skipped is only counted")
 
     def failure(self, *, alone: bool) -> Exception:

@@ -16,7 +16,7 @@ Interval = tuple[datetime | None, datetime | None]
 NO_INTERVAL: Interval = (None, None)
 
 
-class Place(NamedTuple):
+class RoomOrSession(NamedTuple):
     """Where data belongs: a room, with what its list told of it, or one of its sessions."""
 
     room_id: int
@@ -88,7 +88,7 @@ def scope_of(
     if session_id is None:
         return Scope(rooms, period=period)
     if rooms is None or len(rooms) != 1:
-        validate.refuse("room_id", room_id, "the session's room where session_id is given")
+        validate.bad_argument("room_id", room_id, "the session's room where session_id is given")
     return Scope(rooms, validate.identifier("session_id", session_id))
 
 
@@ -108,5 +108,5 @@ def _period(since: When | None, until: When | None, interval: Interval) -> Perio
         None if until is None else times.instant("until", until),
     )
     if found.since and found.until and found.until < found.since:
-        validate.refuse("until", until, f"no earlier than since, which is {since}")
+        validate.bad_argument("until", until, f"no earlier than since, which is {since}")
     return found

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import Problem
-from airflow_clickmeeting.attendance.compute import NOTHING, Attendance, Totals, attendance_of
+from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.attendance.compute import NOTHING, Attendance, AttendanceTotals, attendance_of
 from airflow_clickmeeting.datasets import definitions
 from airflow_clickmeeting.datasets.columns import Item
-from airflow_clickmeeting.datasets.fetch import Asker
-from airflow_clickmeeting.datasets.scope import Place, Scope
+from airflow_clickmeeting.datasets.fetch import Fetcher
+from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Row
 from airflow_clickmeeting.exceptions import UnexpectedAnswerError, error_for
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Attendee, Registration, Session
     from airflow_clickmeeting.hooks.clickmeeting import Unread
 
-    Batch = tuple[Place, Iterable[Item] | None]
-    Asked = tuple[Place, Future[Unread[Attendee]], Future[Unread[Registration]]]
+    Batch = tuple[RoomOrSession, Iterable[Item] | None]
+    Asked = tuple[RoomOrSession, Future[Unread[Attendee]], Future[Unread[Registration]]]
 
 
 class Source(ABC):
@@ -40,11 +40,13 @@ class Source(ABC):
     in_time: ClassVar[bool] = True
 
     @abstractmethod
-    def places(self, asker: Asker, scope: Scope, rooms: Iterable[Place]) -> Iterator[tuple[Place, list[Place]]]:
+    def places(
+        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Yield each room that can be read, with its places in the scope, by id."""
 
     @abstractmethod
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Yield each place, in the order that they come in, with its items; None where those could not be read."""
 
     def happened(self, row: Row) -> datetime | None:
@@ -52,13 +54,15 @@ class Source(ABC):
         raise NotImplementedError
 
 
-class Conferences(Source):
+class ConferenceSource(Source):
     """Rooms as they are now."""
 
     dataset = definitions.CONFERENCES
     in_time = False
 
-    def places(self, asker: Asker, scope: Scope, rooms: Iterable[Place]) -> Iterator[tuple[Place, list[Place]]]:
+    def places(
+        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Read each room that no list told of."""
         for room in rooms:
             if room.room:
@@ -68,29 +72,31 @@ class Conferences(Source):
             for room in found or ():
                 yield place, [place._replace(room=room)]
 
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Give out what was read already."""
         return ((place, [cast("Item", place.room)]) for place in places)
 
 
-class OfRooms(Source):
+class RoomListSource(Source):
     """What a room has, whatever the session."""
 
     @abstractmethod
     def call(self, room_id: int) -> Call[list[Any]]:
         """Return what asks a room for its list."""
 
-    def places(self, asker: Asker, scope: Scope, rooms: Iterable[Place]) -> Iterator[tuple[Place, list[Place]]]:
+    def places(
+        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Take the rooms themselves."""
-        return ((room, [room]) for room in (Place(each.room_id) for each in rooms))
+        return ((room, [room]) for room in (RoomOrSession(each.room_id) for each in rooms))
 
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Ask for each room's list."""
         for place, items in asker.answers((place, self.call(place.room_id)) for place in places):
             yield place, None if items is None else _placed(place, items)
 
 
-class Registrations(OfRooms):
+class RegistrationSource(RoomListSource):
     """Who registered, by the time of their registration; a room without registration has none."""
 
     dataset = definitions.REGISTRATIONS
@@ -104,7 +110,7 @@ class Registrations(OfRooms):
         return _moment(row["registration_date_utc"])
 
 
-class Recordings(OfRooms):
+class RecordingSource(RoomListSource):
     """What was recorded, by the end of the recording."""
 
     dataset = definitions.RECORDINGS
@@ -119,15 +125,17 @@ class Recordings(OfRooms):
         return start and start + timedelta(seconds=row["recording_duration"] or 0)
 
 
-class Sessions(Source):
+class SessionSource(Source):
     """Meetings that have ended, by their end; a session that was asked for may still run."""
 
     dataset = definitions.SESSIONS
     of_sessions = True
 
-    def places(self, asker: Asker, scope: Scope, rooms: Iterable[Place]) -> Iterator[tuple[Place, list[Place]]]:
+    def places(
+        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """List the sessions of each room."""
-        asked = ((Place(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
+        asked = ((RoomOrSession(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
         for room, sessions in asker.answers(asked):
             if sessions is None:
                 continue
@@ -136,23 +144,23 @@ class Sessions(Source):
             if wanted or asker.skipped.count == before:
                 yield room, wanted
 
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Give out what was listed already."""
         return ((place, [{**_session(place), "room_id": place.room_id}]) for place in places)
 
 
-class Attendees(Sessions):
+class AttendeeSource(SessionSource):
     """Who entered each session."""
 
     dataset = definitions.ATTENDEES
 
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Ask for the entries of each session."""
         for place, items in asker.answers((place, _entries(place)) for place in places):
             yield place, None if items is None else _placed(place, items)
 
 
-class AttendanceRows(Sessions):
+class AttendanceSource(SessionSource):
     """Who was at each session, and for how long, with the room's registrations.
 
     :param rejoin_gap: absences up to this long count as presence.
@@ -162,25 +170,25 @@ class AttendanceRows(Sessions):
 
     def __init__(self, rejoin_gap: timedelta = NOTHING) -> None:
         self._rejoin_gap = rejoin_gap
-        self.totals = Totals()
+        self.totals = AttendanceTotals()
         self.summaries: list[Item] = []
 
-    def batches(self, asker: Asker, places: Iterable[Place]) -> Iterator[Batch]:
+    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Ask for the entries of each session, and for the registrations of each room."""
-        for place, entries, registrations in asker.in_turn(_with_registrations(asker, places)):
+        for place, entries, registrations in asker.ordered(_with_registrations(asker, places)):
             found = self._attendance(asker, place, entries, registrations)
             if found:
                 self.totals.add(found)
                 self.summaries.append(_summed_up(place, found))
             yield place, self._items(place, found) if found else None
 
-    def _items(self, place: Place, found: Attendance) -> Iterable[Item]:
+    def _items(self, place: RoomOrSession, found: Attendance) -> Iterable[Item]:
         return _placed(place, found.rows)
 
     def _attendance(
         self,
-        asker: Asker,
-        place: Place,
+        asker: Fetcher,
+        place: RoomOrSession,
         entries: Future[Unread[Attendee]],
         registrations: Future[Unread[Registration]],
     ) -> Attendance | None:
@@ -199,30 +207,30 @@ class AttendanceRows(Sessions):
         return found
 
 
-class AttendanceSummaries(AttendanceRows):
+class AttendanceSummarySource(AttendanceSource):
     """Each session's audience in numbers."""
 
     dataset = definitions.ATTENDANCE_SUMMARIES
 
-    def _items(self, place: Place, found: Attendance) -> Iterable[Item]:
+    def _items(self, place: RoomOrSession, found: Attendance) -> Iterable[Item]:
         return [_summed_up(place, found)]
 
 
 SOURCES: dict[str, type[Source]] = {
     source.dataset.name: source
     for source in (
-        Conferences,
-        Sessions,
-        Attendees,
-        Registrations,
-        Recordings,
-        AttendanceRows,
-        AttendanceSummaries,
+        ConferenceSource,
+        SessionSource,
+        AttendeeSource,
+        RegistrationSource,
+        RecordingSource,
+        AttendanceSource,
+        AttendanceSummarySource,
     )
 }
 
 
-def _wanted(asker: Asker, scope: Scope, room: Place, sessions: Iterable[Session]) -> Iterator[Place]:
+def _wanted(asker: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session]) -> Iterator[RoomOrSession]:
     """Yield the sessions of a room that are in the scope."""
     known = False
     for session in sessions:
@@ -234,7 +242,7 @@ def _wanted(asker: Asker, scope: Scope, room: Place, sessions: Iterable[Session]
         except (KeyError, TypeError, ValueError) as error:
             asker.skipped.add(place, f"the session's times or id cannot be read: {error}")
     if scope.session_id and not known:
-        nowhere = Problem("not_found", f"there is no session {scope.session_id}")
+        nowhere = ApiError("not_found", f"there is no session {scope.session_id}")
         path = calls.list_sessions(room.room_id).path
         asker.skipped.add(room, error_for(nowhere, "list_sessions", asker.hook.clickmeeting_conn_id, path))
 
@@ -250,7 +258,7 @@ def _in_scope(scope: Scope, session: Session) -> bool:
     return scope.period.holds(times.parse(cast("str", session["end_date"])))
 
 
-def _with_registrations(asker: Asker, places: Iterable[Place]) -> Iterator[Asked]:
+def _with_registrations(asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Asked]:
     """Begin what attendance takes, the registrations once for the sessions of a room that follow one another."""
     for room_id, sessions in groupby(places, key=lambda place: place.room_id):
         registrations = asker.begin(calls.list_registrations(room_id))
@@ -258,21 +266,21 @@ def _with_registrations(asker: Asker, places: Iterable[Place]) -> Iterator[Asked
             yield place, asker.begin(_entries(place)), registrations
 
 
-def _entries(place: Place) -> Call[list[Attendee]]:
+def _entries(place: RoomOrSession) -> Call[list[Attendee]]:
     return calls.list_session_attendees(place.room_id, _session(place)["id"])
 
 
-def _summed_up(place: Place, found: Attendance) -> Item:
+def _summed_up(place: RoomOrSession, found: Attendance) -> Item:
     session = _session(place)
     span = {"start_date": session["start_date"], "end_date": session.get("end_date")}
     return {"room_id": place.room_id, "session_id": session["id"], **span, **found.summary}
 
 
-def _session(place: Place) -> Session:
+def _session(place: RoomOrSession) -> Session:
     return cast("Session", place.session)
 
 
-def _placed(place: Place, items: Iterable[Any]) -> Iterator[Item]:
+def _placed(place: RoomOrSession, items: Iterable[Any]) -> Iterator[Item]:
     """Yield items with the ids of their room and session."""
     ids = {"room_id": place.room_id} | ({"session_id": place.session_id} if place.session else {})
     return ({**item, **ids} for item in items)

@@ -1,4 +1,4 @@
-"""What speaks against deleting a room or recordings of it, judged from what ClickMeeting says of them."""
+"""What blocks the deletion of a room or of its recordings, judged from what ClickMeeting says of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_clickmeeting.exceptions import first_few
 SETTLED = timedelta(minutes=5)
 
 
-class Findings(NamedTuple):
+class RoomSnapshot(NamedTuple):
     """What there is of a room: itself, its sessions, and the recordings that would go."""
 
     room: Room
@@ -23,8 +23,8 @@ class Findings(NamedTuple):
     recordings: Sequence[Recording]
 
 
-def against_meetings(found: Findings, grace: timedelta, now: datetime) -> list[str]:
-    """Return in words which sessions speak against a deletion: the coming, the running, and the latest within grace.
+def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> list[str]:
+    """Return in words which sessions block a deletion: the coming, the running, and the latest within grace.
 
     What a room is scheduled for is a session, even if the list of sessions does not show it. A permanent room is
     scheduled for nothing.
@@ -48,8 +48,8 @@ def against_meetings(found: Findings, grace: timedelta, now: datetime) -> list[s
     return reasons
 
 
-def against_recordings(recordings: Iterable[Recording], covered: Callable[[Recording], bool]) -> list[str]:
-    """Return in words which recordings speak against their deletion: those that no archive has.
+def recording_blockers(recordings: Iterable[Recording], covered: Callable[[Recording], bool]) -> list[str]:
+    """Return in words which recordings block their deletion: those that no archive has.
 
     :param recordings: those that would go.
     :param covered: tells whether an archive has a recording.
@@ -64,7 +64,7 @@ def against_recordings(recordings: Iterable[Recording], covered: Callable[[Recor
     return reasons + [f"ClickMeeting still processes {_named(pending)}"] * bool(pending)
 
 
-def last_end(found: Findings) -> datetime | None:
+def last_end(found: RoomSnapshot) -> datetime | None:
     """Return when a room was last met in, by schedule or by session; of one that never was, when it was made.
 
     None is for a room that is being met in, or of which nothing is known.
@@ -78,10 +78,10 @@ def last_end(found: Findings) -> datetime | None:
     return max(ends, default=None)
 
 
-def refusal(operation: str, room: Room, against: Iterable[str]) -> str:
+def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
     """Return what a refused deletion says: of which room, each reason, and what to do."""
     return (
-        f"{operation}: room {room['id']} ({room.get('name')!r}): {'; '.join(against)}. Nothing was deleted. Archive "
+        f"{operation}: room {room['id']} ({room.get('name')!r}): {'; '.join(blockers)}. Nothing was deleted. Archive "
         "recordings with ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, wait until the grace "
         "is over, or set force=True to delete all the same."
     )

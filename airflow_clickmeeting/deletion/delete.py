@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow_clickmeeting.deletion.checks import Findings, against_meetings, against_recordings, refusal
+from airflow_clickmeeting.deletion.checks import RoomSnapshot, meeting_blockers, recording_blockers, refusal
 from airflow_clickmeeting.exceptions import DeletionRefusedError
 from airflow_clickmeeting.recordings.manifest import Manifest
 
@@ -24,7 +24,7 @@ class Deletion(TypedDict):
     """What became of a deletion.
 
     `deleted` tells whether it was there and is gone now, `recordings` are the ids of those that go with it, and
-    `against` tells what speaks against it, which only `dry_run` and `force` bear.
+    `blockers` tells what blocks it, which only `dry_run` and `force` bear.
     """
 
     room_id: int
@@ -32,18 +32,18 @@ class Deletion(TypedDict):
     recordings: list[int]
     deleted: bool
     dry_run: bool
-    against: list[str]
+    blockers: list[str]
 
 
 @dataclass(frozen=True)
 class Deleter:
-    """Deletes what nothing speaks against.
+    """Deletes what no safety check blocks.
 
     :param hook: the account.
     :param audit: is told of each deletion.
     :param grace: how long the end of the last session must lie back.
     :param archive: where the manifests are.
-    :param force: whether to delete whatever speaks against it.
+    :param force: whether to delete although a safety check blocks it.
     :param dry_run: whether to delete nothing.
     """
 
@@ -54,42 +54,42 @@ class Deleter:
     force: bool
     dry_run: bool
 
-    def look(self, room_id: int) -> Findings:
+    def look(self, room_id: int) -> RoomSnapshot:
         """Read what there is of a room.
 
         :raises NotFoundError: when it is gone.
         """
         room = self.hook.get_conference(room_id)
-        return Findings(room, self.hook.list_sessions(room_id), self.hook.list_recordings(room_id))
+        return RoomSnapshot(room, self.hook.list_sessions(room_id), self.hook.list_recordings(room_id))
 
-    def delete(self, call: Call[bool], found: Findings) -> Deletion:
+    def delete(self, call: Call[bool], found: RoomSnapshot) -> Deletion:
         """Delete something, unless that is refused, or only to be tried.
 
         :param call: the deletion.
         :param found: the room, and the recordings that would go.
-        :raises DeletionRefusedError: telling what speaks against it.
+        :raises DeletionRefusedError: naming what blocks it.
         """
         judged = self.judge(found)
         if self.dry_run:
             self._tell(call, judged)
             return judged
-        if judged["against"] and not self.force:
-            raise DeletionRefusedError(refusal(call.name, found.room, judged["against"]))
+        if judged["blockers"] and not self.force:
+            raise DeletionRefusedError(refusal(call.name, found.room, judged["blockers"]))
         self.audit.deletion(
-            call, judged["room_id"], judged["recordings"], name=judged["name"], against=judged["against"]
+            call, judged["room_id"], judged["recordings"], name=judged["name"], blockers=judged["blockers"]
         )
         return {**judged, "deleted": True}
 
-    def judge(self, found: Findings) -> Deletion:
-        """Return what would go, and what speaks against it."""
+    def judge(self, found: RoomSnapshot) -> Deletion:
+        """Return what would go, and what blocks it."""
         covered, damage = self._archived(found)
         return {
             **self._nothing(found.room["id"]),
             "name": found.room.get("name"),
             "recordings": [recording["id"] for recording in found.recordings],
-            "against": [
-                *against_meetings(found, self.grace, self.hook.now()),
-                *against_recordings(found.recordings, covered),
+            "blockers": [
+                *meeting_blockers(found, self.grace, self.hook.now()),
+                *recording_blockers(found.recordings, covered),
                 *damage,
             ],
         }
@@ -107,16 +107,16 @@ class Deleter:
             "recordings": [],
             "deleted": False,
             "dry_run": self.dry_run,
-            "against": [],
+            "blockers": [],
         }
 
     def _tell(self, call: Call[bool], judged: Deletion) -> None:
-        told = "would be refused" if judged["against"] and not self.force else "would be sent"
-        against = "; ".join(judged["against"]) or "nothing"
-        words = "Dry run: %s of room %d (%r) with recordings %s %s; against it: %s"
-        self.hook.log.info(words, call.name, judged["room_id"], judged["name"], judged["recordings"], told, against)
+        told = "would be refused" if judged["blockers"] and not self.force else "would be sent"
+        blockers = "; ".join(judged["blockers"]) or "nothing"
+        words = "Dry run: %s of room %d (%r) with recordings %s %s; blocked by: %s"
+        self.hook.log.info(words, call.name, judged["room_id"], judged["name"], judged["recordings"], told, blockers)
 
-    def _archived(self, found: Findings) -> tuple[Callable[[Recording], bool], list[str]]:
+    def _archived(self, found: RoomSnapshot) -> tuple[Callable[[Recording], bool], list[str]]:
         """Return what tells whether a recording is in the archive, and what is wrong with the room's manifest."""
         if self.archive is None or not found.recordings:
             return lambda _: False, []

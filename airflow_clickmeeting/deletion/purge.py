@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_clickmeeting.api import calls, times, validate
-from airflow_clickmeeting.deletion.checks import Findings, last_end
+from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError, first_few
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Counts(TypedDict):
     kept: int
 
 
-class Purged(TypedDict):
+class PurgeResult(TypedDict):
     """What a purge did: rooms that are gone, that a real run would delete, and that are kept, with why."""
 
     dry_run: bool
@@ -60,33 +60,28 @@ class Wanted:
         """Tell whether a room may be old, as far as the list of rooms tells."""
         permanent = room.get("permanent_room", False) or not room.get("ends_at")
         named = self.name_matches is None or fnmatchcase(str(room.get("name")), self.name_matches)
-        return named and (self.permanent_rooms if permanent else self.is_old(Findings(room, [], []), now))
+        return named and (self.permanent_rooms if permanent else self.is_old(RoomSnapshot(room, [], []), now))
 
-    def is_old(self, found: Findings, now: datetime) -> bool:
+    def is_old(self, found: RoomSnapshot, now: datetime) -> bool:
         """Tell whether a room was last met in long enough ago."""
         limit = self.older_than if isinstance(self.older_than, datetime) else now - self.older_than
         last = last_end(found)
         return last is not None and last < limit
 
 
-def age_of(older_than: timedelta | float | When) -> timedelta | datetime:
-    """Return a length of time or an instant as people write it; a number is days.
+def age_of(older_than: timedelta | When) -> timedelta | datetime:
+    """Return a length of time, or an instant, from itself or from ISO 8601 text.
 
     :raises ValueError: when it is neither.
     """
     if isinstance(older_than, datetime) or (isinstance(older_than, str) and re.search(r"\d[T ]\d", older_than)):
         return times.instant("older_than", older_than)
-    try:
-        return times.days("older_than", older_than)
-    except ValueError:
-        validate.refuse(
-            "older_than", older_than, "a timedelta, a number of days, or a time with its zone or UTC offset"
-        )
+    return times.length("older_than", older_than, also=", a time with its zone or UTC offset,")
 
 
 @dataclass
 class Purge:
-    """Deletes the old rooms of an account that nothing speaks against.
+    """Deletes the old rooms of an account that no safety check blocks.
 
     :param deleter: judges and deletes.
     :param wanted: which rooms are old.
@@ -99,15 +94,15 @@ class Purge:
     failed: list[str] = field(default_factory=list)
     listed: int = 0
 
-    def run(self) -> Purged:
+    def run(self) -> PurgeResult:
         """Judge all rooms, then delete.
 
         :raises DeletionRefusedError: when there would be too many deletions.
         :raises AirflowException: when something failed, after the others were tried.
         """
         judged = list(self._judged())
-        kept = [each for each in judged if each["against"] and not self.deleter.force]
-        ready = [each for each in judged if not each["against"] or self.deleter.force]
+        kept = [each for each in judged if each["blockers"] and not self.deleter.force]
+        ready = [each for each in judged if not each["blockers"] or self.deleter.force]
         self._brake(len(ready))
         deleted = [] if self.deleter.dry_run else list(self._deleted(ready, kept))
         if self.failed:
@@ -137,7 +132,7 @@ class Purge:
             if not self.wanted.may_be(room, hook.now()):
                 continue
             try:
-                found = Findings(room, hook.list_sessions(room["id"]), [])
+                found = RoomSnapshot(room, hook.list_sessions(room["id"]), [])
                 if self.wanted.is_old(found, hook.now()):
                     yield self.deleter.judge(found._replace(recordings=hook.list_recordings(room["id"])))
             except NotFoundError:

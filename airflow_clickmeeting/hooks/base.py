@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook
 
 from airflow_clickmeeting.api import http
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.exceptions import ClickMeetingError, error_for
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, Settings
@@ -19,7 +19,7 @@ from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, Settings
 T = TypeVar("T")
 
 
-class Account(Operations, BaseHook):
+class BaseClickMeetingHook(Operations, BaseHook):
     """What both hooks know of an account: its connection, what answers mean, and what time it is there."""
 
     conn_name_attr = "clickmeeting_conn_id"
@@ -49,12 +49,12 @@ class Account(Operations, BaseHook):
     def _deciphered(self, call: Call[T], answer: http.Answer, settings: Settings) -> T:
         if (there := http.server_time(answer.headers)) is not None:
             self._ahead = there - datetime.now(UTC)
-        data = http.decipher(call, answer, datetime.now(UTC), secrets=(settings.key,))
-        if isinstance(data, Problem):
+        data = http.decode(call, answer, datetime.now(UTC), secrets=(settings.key,))
+        if isinstance(data, ApiError):
             raise self._error(data, call)
         return data
 
-    def _error(self, problem: Problem, call: Call[Any]) -> ClickMeetingError:
+    def _error(self, problem: ApiError, call: Call[Any]) -> ClickMeetingError:
         return error_for(problem, call.name, self.clickmeeting_conn_id, call.path)
 
     def _tell(self, call: Call[Any], what: str) -> None:

@@ -18,13 +18,13 @@ from tenacity import AsyncRetrying, Retrying
 
 from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import Problem, UnexpectedShape
+from airflow_clickmeeting.api.errors import ApiError, ParseError
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
-from airflow_clickmeeting.hooks.base import Account
-from airflow_clickmeeting.hooks.policy import Pace, policy
+from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
+from airflow_clickmeeting.hooks.policy import RateLimiter, policy
 from airflow_clickmeeting.hooks.settings import Settings
-from airflow_clickmeeting.storage import located, part_of
+from airflow_clickmeeting.storage import atomic_file, located
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +41,7 @@ SHORT = 1 << 20
 PARSED_AT_ONCE = 1000
 
 
-class Downloaded(TypedDict):
+class DownloadResult(TypedDict):
     """A file that arrived: where it lies, its bytes, and their SHA-256 as they came."""
 
     path: str
@@ -49,7 +49,7 @@ class Downloaded(TypedDict):
     sha256: str
 
 
-class ClickMeetingHook(Account):
+class ClickMeetingHook(BaseClickMeetingHook):
     """One ClickMeeting account, for workers.
 
     Every operation of the API is a method; `run` makes any other call.
@@ -79,8 +79,8 @@ class ClickMeetingHook(Account):
         return ClickMeetingSession(self.settings)
 
     @cached_property
-    def _pace(self) -> Pace:
-        return Pace(self.settings.max_requests_per_second)
+    def _pace(self) -> RateLimiter:
+        return RateLimiter(self.settings.max_requests_per_second)
 
     def get_conn(self) -> requests.Session:
         """Return the session, which adds the key to requests for the API's origin only."""
@@ -127,7 +127,7 @@ class ClickMeetingHook(Account):
 
         return self._or_nothing(call, attempt, cast("Unread[T]", list))
 
-    def download(self, call: Call[bytes], path: Path, *, name: str = "") -> Downloaded:
+    def download(self, call: Call[bytes], path: Path, *, name: str = "") -> DownloadResult:
         """Stream the file that a call answers with to object storage; a second run overwrites it.
 
         :param call: such as `calls.download_file(1)`.
@@ -139,7 +139,7 @@ class ClickMeetingHook(Account):
 
     def download_link(
         self, url: str | Callable[[], str], path: Path, *, name: str = "", size: int | None = None
-    ) -> Downloaded:
+    ) -> DownloadResult:
         """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin.
 
         :param url: the link, or what reads it anew for each attempt, since links live for minutes.
@@ -179,7 +179,7 @@ class ClickMeetingHook(Account):
 
     def _saved(
         self, call: Call[bytes], request: Callable[[], http.Request], path: Path, name: str, size: int | None = None
-    ) -> Downloaded:
+    ) -> DownloadResult:
         """Download a file; what breaks off is continued where the server can do that, else begun anew."""
         from airflow_clickmeeting.hooks.transport_requests import pieces
 
@@ -189,15 +189,15 @@ class ClickMeetingHook(Account):
                     self._data(call, replace(answer, body=response.content), self.settings)
                     return
                 if part.size and not http.continues(answer, part.size):
-                    part.begin_anew()
+                    part.restart()
                 for piece in pieces(response):
                     part.write(piece)
 
         target = located(path, name or call.name)
-        with part_of(target) as part:
+        with atomic_file(target) as part:
             self._repeated(call, attempt)
             if size not in (None, part.size):
-                raise self._error(Problem("unexpected", f"{part.size} bytes came instead of {size}"), call)
+                raise self._error(ApiError("unexpected", f"{part.size} bytes came instead of {size}"), call)
         self._tell(call, f"{part.size} bytes")
         return {"path": str(target), "size": part.size, "sha256": part.sha256}
 
@@ -207,8 +207,8 @@ class ClickMeetingHook(Account):
         try:
             while some := list(islice(items, PARSED_AT_ONCE)):
                 yield from call.read(some)
-        except (UnexpectedShape, TypeError, ValueError, KeyError) as error:
-            raise self._error(Problem("unexpected", str(error)), call) from None
+        except (ParseError, TypeError, ValueError, KeyError) as error:
+            raise self._error(ApiError("unexpected", str(error)), call) from None
 
     @contextmanager
     def _answer(
@@ -228,20 +228,20 @@ class ClickMeetingHook(Account):
             raise self._error(problem, call) from None
 
     def _or_nothing(self, call: Call[Any], attempt: Callable[[], T], nothing: T) -> T:
-        """Make a call; "not found" is nothing where `none_if` says that there may be nothing."""
+        """Make a call; "not found" is nothing where `empty_if_ok` says that there may be nothing."""
         try:
             return self._repeated(call, attempt)
         except NotFoundError:
-            if call.none_if is None:
+            if call.empty_if_ok is None:
                 raise
-            self.run(call.none_if)
+            self.run(call.empty_if_ok)
             return nothing
 
     def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
         return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
 
 
-class ClickMeetingAsyncHook(Account):
+class ClickMeetingAsyncHook(BaseClickMeetingHook):
     """One ClickMeeting account, for the triggerer and for asynchronous tasks; the methods are to be awaited.
 
     :param clickmeeting_conn_id: the connection with the API key.
@@ -272,9 +272,9 @@ class ClickMeetingAsyncHook(Account):
         try:
             return await retrying(self._attempt, call, settings)
         except NotFoundError:
-            if call.none_if is None:
+            if call.empty_if_ok is None:
                 raise
-            await self.run(call.none_if)
+            await self.run(call.empty_if_ok)
             return cast("T", [])
         except AuthenticationError:
             self._settings = None  # triggers live long: the key may have been changed meanwhile

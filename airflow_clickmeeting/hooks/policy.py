@@ -13,7 +13,7 @@ from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError, RateLimitedError, ServerError
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
+MAX_PAUSE = 60.0
 GATEWAY_TROUBLE = (502, 503, 504)
 
 
@@ -34,9 +34,9 @@ def policy(call: Call[Any], max_attempts: int, warn: Callable[..., object]) -> d
 
 def worth_repeating(call: Call[Any], error: BaseException) -> bool:
     """Tell whether sending a call again is safe, and may help."""
-    if not isinstance(error, ClickMeetingError) or (error.retry_after or 0) > LONGEST_PAUSE:
+    if not isinstance(error, ClickMeetingError) or (error.retry_after or 0) > MAX_PAUSE:
         return False
-    if error.problem.undone:
+    if error.problem.no_effect:
         return isinstance(error, RateLimitedError | ConnectionFailedError)
     lost = isinstance(error, ConnectionFailedError)
     in_trouble = isinstance(error, ServerError) and error.code in GATEWAY_TROUBLE
@@ -48,7 +48,7 @@ def _pause(state: RetryCallState) -> float:
     if isinstance(error, ClickMeetingError) and error.retry_after is not None:
         return error.retry_after
     growing = wait_exponential(multiplier=FIRST_PAUSE) + wait_random(max=FIRST_PAUSE)
-    return min(growing(state), LONGEST_PAUSE)
+    return min(growing(state), MAX_PAUSE)
 
 
 def _tell_pause(call: Call[Any], state: RetryCallState, warn: Callable[..., object]) -> None:
@@ -57,7 +57,7 @@ def _tell_pause(call: Call[Any], state: RetryCallState, warn: Callable[..., obje
     warn("%s failed (attempt %d): %s; again in %.1f s", call.name, state.attempt_number, error, pause)
 
 
-class Pace:
+class RateLimiter:
     """Gives out moments to send at, evenly spaced; threads may share one.
 
     :param per_second: how many at most; None is unlimited.

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.http import Multipart, Request, origin
-from airflow_clickmeeting.hooks.policy import Pace
+from airflow_clickmeeting.hooks.policy import RateLimiter
 from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
 
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -29,7 +29,7 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         context = _context(settings.verify)
         self.settings = settings
-        self.pace = Pace(settings.max_requests_per_second)
+        self.pace = RateLimiter(settings.max_requests_per_second)
         self.http = httpx.AsyncClient(
             verify=context,
             timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
@@ -71,17 +71,17 @@ def client_for(settings: Settings) -> Client:
     return clients[settings]
 
 
-def problem_of(error: Exception, url: str) -> Problem | None:
+def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return what a failure of the transport means, without the addresses and credentials its text may hold."""
     if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
         return None
     host = url.split("/")[2]
     reason = type(error).__name__
     if isinstance(error.__cause__ or error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
-        return Problem("other", f"{host} has no certificate that can be trusted: {reason}")
+        return ApiError("other", f"{host} has no certificate that can be trusted: {reason}")
     if isinstance(error, _NEVER_CONNECTED):
-        return Problem("connection", f"no connection to {host}: {reason}", undone=True)
-    return Problem("connection", f"the answer of {host} was lost: {reason}")
+        return ApiError("connection", f"no connection to {host}: {reason}", no_effect=True)
+    return ApiError("connection", f"the answer of {host} was lost: {reason}")
 
 
 @cache

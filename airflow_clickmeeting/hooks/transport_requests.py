@@ -12,11 +12,11 @@ from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as urllib3_failures
 
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.http import CHUNK, Request, origin
 from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
 
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 
 
 class ClickMeetingSession(requests.Session):
@@ -35,7 +35,7 @@ class ClickMeetingSession(requests.Session):
         # the API needs no cookies, and their jar is what threads would get in each other's way at
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+            self.mount(scheme, HTTPAdapter(pool_maxsize=MAX_CONNECTIONS))
 
     def _bind_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop(KEY_HEADER, None)
@@ -79,16 +79,16 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
     return pieces
 
 
-def problem_of(error: Exception, url: str) -> Problem | None:
+def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return what a failure of the transport means, without the addresses and credentials its text may hold."""
     if not isinstance(error, failures.RequestException):
         return None
     host = url.split("/")[2]
     if isinstance(error, failures.SSLError):
-        return Problem("other", f"{host} has no certificate that can be trusted: {_reason(error)}")
+        return ApiError("other", f"{host} has no certificate that can be trusted: {_reason(error)}")
     if isinstance(error, failures.ConnectTimeout | failures.ProxyError) or _never_connected(error):
-        return Problem("connection", f"no connection to {host}: {_reason(error)}", undone=True)
-    return Problem("connection", f"the answer of {host} was lost: {_reason(error)}")
+        return ApiError("connection", f"no connection to {host}: {_reason(error)}", no_effect=True)
+    return ApiError("connection", f"the answer of {host} was lost: {_reason(error)}")
 
 
 def _never_connected(error: Exception) -> bool:

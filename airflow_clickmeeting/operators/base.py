@@ -15,7 +15,7 @@ from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.deletion.checks import Findings
+    from airflow_clickmeeting.deletion.checks import RoomSnapshot
     from airflow_clickmeeting.deletion.delete import Deleter, Deletion
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.storage import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Airflow compiles all masked texts anew for each one: a thousand take it 20 s
-MOST_MASKED = 100
+MAX_MASKED = 100
 
 
 class ClickMeetingOperator(BaseOperator):
@@ -67,7 +67,7 @@ class ClickMeetingOperator(BaseOperator):
 
     def mask(self, secrets: Collection[str]) -> None:
         """Have Airflow mask texts in logs; of a crowd it would take Airflow minutes, so those are only not logged."""
-        if len(secrets) <= MOST_MASKED:
+        if len(secrets) <= MAX_MASKED:
             mask_secret(list(secrets))
         else:
             self.log.warning("%d secrets are in the result, too many for Airflow to mask in later logs", len(secrets))
@@ -100,17 +100,17 @@ class SessionOperator(RoomOperator):
 
 
 class DeletionOperator(ClickMeetingOperator):
-    """Base of operators that delete rooms or recordings, for good, where nothing speaks against it.
+    """Base of operators that delete rooms or recordings, for good, where no safety check blocks it.
 
-    Against it speak: recordings that would go and that no archive manifest covers, or that ClickMeeting still
+    These block it: recordings that would go and that no archive manifest covers, or that ClickMeeting still
     processes; a session in the future or running; and one whose end is within `grace`. What a room is scheduled for
     counts as a session. Then a `DeletionRefusedError` is raised before a deletion is sent.
 
     Each deletion is written down before it is sent and after it was answered, as JSON objects of one line: who (the
     task, its run and its try), what, when, and what came of it. Airflow's log of the task always gets the lines.
 
-    :param force: whether to delete whatever speaks against it.
-    :param dry_run: whether only to look, and return what would go and what speaks against it.
+    :param force: whether to delete although a safety check blocks it.
+    :param dry_run: whether only to look, and return what would go and what blocks it.
     :param grace: how long the end of the last session must lie back, a timedelta or days.
     :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests cover recordings; None
         covers none.
@@ -132,7 +132,7 @@ class DeletionOperator(ClickMeetingOperator):
         *,
         force: bool | Id = False,
         dry_run: bool | Id = False,
-        grace: timedelta | float | str = timedelta(days=30),
+        grace: timedelta | str = timedelta(days=30),
         archive: Path | None = None,
         audit_path: Path | None = None,
         **kwargs: Any,
@@ -162,7 +162,7 @@ class DeletionOperator(ClickMeetingOperator):
         return Deleter(
             hook=self.hook,
             audit=Audit(self.hook, context, self.audit_path, forced=force),
-            grace=times.days("grace", self.grace),
+            grace=times.length("grace", self.grace),
             archive=None if self.archive is None else ObjectStoragePath(self.archive),
             force=force,
             dry_run=validate.decided("dry_run", self.dry_run),  # type: ignore[arg-type]
@@ -187,7 +187,7 @@ class RoomDeletionOperator(DeletionOperator):
         """Return the deletion, its arguments checked."""
         raise NotImplementedError
 
-    def concerned(self, found: Findings) -> Findings:
+    def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
         """Return the room with those of its recordings alone that would go.
 
         :raises NotFoundError: when there is nothing to delete.
@@ -203,7 +203,7 @@ class RoomDeletionOperator(DeletionOperator):
         try:
             found = self.concerned(deleter.look(room_id))
         except NotFoundError:
-            if not call.forgive:
+            if not call.treat_as:
                 raise
             return deleter.gone(call, room_id)
         return deleter.delete(call, found)

@@ -12,7 +12,7 @@ from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Chat
-    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
+    from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
 
@@ -39,7 +39,7 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
         self.session_id = session_id
         self.path = path
 
-    def execute(self, context: Context) -> Downloaded:
+    def execute(self, context: Context) -> DownloadResult:
         """Download it."""
         from airflow_clickmeeting.api import calls
 

@@ -19,9 +19,9 @@ from airflow_clickmeeting.operators.base import (
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.api.times import Duration, When
+    from airflow_clickmeeting.api.times import Length, When
     from airflow_clickmeeting.api.types import Room
-    from airflow_clickmeeting.deletion.purge import Purged
+    from airflow_clickmeeting.deletion.purge import PurgeResult
 
 
 _PARAMETERS = (
@@ -78,7 +78,7 @@ class RoomParametersOperator(ClickMeetingOperator):
     :param permanent_room: whether it has no start and no end.
     :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
         that the zone's clocks skip or show twice is refused.
-    :param duration: a timedelta, minutes or `H:MM`.
+    :param duration: a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`.
     :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
         A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
     :param password: what people must enter; needed with access by password.
@@ -100,7 +100,7 @@ class RoomParametersOperator(ClickMeetingOperator):
         access_type: Id | None = None,
         permanent_room: bool | Id | None = None,
         starts_at: When | None = None,
-        duration: Duration | None = None,
+        duration: Length | None = None,
         timezone: str | None = None,
         password: str | None = None,
         custom_room_url_name: str | None = None,
@@ -190,9 +190,9 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find it or make it."""
-        from airflow_clickmeeting.rooms.ensure import Creation
+        from airflow_clickmeeting.rooms.ensure import EnsureRoom
 
-        outcome = Creation(self.hook, self.parameters(), self.if_exists, context, self.log).outcome()
+        outcome = EnsureRoom(self.hook, self.parameters(), self.if_exists, context, self.log).outcome()
         return self.result(outcome.to_json())
 
 
@@ -217,12 +217,12 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Change it."""
         from airflow_clickmeeting.api import calls
-        from airflow_clickmeeting.rooms.ensure import changed_room
+        from airflow_clickmeeting.rooms.ensure import update_room
 
         given = self.parameters() | ({} if self.status is None else {"status": self.status})
         calls.update_conference(self.room_id, **given)  # refuses what is wrong before anything is sent
         before = self.hook.get_conference(self.room_id) if given.keys() & {"name", "custom_room_url_name"} else {}
-        room, moved = changed_room(self.hook, self.room_id, given, before, self.log)
+        room, moved = update_room(self.hook, self.room_id, given, before, self.log)
         return self.result({**room, "room_url_changed": moved})
 
 
@@ -260,10 +260,10 @@ class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
 
 
 class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
-    """Delete a room and its recordings, for good, unless something speaks against it; a second run finds it gone.
+    """Delete a room and its recordings, for good, unless a safety check blocks it; a second run finds it gone.
 
     :return: `deleted`, whether it was there and is gone now; `room_id` and `name`; `recordings`, the ids of those that
-        go with it; `dry_run`; and `against`, what speaks against it.
+        go with it; `dry_run`; and `blockers`, what blocks it.
     """
 
     def call(self) -> Call[bool]:
@@ -277,7 +277,7 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
     """Tell whether the account has room for an event then. ClickMeeting does not document this operation.
 
     :param start_time: an aware datetime or ISO 8601 text.
-    :param duration: whole hours.
+    :param hours: how long, in whole hours.
     :param room_id: an existing room not to count.
     :return: whether the time is free.
     """
@@ -285,25 +285,25 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
     template_fields: Sequence[str] = (
         *ClickMeetingOperator.template_fields,
         "start_time",
-        "duration",
+        "hours",
         "room_id",
     )
 
-    def __init__(self, *, start_time: When, duration: Id, room_id: Id | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, start_time: When, hours: Id, room_id: Id | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_time = start_time
-        self.duration = duration
+        self.hours = hours
         self.room_id = room_id
 
     def execute(self, context: Context) -> bool:
         """Ask once."""
-        return self.hook.check_availability(start_time=self.start_time, duration=self.duration, room_id=self.room_id)
+        return self.hook.check_availability(start_time=self.start_time, hours=self.hours, room_id=self.room_id)
 
 
 class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     """Delete the rooms in which nobody has met for long, and their recordings, for good.
 
-    All old rooms are judged first. Those that something speaks against are kept. When there would be more deletions
+    All old rooms are judged first. Those that a safety check blocks are kept. When there would be more deletions
     than `max_deletions`, there is none, and the task fails. A deletion that fails does not keep the others from being
     tried; then the task fails too. A second run, or a retry, goes on with what is left.
 
@@ -316,7 +316,7 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     :param max_deletions: the brake: how many rooms one run may delete.
     :param fail_on_refused: whether the task fails, after all else is done, when old rooms are kept.
     :return: `deleted`, `would_delete` (with `dry_run`) and `kept`, each a list of rooms with `room_id`, `name`, the ids
-        of their `recordings`, and what is `against` deleting them; `counts` of those, of the rooms `listed` and of the
+        of their `recordings`, and their `blockers`; `counts` of those, of the rooms `listed` and of the
         `old` ones among them; and `dry_run`.
     """
 
@@ -333,7 +333,7 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     def __init__(
         self,
         *,
-        older_than: timedelta | float | When,
+        older_than: timedelta | When,
         status: str = "inactive",
         name_matches: str | None = None,
         permanent_rooms: bool | Id = False,
@@ -349,8 +349,8 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         self.max_deletions = max_deletions
         self.fail_on_refused = fail_on_refused
 
-    def execute(self, context: Context) -> Purged:
-        """Judge all old rooms, then delete those that nothing speaks against."""
+    def execute(self, context: Context) -> PurgeResult:
+        """Judge all old rooms, then delete those that no safety check blocks."""
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.api.pagination import STATUSES
         from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of
@@ -366,6 +366,6 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         most = validate.whole_number("max_deletions", self.max_deletions)
         done = Purge(self.deleter(context), wanted, most).run()
         if done["kept"] and fail_on_refused and not done["dry_run"]:
-            kept = first_few([f"room {room['room_id']}: {', '.join(room['against'])}" for room in done["kept"]])
+            kept = first_few([f"room {room['room_id']}: {', '.join(room['blockers'])}" for room in done["kept"]])
             raise DeletionRefusedError(f"{len(done['kept'])} old rooms are kept, and all else is done: {kept}")
         return done

@@ -11,7 +11,7 @@ from airflow_clickmeeting.operators.base import ClickMeetingOperator
 from airflow_clickmeeting.operators.bulk import PeopleOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.people.forms import Form
+    from airflow_clickmeeting.people.forms import Target
 
 
 class ClickMeetingCreateContactOperator(ClickMeetingOperator):
@@ -68,7 +68,7 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
         return self.result(answer)
 
 
-class ClickMeetingCreateContactsOperator(PeopleOperator):
+class ClickMeetingBulkCreateContactsOperator(PeopleOperator):
     """Put the people of a list into the account's address book, or update those that are there.
 
     A second run with the same ledger sends only who is missing in it; without a ledger it sends all again, which
@@ -76,14 +76,14 @@ class ClickMeetingCreateContactsOperator(PeopleOperator):
     two letters, also written as `First Name`, `e-mail` and the like.
 
     :return: the numbers of `rows`, `duplicates`, and by outcome `created` (or updated: ClickMeeting does not tell),
-        `already_registered` (always 0), `invalid` and `failed`, of this and earlier tries with the same ledger; the
-        path of the `ledger`; and the first hundred `faults`, each with `row`, `outcome` and `why`.
+        `unchanged` (always 0), `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the
+        `ledger`; the first hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
     operation = "contacts"
 
-    def form(self) -> Form:
+    def form(self) -> Target:
         """Return a card."""
-        from airflow_clickmeeting.people.forms import ContactForm
+        from airflow_clickmeeting.people.forms import ContactTarget
 
-        return ContactForm(self.hook)
+        return ContactTarget(self.hook)

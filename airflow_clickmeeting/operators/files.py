@@ -13,7 +13,7 @@ from airflow_clickmeeting.storage import upload
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import File
-    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
+    from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
 
@@ -91,7 +91,7 @@ class ClickMeetingDownloadFileOperator(FileOperator):
         super().__init__(**kwargs)
         self.path = path
 
-    def execute(self, context: Context) -> Downloaded:
+    def execute(self, context: Context) -> DownloadResult:
         """Download it; its name is looked up where only a folder is given."""
         from airflow_clickmeeting.api import calls
 

@@ -10,12 +10,13 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator
-from airflow_clickmeeting.operators.bulk import GuestsOperator
+from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.people.invite import Mailing
-    from airflow_clickmeeting.people.people_list import Guest, GuestList, Told
+    from airflow_clickmeeting.failures import Failure
+    from airflow_clickmeeting.people.invite import BulkInviter
+    from airflow_clickmeeting.people.people_list import PeopleList, Person
     from airflow_clickmeeting.storage import Path
 
 
@@ -65,26 +66,27 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
         return self.result(answer)
 
 
-COUNTS = ("rows", "sent", "already_sent", "duplicates", "invalid", "failed", "uncertain")
+COUNTS = ("rows", "sent", "unchanged", "duplicates", "invalid", "failed", "uncertain")
 
 
-class Invited(TypedDict):
-    """What became of a list: numbers of rows by outcome, the first hundred uncertain ones, and the first faults."""
+class InviteResult(TypedDict):
+    """What became of a list: rows by outcome, and the first hundred rows that are uncertain or failed."""
 
     room_id: int
     rows: int
     sent: int
-    already_sent: int
+    unchanged: int
     duplicates: int
     invalid: int
     failed: int
     uncertain: int
     uncertain_rows: list[int]
-    faults: list[Told]
+    failures: list[Failure]
+    failure_count: int
     ledger: str
 
 
-class ClickMeetingSendInvitationsOperator(GuestsOperator):
+class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
     """Have ClickMeeting invite the people of a list by mail, each at most once.
 
     All rows are checked first; those that are not valid are told, and the others are invited, a batch after the
@@ -107,14 +109,15 @@ class ClickMeetingSendInvitationsOperator(GuestsOperator):
     :param lang: of the mails, two letters.
     :param role: `listener` or `presenter`.
     :param template: `basic` or `advanced`.
-    :param max_failures: how many rows may be invalid or fail before the task does, after all were tried.
-    :return: `room_id`; the numbers of `rows`, `sent`, `already_sent` by runs before, `duplicates`, `invalid`, `failed`
-        and `uncertain`; the first hundred `uncertain_rows` and `faults`, each with `row` and `why`; and the path of the
-        `ledger`. Addresses are in the ledger only.
+    :param max_failures: how many rows may be invalid or fail before the task does, after all were tried: a number, or
+        a float below 1 as a share of all rows.
+    :return: `room_id`; the numbers of `rows`, `sent`, `unchanged` (sent by earlier runs), `duplicates`, `invalid`,
+        `failed` and `uncertain`; the first hundred `uncertain_rows` and `failures`, each with `row` and `reason`, and
+        `failure_count`; and the path of the `ledger`. Addresses are in the ledger only.
     """
 
     template_fields: Sequence[str] = (
-        *GuestsOperator.template_fields,
+        *RoomPeopleOperator.template_fields,
         "ledger",
         "batch_size",
         "on_uncertain",
@@ -133,7 +136,7 @@ class ClickMeetingSendInvitationsOperator(GuestsOperator):
         lang: str = "en",
         role: str | None = None,
         template: str | None = None,
-        max_failures: Id = 0,
+        max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -145,73 +148,76 @@ class ClickMeetingSendInvitationsOperator(GuestsOperator):
         self.template = template
         self.max_failures = max_failures
 
-    def execute(self, context: Context) -> Invited:
+    def execute(self, context: Context) -> InviteResult:
         """Check all rows, then invite who was not invited."""
         from airflow_clickmeeting.api import validate
-        from airflow_clickmeeting.people.invite import ON_UNCERTAIN, Mailing
+        from airflow_clickmeeting.people.invite import ON_UNCERTAIN, BulkInviter
         from airflow_clickmeeting.people.ledger import Ledger
-        from airflow_clickmeeting.people.people_list import Guest
+        from airflow_clickmeeting.people.people_list import Person
 
         room_id = validate.identifier("room_id", self.room_id)
         batch_size = validate.whole_number("batch_size", self.batch_size)
         on_uncertain = validate.one_of("on_uncertain", self.on_uncertain, ON_UNCERTAIN)
-        max_failures = validate.whole_number("max_failures", self.max_failures, least=0)
+        max_failures = validate.max_failures("max_failures", self.max_failures)
         validate.filled("ledger", str(self.ledger))
-        self._invitation([Guest(1, "anybody@example.com")])  # refuses what is wrong with the other arguments
-        guest_list = self.guest_list()
+        self._invitation([Person(1, "anybody@example.com")])  # refuses what is wrong with the other arguments
+        people_list = self.people_list()
         with Ledger(self.ledger, "invitations", room_id) as ledger:
-            mailing = Mailing(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
-            mailing.note(guest_list.faults)
-            mailing.send(guest_list.guests)
-        result = _result(room_id, guest_list, mailing, str(ledger.path))
+            inviter = BulkInviter(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
+            inviter.note_invalid(people_list.invalid)
+            inviter.send(people_list.people)
+        result = _result(room_id, people_list, inviter, str(ledger.path))
         counts = ", ".join(f"{count} {name}" for name, count in result.items() if name in COUNTS)
         self.log.info("Invitations to room %d: %s", room_id, counts)
-        lacking = mailing.rows["uncertain"] if on_uncertain == "resend" else []
-        _check(mailing, len(lacking), max_failures, result)
+        lacking = inviter.rows["uncertain"] if on_uncertain == "resend" else []
+        _check(inviter, len(lacking), max_failures, result)
         return result
 
-    def _invitation(self, guests: Sequence[Guest]) -> Call[dict[str, Any]]:
+    def _invitation(self, people: Sequence[Person]) -> Call[dict[str, Any]]:
         from airflow_clickmeeting.api import calls
 
         return calls.send_invitation(
             self.room_id,
-            attendees=[guest.attendee for guest in guests],
+            attendees=[person.attendee for person in people],
             lang=self.lang,
             role=self.role,
             template=self.template,
         )
 
 
-def _result(room_id: int, guest_list: GuestList, mailing: Mailing, ledger: str) -> Invited:
-    from airflow_clickmeeting.datasets.fetch import MOST_KEPT
-    from airflow_clickmeeting.people.people_list import kept
+def _result(room_id: int, people_list: PeopleList, inviter: BulkInviter, ledger: str) -> InviteResult:
+    from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
 
-    rows = mailing.rows
+    rows = inviter.rows
     return {
         "room_id": room_id,
-        "rows": guest_list.rows,
+        "rows": people_list.rows,
         "sent": len(rows["sent"]),
-        "already_sent": len(rows["already_sent"]),
-        "duplicates": guest_list.duplicates,
+        "unchanged": len(rows["already_sent"]),
+        "duplicates": people_list.duplicates,
         "invalid": len(rows["invalid"]),
         "failed": len(rows["failed"]),
         "uncertain": len(rows["uncertain"]),
-        "uncertain_rows": rows["uncertain"][:MOST_KEPT],
-        "faults": kept(mailing.faults),
+        "uncertain_rows": rows["uncertain"][:MAX_FAILURES_KEPT],
+        "failures": inviter.failures.kept,
+        "failure_count": inviter.failures.count,
         "ledger": ledger,
     }
 
 
-def _check(mailing: Mailing, uncertain: int, max_failures: int, result: Invited) -> None:
-    """Fail when too many were not invited."""
-    from airflow_clickmeeting.people.people_list import numbers, told
+def _check(inviter: BulkInviter, uncertain: int, max_failures: float, result: InviteResult) -> None:
+    """Fail when too many people were not invited."""
+    from airflow_clickmeeting.failures import allowed_failures, format_failure, format_first
+    from airflow_clickmeeting.people.people_list import format_rows
 
-    bad = len(mailing.faults) + uncertain
-    if bad <= max_failures:
+    failures = inviter.failures
+    failures.log_counts()
+    if (count := failures.count + uncertain) <= allowed_failures(max_failures, result["rows"]):
         return
-    reasons = [told(mailing.faults)] * bool(mailing.faults)
-    reasons += [f"{numbers(mailing.rows['uncertain'])}: uncertain"] * bool(uncertain)
+    reasons = [format_first([*map(format_failure, failures.kept)], count=failures.count)] * bool(failures.count)
+    reasons += [f"{format_rows(inviter.rows['uncertain'])}: uncertain"] * bool(uncertain)
     raise AirflowException(
-        f"{result['sent']} people were invited, but {bad} rows came to nothing, where {max_failures} may: "
-        f"{'; '.join(reasons)}. The ledger {result['ledger']} tells of each; another try sends only what was not sent."
+        f"{count} of {result['rows']} rows failed (max_failures={max_failures:g}), and {result['sent']} people were "
+        f"invited: {'; '.join(reasons)}. The ledger {result['ledger']} has the outcome of each; a retry sends only "
+        "what was not sent."
     )

@@ -6,25 +6,25 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.validate import Id
-from airflow_clickmeeting.operators.base import MOST_MASKED, RoomOperator
-from airflow_clickmeeting.operators.bulk import GuestsOperator
+from airflow_clickmeeting.operators.base import MAX_MASKED, RoomOperator
+from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.datasets.table import Row
+    from airflow_clickmeeting.failures import Failure
     from airflow_clickmeeting.people.links import Link, Links
-    from airflow_clickmeeting.people.people_list import Guest, Told
+    from airflow_clickmeeting.people.people_list import Person
     from airflow_clickmeeting.storage import Path
 
 
-KINDS = ("autologin", "token", "registration")
+LINK_TYPES = ("autologin", "token", "registration")
 FORMATS = ("csv", "jsonl", "csv.gz", "jsonl.gz")
 SECRETS_OF_ONE = 2
 
@@ -85,21 +85,21 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
         return url
 
 
-class Linked(TypedDict):
-    """What was written, and the first hundred rows of `skipped_count` that have no link."""
+class JoinLinksResult(TypedDict):
+    """What was written, and the first hundred rows that have no link."""
 
     path: str
     format: str
     room_id: int
-    kind: str
+    link_type: str
     rows: int
     links: int
     duplicates: int
-    skipped: list[Told]
-    skipped_count: int
+    failures: list[Failure]
+    failure_count: int
 
 
-class ClickMeetingJoinLinksOperator(GuestsOperator):
+class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
     """Write a file with a personal link into a room for each person of a list.
 
     Whoever opens such a link is that person, so links are in the file alone: neither in XCom nor in logs. The file is
@@ -109,109 +109,110 @@ class ClickMeetingJoinLinksOperator(GuestsOperator):
 
     :param path: the file, or a folder with a slash at its end, on any object storage. Its columns are `row`, `email`,
         `nickname`, `link`, and with tokens `token`.
-    :param kind: `autologin` makes links that need no typing, for which each person needs a nickname or a name, and in a
-        room with access by token a token; `token` takes the token that was sent to each; `registration` takes the link
-        that each got by registering.
+    :param link_type: `autologin` makes links that need no typing, for which each person needs a nickname or a name,
+        and in a room with access by token a token; `token` takes the token that was sent to each; `registration` takes
+        the link that each got by registering.
     :param file_format: `csv`, `jsonl`, `csv.gz` or `jsonl.gz`; by default what the path ends in, and in a folder `csv`.
-    :param mode: who may read the file, as octal digits in a text or a number such as `0o600`, where it is a local one;
-        until it is whole, it is its owner's alone. Object storages have no such thing: what their bucket says counts.
+    :param file_mode: who may read the file, as octal digits in a text or a number such as `0o600`, where it is local;
+        until it is whole, only its owner may. Object storages have no file modes: their buckets' rules count.
     :param role: of auto-login links: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
     :param password: of auto-login links, needed where the room's access is by password.
     :param max_parallel: how many requests at a time, 1 to 64; the connection's `max_requests_per_second` is the pace of
         all together.
-    :param fail_on_skipped: whether the task fails when somebody was skipped, after the file was written.
-    :return: `path`, `format`, `room_id`, `kind`; the numbers of `rows`, `links` and `duplicates`; and what was
-        `skipped`: `row` and `why` of the first 100; `skipped_count` is the number of all.
+    :param max_failures: how many rows may be without a link before the task fails, after the file was written: a
+        number, or a float below 1 as a share of all rows.
+    :return: `path`, `format`, `room_id`, `link_type`; the numbers of `rows`, `links` and `duplicates`; the first
+        hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
-        *GuestsOperator.template_fields,
+        *RoomPeopleOperator.template_fields,
         "path",
-        "kind",
+        "link_type",
         "file_format",
+        "file_mode",
         "role",
         "password",
         "max_parallel",
-        "fail_on_skipped",
+        "max_failures",
     )
 
     def __init__(
         self,
         *,
         path: Path,
-        kind: str = "autologin",
+        link_type: str = "autologin",
         file_format: str | None = None,
-        mode: Id = "600",
+        file_mode: Id = "600",
         role: str = "listener",
         password: str | None = None,
         max_parallel: Id = 8,
-        fail_on_skipped: bool | Id = True,
+        max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
-        self.kind = kind
+        self.link_type = link_type
         self.file_format = file_format
-        self.mode = mode
+        self.file_mode = file_mode
         self.role = role
         self.password = password
         self.max_parallel = max_parallel
-        self.fail_on_skipped = fail_on_skipped
+        self.max_failures = max_failures
 
-    def execute(self, context: Context) -> Linked:
+    def execute(self, context: Context) -> JoinLinksResult:
         """Check all rows, then get a link for each, and write it."""
-        from airflow_clickmeeting.hooks.transport_requests import MOST_CONNECTIONS
+        from airflow_clickmeeting.failures import FailureLog
+        from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
         from airflow_clickmeeting.output.writers import format_of
         from airflow_clickmeeting.people.links import links_for
-        from airflow_clickmeeting.people.people_list import kept, told
         from airflow_clickmeeting.storage import is_local, located, permissions
 
         room_id = validate.identifier("room_id", self.room_id)
-        kind = validate.one_of("kind", self.kind, KINDS)
+        link_type = validate.one_of("link_type", self.link_type, LINK_TYPES)
         validate.one_of("role", self.role, validate.ROLES)
         validate.secret("password", self.password)
-        max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MOST_CONNECTIONS)
-        fail_on_skipped = validate.flag("fail_on_skipped", self.fail_on_skipped)
-        mode = permissions("mode", self.mode)
+        max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
+        max_failures = validate.max_failures("max_failures", self.max_failures)
+        file_mode = permissions("file_mode", self.file_mode)
         path = located(self.path, f"links-{room_id}.{self.file_format or 'csv'}")
         file_format = format_of(path.name, self.file_format, FORMATS)
-        guest_list = self.guest_list()
-        links = self._links(kind, room_id)
+        people_list = self.people_list()
+        links = self._links(link_type, room_id)
         if not is_local(path):
-            self.log.info("mode does not apply to %s, which is no local file", path)
+            self.log.info("file_mode does not apply to %s, which is no local file", path)
         self.hook.log_level = logging.DEBUG  # else there is a line for each person
-        faults = [*guest_list.faults]
-        found = self._masked(links_for(guest_list.guests, links, max_parallel, faults), len(guest_list.guests))
-        written = _write(path, mode, file_format, links, found)
-        self.log.info("%d links into room %s written, %d rows skipped: %s", written, room_id, len(faults), path)
-        if faults and fail_on_skipped is not False:
-            raise AirflowException(
-                f"{written} links are in {path}, but {len(faults)} rows were skipped: {told(faults)}. "
-                "fail_on_skipped=False would let it be."
-            )
+        failures = FailureLog(self.log)
+        for row, reason, _ in people_list.invalid:
+            failures.add(reason, row=row)
+        found = self._masked(links_for(people_list.people, links, max_parallel, failures), len(people_list.people))
+        written = _write(path, file_mode, file_format, links, found)
+        self.log.info("Wrote %d links into room %s to %s; %d rows have none", written, room_id, path, failures.count)
+        failures.log_counts()
+        failures.check(max_failures, people_list.rows, f"{written} links are in {path}. A retry writes the file again.")
         return {
             "path": str(path),
             "format": file_format,
             "room_id": room_id,
-            "kind": kind,
-            "rows": guest_list.rows,
+            "link_type": link_type,
+            "rows": people_list.rows,
             "links": written,
-            "duplicates": guest_list.duplicates,
-            "skipped": kept(faults),
-            "skipped_count": len(faults),
+            "duplicates": people_list.duplicates,
+            "failures": failures.kept,
+            "failure_count": failures.count,
         }
 
-    def _links(self, kind: str, room_id: int) -> Links:
+    def _links(self, link_type: str, room_id: int) -> Links:
         from airflow_clickmeeting.people.links import AutologinLinks, RegistrationLinks, TokenLinks
 
         room: Room = self.hook.get_conference(room_id)
-        if kind == "autologin":
+        if link_type == "autologin":
             return AutologinLinks(self.hook, room, self.role, self.password)
-        return (TokenLinks if kind == "token" else RegistrationLinks)(self.hook, room)
+        return (TokenLinks if link_type == "token" else RegistrationLinks)(self.hook, room)
 
-    def _masked(self, found: Iterator[tuple[Guest, Link]], count: int) -> Iterable[tuple[Guest, Link]]:
+    def _masked(self, found: Iterator[tuple[Person, Link]], count: int) -> Iterable[tuple[Person, Link]]:
         """Have few links masked in logs; of a crowd it would take Airflow minutes, so those are only not logged."""
-        if SECRETS_OF_ONE * count > MOST_MASKED:
+        if SECRETS_OF_ONE * count > MAX_MASKED:
             return found
         few = list(found)
         self.mask([secret for _, link in few for secret in link if secret])
@@ -219,16 +220,16 @@ class ClickMeetingJoinLinksOperator(GuestsOperator):
 
 
 def _write(
-    path: ObjectStoragePath, mode: int, file_format: str, links: Links, found: Iterable[tuple[Guest, Link]]
+    path: ObjectStoragePath, file_mode: int, file_format: str, links: Links, found: Iterable[tuple[Person, Link]]
 ) -> int:
     """Write a file of its own, and return how many links are in it."""
     from airflow_clickmeeting.output.writers import rows_to
-    from airflow_clickmeeting.storage import written_whole
+    from airflow_clickmeeting.storage import open_atomic
 
-    with written_whole(path, mode) as file, rows_to(file, links.columns, file_format) as out:
-        return out.write(_row(guest, link) for guest, link in found)
+    with open_atomic(path, file_mode) as file, rows_to(file, links.columns, file_format) as out:
+        return out.write(_row(person, link) for person, link in found)
 
 
-def _row(guest: Guest, link: Link) -> Row:
-    said = {"row": guest.row, "email": guest.email, "nickname": guest.shown or None}
+def _row(person: Person, link: Link) -> Row:
+    said = {"row": person.row, "email": person.email, "nickname": person.shown or None}
     return {**said, "link": link.url, "token": link.secret}

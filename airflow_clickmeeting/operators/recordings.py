@@ -15,7 +15,7 @@ from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeleti
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.api.types import Recording
-    from airflow_clickmeeting.deletion.checks import Findings
+    from airflow_clickmeeting.deletion.checks import RoomSnapshot
     from airflow_clickmeeting.recordings.archive import Archive
     from airflow_clickmeeting.storage import Path
 
@@ -42,15 +42,15 @@ class ClickMeetingListAllRecordingsOperator(ClickMeetingOperator):
 class RecordingsDeletionOperator(RoomDeletionOperator):
     """Base of operators that delete recordings of a room."""
 
-    def concerned(self, found: Findings) -> Findings:
+    def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
         """Return the room with the recordings that would go; what is not listed is gone."""
-        from airflow_clickmeeting.api.errors import Problem
+        from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.exceptions import NotFoundError
 
         wanted = [recording for recording in found.recordings if self.wants(recording)]
         if not wanted:
             call = self.call()
-            problem = Problem("not_found", "it is not among the recordings that ClickMeeting lists")
+            problem = ApiError("not_found", "it is not among the recordings that ClickMeeting lists")
             raise NotFoundError(problem, call.name, self.clickmeeting_conn_id, call.path)
         return found._replace(recordings=wanted)
 
@@ -60,11 +60,11 @@ class RecordingsDeletionOperator(RoomDeletionOperator):
 
 
 class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
-    """Delete one recording, for good, unless something speaks against it; a second run finds it gone.
+    """Delete one recording, for good, unless a safety check blocks it; a second run finds it gone.
 
     :param recording_id: the recording.
     :return: `deleted`, whether it was there and is gone now; `recordings`, its id in a list; `room_id` and the room's
-        `name`; `dry_run`; and `against`, what speaks against it.
+        `name`; `dry_run`; and `blockers`, what blocks it.
     """
 
     template_fields: Sequence[str] = (*RecordingsDeletionOperator.template_fields, "recording_id")
@@ -85,10 +85,10 @@ class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
 
 
 class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
-    """Delete all recordings of a room, for good, unless something speaks against it; a second run finds none.
+    """Delete all recordings of a room, for good, unless a safety check blocks it; a second run finds none.
 
     :return: `deleted`, whether there were some and they are gone now; `recordings`, their ids; `room_id` and the room's
-        `name`; `dry_run`; and `against`, what speaks against it.
+        `name`; `dry_run`; and `blockers`, what blocks it.
     """
 
     def call(self) -> Call[bool]:

@@ -14,7 +14,7 @@ from airflow_clickmeeting.operators.bulk import PeopleOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Registered, Registration
-    from airflow_clickmeeting.people.forms import Form
+    from airflow_clickmeeting.people.forms import Target
 
 
 class ClickMeetingRegisterParticipantOperator(RoomOperator):
@@ -92,7 +92,7 @@ class ClickMeetingListSessionRegistrationsOperator(SessionOperator):
         return self.result(self.hook.list_session_registrations(self.room_id, self.session_id))
 
 
-class ClickMeetingRegisterParticipantsOperator(PeopleOperator):
+class ClickMeetingBulkRegisterParticipantsOperator(PeopleOperator):
     """Register the people of a list for a room.
 
     A second run registers nobody again, and so causes no second mail: with the ledger, or by the room's own list of
@@ -103,9 +103,9 @@ class ClickMeetingRegisterParticipantsOperator(PeopleOperator):
     :param room_id: a room with registration on.
     :param confirmation_email: whether ClickMeeting writes to the people; by default ClickMeeting decides.
     :param lang: the language of that mail.
-    :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `already_registered`, `invalid` and
-        `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; and the first hundred
-        `faults`, each with `row`, `outcome` and `why`.
+    :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `unchanged` (registered before),
+        `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; the first
+        hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (*PeopleOperator.template_fields, "room_id", "confirmation_email", "lang")
@@ -125,8 +125,8 @@ class ClickMeetingRegisterParticipantsOperator(PeopleOperator):
 
         return identifier("room_id", self.room_id)
 
-    def form(self) -> Form:
+    def form(self) -> Target:
         """Read the room."""
-        from airflow_clickmeeting.people.forms import RegistrationForm
+        from airflow_clickmeeting.people.forms import RegistrationTarget
 
-        return RegistrationForm(self.hook, self.room(), confirmation_email=self.confirmation_email, lang=self.lang)
+        return RegistrationTarget(self.hook, self.room(), confirmation_email=self.confirmation_email, lang=self.lang)

@@ -11,12 +11,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
-from airflow_clickmeeting.storage import located, written_whole
+from airflow_clickmeeting.storage import located, open_atomic
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Attendee, Registration, Report, Room, Session
     from airflow_clickmeeting.attendance.compute import Summary
-    from airflow_clickmeeting.hooks.clickmeeting import Downloaded
+    from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
 
@@ -68,7 +68,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         self.poll_interval = poll_interval
         self.timeout = timeout
 
-    def execute(self, context: Context) -> Downloaded:
+    def execute(self, context: Context) -> DownloadResult:
         """Ask until it is ready, and download it from where ClickMeeting put it."""
         target = located(self.path, f"session-{self.session_id}-{self.lang}.pdf")
         report = Retrying(
@@ -85,12 +85,12 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         self.log.info("The report is %s, %s %%", report.get("status"), report.get("progress"))
 
     def _too_late(self, state: RetryCallState) -> Report:
-        from airflow_clickmeeting.api.errors import Problem
+        from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
         report = _report_in(state)
         message = f"the report of session {self.session_id} is {report.get('status')} after {self.timeout:g} s"
-        raise ClickMeetingError(Problem("other", message), "generate_session_report", self.clickmeeting_conn_id)
+        raise ClickMeetingError(ApiError("other", message), "generate_session_report", self.clickmeeting_conn_id)
 
 
 def _report_in(state: RetryCallState) -> Report:
@@ -102,7 +102,7 @@ def _report_in(state: RetryCallState) -> Report:
 A_MOMENT = 60
 
 
-class Reported(TypedDict):
+class ReportResult(TypedDict):
     """A report that was written: where, its numbers, and the first hundred things that could not be read, with why."""
 
     path: str
@@ -149,13 +149,13 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         self.title = title
         self.show_people = show_people
 
-    def execute(self, context: Context) -> Reported:
+    def execute(self, context: Context) -> ReportResult:
         """Ask, count, and write."""
         from airflow_clickmeeting.api import times, validate
         from airflow_clickmeeting.attendance.chart import require_matplotlib
         from airflow_clickmeeting.attendance.compute import attendance_of
         from airflow_clickmeeting.attendance.page import page
-        from airflow_clickmeeting.datasets.fetch import MOST_KEPT
+        from airflow_clickmeeting.datasets.fetch import MAX_FAILURES_KEPT
         from airflow_clickmeeting.output.outlets import tell_of
 
         require_matplotlib()
@@ -178,23 +178,23 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             rejoin_gap=gap,
             show_people=show_people,
         )
-        with written_whole(target) as file:
+        with open_atomic(target) as file:
             file.write(content)
         about = {"path": str(target), "format": "html", "people": len(found.rows)}
         tell_of(self.hook, self.outlets, context, {str(target): about}, about)
         self.log.info("The attendance of session %d is in %s: %s", session_id, target, found.summary)
         if found.skipped:
             self.log.warning("%d entries or registrations could not be read and do not count", len(found.skipped))
-        return {"path": str(target), "summary": found.summary, "skipped": found.skipped[:MOST_KEPT]}
+        return {"path": str(target), "summary": found.summary, "skipped": found.skipped[:MAX_FAILURES_KEPT]}
 
     def _ended(self, session: Session) -> Session:
-        from airflow_clickmeeting.api.errors import Problem
+        from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.api.facts import over_for
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
         if not over_for(session, A_MOMENT, self.hook.now()):
             message = f"session {session['id']} still runs, or ended a moment ago: wait for its end, then report on it"
-            raise ClickMeetingError(Problem("other", message), "get_session", self.clickmeeting_conn_id)
+            raise ClickMeetingError(ApiError("other", message), "get_session", self.clickmeeting_conn_id)
         return session
 
     def _registrations(self, room: Room) -> list[Registration]:

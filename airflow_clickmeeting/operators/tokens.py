@@ -53,13 +53,13 @@ class ClickMeetingGenerateTokensOperator(RoomOperator):
 
     def _made(self, how_many: Id, context: Context) -> list[Token]:
         from airflow_clickmeeting.api.call import batches
-        from airflow_clickmeeting.api.calls import MOST_TOKENS
+        from airflow_clickmeeting.api.calls import MAX_TOKENS
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
         wanted = validate.whole_number("how_many", how_many)
         made: list[Token] = []
         try:
-            for number in batches(wanted, MOST_TOKENS):
+            for number in batches(wanted, MAX_TOKENS):
                 more: list[Token] = self.hook.generate_tokens(self.room_id, how_many=number)
                 made += more
         except ClickMeetingError as error:
@@ -134,7 +134,7 @@ def topped_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]
     def attempt() -> list[Token]:
         tokens: list[Token] = hook.list_tokens(room_id)
         unused = [token for token in tokens if is_unused(token)]
-        for number in batches(at_least - len(unused), calls.MOST_TOKENS):
+        for number in batches(at_least - len(unused), calls.MAX_TOKENS):
             made: list[Token] = hook.generate_tokens(room_id, how_many=number)
             unused += made
         return sorted(unused, key=lambda token: token["token"])
@@ -143,7 +143,7 @@ def topped_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]
 
     def lost(error: BaseException) -> bool:
         """Tell whether tokens may have been made; the hook itself has sent again what had no effect."""
-        if not isinstance(error, ClickMeetingError) or error.operation != counted_again.name or error.problem.undone:
+        if not isinstance(error, ClickMeetingError) or error.operation != counted_again.name or error.problem.no_effect:
             return False
         return worth_repeating(counted_again, error)
 

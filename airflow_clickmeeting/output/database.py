@@ -10,35 +10,37 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.sdk import BaseHook
 
-from airflow_clickmeeting.api.validate import filled, refuse
+from airflow_clickmeeting.api.validate import bad_argument, filled
 
 
 @contextmanager
-def database(conn_id: str) -> Iterator[sa.Engine]:
+def database(sql_conn_id: str) -> Iterator[sa.Engine]:
     """Yield a database, and close its connections.
 
     :raises ValueError: for a connection that is none to a database.
     :raises AirflowException: for what the database itself refuses, in its own words but without the rows concerned.
     """
-    engine = _engine(conn_id)
+    engine = _engine(sql_conn_id)
     try:
         yield engine
     except sa.exc.StatementError as error:
         # what follows the first line may quote a row
         words = str(error.orig).partition("\n")[0]
-        raise AirflowException(f"The database of connection {conn_id!r} refused: {words}") from None
+        raise AirflowException(f"The database of connection {sql_conn_id!r} refused: {words}") from None
     finally:
         engine.dispose()
 
 
-def _engine(conn_id: str) -> sa.Engine:
-    connection = BaseHook.get_connection(filled("conn_id", conn_id))
+def _engine(sql_conn_id: str) -> sa.Engine:
+    connection = BaseHook.get_connection(filled("sql_conn_id", sql_conn_id))
     try:
         hook = connection.get_hook()  # type: ignore[no-untyped-call]
     except AirflowException as error:
-        raise ValueError(f"conn_id: {error}; the provider of {connection.conn_type!r} may not be installed.") from error
+        raise ValueError(
+            f"sql_conn_id: {error}; the provider of {connection.conn_type!r} may not be installed."
+        ) from error
     if not isinstance(hook, DbApiHook):
-        refuse("conn_id", conn_id, f"a connection to a database, not to {connection.conn_type!r}")
+        bad_argument("sql_conn_id", sql_conn_id, f"a connection to a database, not to {connection.conn_type!r}")
     engine: sa.Engine = hook.get_sqlalchemy_engine()
     return engine
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterable
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from airflow_clickmeeting.api.validate import refuse
-from airflow_clickmeeting.datasets.scope import Place
+from airflow_clickmeeting.api.validate import bad_argument
+from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.storage import located
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.storage import Path
 
-PLACEHOLDERS: dict[str, Callable[[Place], object]] = {
+PLACEHOLDERS: dict[str, Callable[[RoomOrSession], object]] = {
     "room_id": lambda place: place.room_id,
     "session_id": lambda place: place.session_id,
     "date": lambda place: place.session and place.session["start_date"][:10],
@@ -38,12 +38,12 @@ class PathTemplate:
         self.text = str(target)
         self.used = set(_placeholders(name, self.text, known))
 
-    def files(self, found: Iterable[tuple[Place, list[Place]]]) -> dict[str, list[Place]]:
+    def files(self, found: Iterable[tuple[RoomOrSession, list[RoomOrSession]]]) -> dict[str, list[RoomOrSession]]:
         """Return the files to write, and what goes into each; a room with nothing has an empty one where it can.
 
         :param found: rooms, and what there is of each.
         """
-        files: dict[str, list[Place]] = {} if self.used else {self.text: []}
+        files: dict[str, list[RoomOrSession]] = {} if self.used else {self.text: []}
         for room, places in found:
             if self.used == {*OF_ROOMS}:
                 files[self._file_of(room)] = []
@@ -51,7 +51,7 @@ class PathTemplate:
                 files.setdefault(self._file_of(place), []).append(place)
         return files
 
-    def _file_of(self, place: Place) -> str:
+    def _file_of(self, place: RoomOrSession) -> str:
         return self.text.format_map({name: PLACEHOLDERS[name](place) for name in self.used})
 
 
@@ -60,8 +60,8 @@ def _placeholders(name: str, path: str, known: Collection[str]) -> list[str]:
     try:
         parts = [part for part in Formatter().parse(path) if part[1] is not None]
     except ValueError:
-        refuse(name, path, f"a path with {there_are}, in which each brace is closed")
+        bad_argument(name, path, f"a path with {there_are}, in which each brace is closed")
     for _, placeholder, how, conversion in parts:
         if placeholder not in known or how or conversion:
-            refuse(name, path, f"a path with {there_are} and no other")
+            bad_argument(name, path, f"a path with {there_are} and no other")
     return [str(placeholder) for _, placeholder, *_ in parts]

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_clickmeeting.api.validate import filled, refuse
+from airflow_clickmeeting.api.validate import bad_argument, filled
 from airflow_clickmeeting.datasets.columns import Column, Type
 from airflow_clickmeeting.datasets.table import Dataset
 
@@ -36,7 +36,7 @@ def declared(dataset: Dataset, name: str) -> sa.Table:
     """
     *schema, table = filled("table", name).split(".")
     if len(schema) > 1 or not all([*schema, table]):
-        refuse("table", name, "a name such as 'attendees' or 'schema.attendees'")
+        bad_argument("table", name, "a name such as 'attendees' or 'schema.attendees'")
     columns = [_column(each, is_key=each.name in dataset.key) for each in dataset.columns]
     return sa.Table(table, sa.MetaData(), *columns, schema=schema[0] if schema else None)
 

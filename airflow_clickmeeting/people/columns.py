@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.redact import without_addresses
-from airflow_clickmeeting.people.read import Person
+from airflow_clickmeeting.people.read import RawPerson
 
 Fields = dict[str, str]
 
@@ -40,7 +40,7 @@ class Columns:
             self._fields[_key(column)] = None if name is None else self._needed(str(name), str(column))
         self._given = {field for field in self._fields.values() if field}
 
-    def read(self, person: Person) -> tuple[Fields, str | None]:
+    def read(self, person: RawPerson) -> tuple[Fields, str | None]:
         """Return what of a person goes into the fields, but for what is blank, and what is wrong with the row.
 
         :raises ValueError: when they are strict, for a column that no field matches, or two for the same field.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_clickmeeting.api import calls, form_fields, validate
-from airflow_clickmeeting.api.redact import fingerprint, without_addresses
+from airflow_clickmeeting.api.redact import mask_link, without_addresses
 from airflow_clickmeeting.exceptions import ClickMeetingError, ValidationError
 from airflow_clickmeeting.people.columns import Columns, Fields
 
@@ -28,7 +28,7 @@ class Sent(NamedTuple):
     link: str | None = None
 
 
-class Form(ABC):
+class Target(ABC):
     """What is filled in for each person; keys of fields are texts.
 
     :param hook: the account.
@@ -71,7 +71,7 @@ class Form(ABC):
         """Raise what would be wrong with everybody, such as a wrong key."""
 
 
-class RegistrationForm(Form):
+class RegistrationTarget(Target):
     """A room's registration form.
 
     :param hook: the account.
@@ -98,7 +98,7 @@ class RegistrationForm(Form):
     def _room(self) -> Room:
         room = self.hook.get_conference(self._room_id)
         if room.get("registration_enabled") is False:
-            validate.refuse(
+            validate.bad_argument(
                 "room_id", self._room_id, f"a room with registration on; the room {room.get('name')!r} has it off"
             )
         return room
@@ -143,7 +143,7 @@ class RegistrationForm(Form):
         self._room()
 
 
-class ContactForm(Form):
+class ContactTarget(Target):
     """A card of the account's address book, which nobody can list."""
 
     needed = ("email", "firstname", "lastname")
@@ -173,7 +173,7 @@ class ContactForm(Form):
 
 def _link(answer: Registered | Registration) -> str | None:
     link = answer.get("url")
-    return fingerprint(link) if link else None
+    return mask_link(link) if link else None
 
 
 def _contact_field(name: str) -> str | None:

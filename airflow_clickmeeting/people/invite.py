@@ -17,8 +17,9 @@ from airflow_clickmeeting.exceptions import (
     NotFoundError,
     RateLimitedError,
 )
+from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.people.ledger import Entry, Ledger
-from airflow_clickmeeting.people.people_list import Fault, Guest, numbers
+from airflow_clickmeeting.people.people_list import InvalidRow, Person, format_rows
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
@@ -34,7 +35,7 @@ SMALLER = 10
 OF_ALL = (AuthenticationError, NotFoundError, RateLimitedError, ConnectionFailedError)
 
 
-class Mailing:
+class BulkInviter:
     """Sends invitations to guests, but for those of whom the ledger says that they have, or may have, got theirs.
 
     :param hook: the account.
@@ -49,7 +50,7 @@ class Mailing:
         self,
         hook: ClickMeetingHook,
         room_id: int,
-        invitation: Callable[[Sequence[Guest]], Call[Any]],
+        invitation: Callable[[Sequence[Person]], Call[Any]],
         ledger: Ledger,
         on_uncertain: str,
         batch_size: int,
@@ -61,23 +62,23 @@ class Mailing:
         self._on_uncertain = on_uncertain
         self._batch_size = batch_size
         self.rows: dict[str, list[int]] = defaultdict(list)
-        self.faults: list[Fault] = []
-        self._doubted: set[Guest] = set()
+        self.failures = FailureLog(hook.log)
+        self._doubted: set[Person] = set()
 
-    def note(self, faults: Iterable[Fault]) -> None:
+    def note_invalid(self, rows: Iterable[InvalidRow]) -> None:
         """Note rows that name nobody who could be invited."""
-        for fault in faults:
-            self._ledger.put(None, row=fault.row, outcome="invalid", why=fault.why, given=fault.given)
-            self.rows["invalid"].append(fault.row)
-            self.faults.append(fault)
+        for row, reason, given in rows:
+            self._ledger.put(None, row=row, outcome="invalid", why=reason, given=given)
+            self.rows["invalid"].append(row)
+            self.failures.add(reason, row=row)
 
-    def send(self, guests: Iterable[Guest]) -> None:
+    def send(self, people: Iterable[Person]) -> None:
         """Send what is to be sent, a batch after the other.
 
         :raises ClickMeetingError: when it would fail with every batch.
         :raises AirflowFailException: when a batch is uncertain, and `on_uncertain` is `fail`.
         """
-        wanted = [guest for guest in guests if self._is_wanted(guest)]
+        wanted = [person for person in people if self._is_wanted(person)]
         if self._on_uncertain == "fail" and self.rows["uncertain"]:
             raise self._uncertainty("nothing was sent")
         if not wanted:
@@ -86,30 +87,30 @@ class Mailing:
         for number, batch in enumerate(self._batches(wanted), start=1):
             self._send(number, batch)
 
-    def _is_wanted(self, guest: Guest) -> bool:
-        entry = self._ledger.get(guest.email)
+    def _is_wanted(self, person: Person) -> bool:
+        entry = self._ledger.get(person.email)
         if entry is None or entry["outcome"] not in ("sent", *IN_DOUBT):
             return True
         if entry["outcome"] == "sent":
-            self.rows["already_sent"].append(guest.row)
+            self.rows["already_sent"].append(person.row)
         elif self._on_uncertain == "resend":
-            self._doubted.add(guest)
+            self._doubted.add(person)
             return True
         else:
-            self._settle([guest], "uncertain", **_doubt(entry))
+            self._settle([person], "uncertain", **_doubt(entry))
         return False
 
-    def _batches(self, guests: Iterable[Guest]) -> Iterator[list[Guest]]:
+    def _batches(self, people: Iterable[Person]) -> Iterator[list[Person]]:
         """Split guests; those of a batch that was refused go in smaller ones, so that in the end one stands alone."""
-        by_size: dict[int, list[Guest]] = defaultdict(list)
-        for guest in guests:
-            refused: Any = (self._ledger.get(guest.email) or {}).get("refused")
+        by_size: dict[int, list[Person]] = defaultdict(list)
+        for person in people:
+            refused: Any = (self._ledger.get(person.email) or {}).get("refused")
             size = max(1, refused // SMALLER) if refused else self._batch_size
-            by_size[min(size, self._batch_size)].append(guest)
+            by_size[min(size, self._batch_size)].append(person)
         for size, together in sorted(by_size.items(), reverse=True):
             yield from _parts(together, size)
 
-    def _send(self, number: int, batch: list[Guest]) -> None:
+    def _send(self, number: int, batch: list[Person]) -> None:
         call = self._invitation(batch)
         more: dict[str, Any] = {"batch": number, "at": self._hook.now().isoformat(timespec="seconds")}
         self._put(batch, "sending", **more)
@@ -125,18 +126,18 @@ class Mailing:
         else:
             self._settle(batch, "sent", **more)
 
-    def _refuse(self, batch: list[Guest], error: ClickMeetingError, more: dict[str, Any]) -> None:
+    def _refuse(self, batch: list[Person], error: ClickMeetingError, more: dict[str, Any]) -> None:
         """Note a batch that was certainly not sent now, and go on with the others if it is not the fault of all."""
         of_all = isinstance(error, OF_ALL)
         more["refused"] = None if of_all else len(batch)
         # who may have got a mail from a run before still may
-        doubted = [guest for guest in batch if guest in self._doubted]
+        doubted = [person for person in batch if person in self._doubted]
         self._settle(doubted, "uncertain", str(error), **more)
-        self._settle([guest for guest in batch if guest not in self._doubted], "failed", str(error), **more)
+        self._settle([person for person in batch if person not in self._doubted], "failed", str(error), **more)
         if of_all:
             raise error.adding(f"{len(self.rows['sent'])} people were invited before; another try goes on") from error
 
-    def _doubt(self, call: Call[Any], batch: list[Guest], error: ClickMeetingError, more: dict[str, Any]) -> None:
+    def _doubt(self, call: Call[Any], batch: list[Person], error: ClickMeetingError, more: dict[str, Any]) -> None:
         """Handle a batch that may have been sent."""
         if self._on_uncertain == "resend":
             self._hook.log.warning("Sent again, for it is uncertain whether it was: %s", without_addresses(str(error)))
@@ -147,7 +148,7 @@ class Mailing:
             else:
                 return self._settle(batch, "sent", **more)
         self._settle(batch, "uncertain", str(error), **more)
-        rows = numbers(guest.row for guest in batch)
+        rows = format_rows(person.row for person in batch)
         self._hook.log.warning("It is uncertain whether %s were invited: %s", rows, without_addresses(str(error)))
         if self._on_uncertain == "fail":
             raise self._uncertainty("the others were not tried") from error
@@ -155,28 +156,28 @@ class Mailing:
         self._hook.get_conference(self._room_id)
         return None
 
-    def _settle(self, guests: Sequence[Guest], outcome: str, why: str | None = None, **more: Any) -> None:
-        self._put(guests, outcome, why, **more)
-        self.rows[outcome] += [guest.row for guest in guests]
+    def _settle(self, people: Sequence[Person], outcome: str, why: str | None = None, **more: Any) -> None:
+        self._put(people, outcome, why, **more)
+        self.rows[outcome] += [person.row for person in people]
         if outcome == "failed":
-            reason = without_addresses(why or "")
-            self.faults += [Fault(guest.row, reason) for guest in guests]
+            for person in people:
+                self.failures.add(without_addresses(why or ""), row=person.row)
 
-    def _put(self, guests: Iterable[Guest], outcome: str, why: str | None = None, **more: Any) -> None:
-        for guest in guests:
-            self._ledger.put(guest.email, row=guest.row, outcome=outcome, why=why, **more)
+    def _put(self, people: Iterable[Person], outcome: str, why: str | None = None, **more: Any) -> None:
+        for person in people:
+            self._ledger.put(person.email, row=person.row, outcome=outcome, why=why, **more)
 
     def _uncertainty(self, rest: str) -> AirflowFailException:
         rows = self.rows["uncertain"]
         return AirflowFailException(
-            f"It is uncertain whether {len(rows)} people got their invitation, {numbers(rows)}; {rest}. The ledger "
+            f"It is uncertain whether {len(rows)} people got their invitation, {format_rows(rows)}; {rest}. The ledger "
             f"{self._ledger.path} names them. on_uncertain='skip' would leave them out, 'resend' would write again."
         )
 
 
 def _had_no_effect(error: ClickMeetingError) -> bool:
     """Tell whether certainly nothing was sent: no request got through, or ClickMeeting refused it."""
-    return error.problem.undone or 400 <= (error.code or 0) < 500
+    return error.problem.no_effect or 400 <= (error.code or 0) < 500
 
 
 def _doubt(entry: Entry) -> dict[str, Any]:

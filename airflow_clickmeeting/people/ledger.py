@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.storage import located, written_whole
+from airflow_clickmeeting.storage import located, open_atomic
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 EVERY = 5.0
-MOST_OF_THE_TIME = 0.05
+MAX_TIME_SHARE = 0.05
 # what storages tell of a file that was replaced
 TRAITS = ("ETag", "etag", "ino", "mtime", "created", "size")
 
@@ -116,13 +116,13 @@ class Ledger:
         begin = time.monotonic()
         if self._present_traits() != self._traits:
             raise AirflowException(f"Another task has written to the ledger {self.path}; this one stops.")
-        with written_whole(self.path) as file:
+        with open_atomic(self.path) as file:
             file.write(_line(self._header))
             file.writelines(self._lines.values())
         self._changed = False
         self._traits = self._present_traits()
         end = time.monotonic()
-        self._due = end + max(EVERY, (end - begin) / MOST_OF_THE_TIME)
+        self._due = end + max(EVERY, (end - begin) / MAX_TIME_SHARE)
 
     def _present_traits(self) -> list[Any] | None:
         """Return what tells the file that is there now from any other, or None if there is none."""
@@ -149,15 +149,16 @@ class Ledger:
             return {}
         except _Damaged as error:
             raise ValueError(
-                f"The ledger {path} is damaged, line {number}: {error}. Mend it; to move it away would begin anew."
+                f"The ledger {path} is damaged. Line {number} {error}. Fix the line, or move the file "
+                "away to start over (people may then be contacted twice)."
             ) from None
         return lines
 
     def _check(self, header: Mapping[str, Any], path: ObjectStoragePath) -> None:
         if header.get("ledger") != FORMAT:
-            raise _Damaged("it is no header of a ledger that this version knows")
+            raise _Damaged("is not the header of a ledger that this version can read")
         if header != self._header:
-            validate.refuse("ledger", str(path), f"the ledger of {_what(self._header)}, not of {_what(header)}")
+            validate.bad_argument("ledger", str(path), f"the ledger of {_what(self._header)}, not of {_what(header)}")
 
 
 class _Damaged(Exception):  # noqa: N818 - becomes a ValueError that says where
@@ -170,13 +171,13 @@ def _object(line: bytes) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or not line.endswith(b"\n"):
-        raise _Damaged("it is no whole JSON object")
+        raise _Damaged("is not a complete JSON object")
     return found
 
 
 def _email(entry: Mapping[str, Any]) -> str | None:
     if not {"email", "row", "outcome"} <= entry.keys() or not isinstance(entry["email"], str | None):
-        raise _Damaged("it lacks email, row or outcome")
+        raise _Damaged("has no email, row or outcome")
     return entry["email"]
 
 

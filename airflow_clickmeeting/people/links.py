@@ -11,8 +11,9 @@ from airflow_clickmeeting.api.redact import without_addresses
 from airflow_clickmeeting.api.urls import token_url
 from airflow_clickmeeting.datasets.columns import Column, integer, text
 from airflow_clickmeeting.exceptions import NotFoundError, UnexpectedAnswerError, ValidationError
-from airflow_clickmeeting.parallel import Crew
-from airflow_clickmeeting.people.people_list import Fault, Guest
+from airflow_clickmeeting.failures import FailureLog
+from airflow_clickmeeting.parallel import OrderedExecutor
+from airflow_clickmeeting.people.people_list import Person
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Room
@@ -53,7 +54,7 @@ class Links(ABC):
         self._room = room
 
     @abstractmethod
-    def of(self, guest: Guest) -> Link:
+    def of(self, person: Person) -> Link:
         """Return a person's link; several threads may ask at a time.
 
         :raises NoLink: when there is none.
@@ -76,18 +77,18 @@ class AutologinLinks(Links):
         by_token = room.get("access_type") == validate.ACCESS_TYPES["token"]
         self._tokens = Tokens(hook, room) if by_token else None
 
-    def of(self, guest: Guest) -> Link:
+    def of(self, person: Person) -> Link:
         """Have one made."""
-        if not guest.shown:
+        if not person.shown:
             raise NoLink("it has no nickname and no name, which others would see")
         url = self._hook.generate_autologin_url(
             self._room["id"],
             room_url=self._room["room_url"],
-            email=guest.email,
-            nickname=guest.shown,
+            email=person.email,
+            nickname=person.shown,
             role=self._role,
             password=self._password,
-            token=None if self._tokens is None else self._tokens.of(guest.email),
+            token=None if self._tokens is None else self._tokens.of(person.email),
         )
         return Link(url, url.rpartition("l=")[2])
 
@@ -101,9 +102,9 @@ class TokenLinks(Links):
         super().__init__(hook, room)
         self._tokens = Tokens(hook, room)
 
-    def of(self, guest: Guest) -> Link:
+    def of(self, person: Person) -> Link:
         """Look for the token."""
-        token = self._tokens.of(guest.email)
+        token = self._tokens.of(person.email)
         return Link(token_url(self._room["room_url"], token), token)
 
 
@@ -117,9 +118,9 @@ class RegistrationLinks(Links):
             link = Link(registration.get("url") or "", registration.get("r") or "")
             self._links[registration["email"].casefold()] = link
 
-    def of(self, guest: Guest) -> Link:
+    def of(self, person: Person) -> Link:
         """Look it up."""
-        link = self._links.get(guest.email.casefold())
+        link = self._links.get(person.email.casefold())
         if link is None:
             raise NoLink("nobody with this address is registered")
         if not link.url:
@@ -159,22 +160,22 @@ class Tokens:
 
 
 def links_for(
-    guests: Iterable[Guest], links: Links, max_parallel: int, faults: list[Fault]
-) -> Iterator[tuple[Guest, Link]]:
+    people: Iterable[Person], links: Links, max_parallel: int, failures: FailureLog
+) -> Iterator[tuple[Person, Link]]:
     """Yield guests with their links, in order; memory does not grow with their number.
 
     :param max_parallel: how many requests at a time.
-    :param faults: gets those who have no link, and why.
+    :param failures: gets those who have no link, and why.
     """
-    crew = Crew(max_parallel)
+    crew = OrderedExecutor(max_parallel)
     try:
-        for guest, answer in crew.in_turn((guest, crew.start(links.of, guest)) for guest in guests):
+        for person, answer in crew.ordered((person, crew.start(links.of, person)) for person in people):
             try:
-                yield guest, answer.result()
+                yield person, answer.result()
             except NoLink as none:
-                faults.append(Fault(guest.row, str(none)))
+                failures.add(str(none), row=person.row)
             except OF_ONE_PERSON as error:
-                faults.append(Fault(guest.row, without_addresses(str(error))))
+                failures.add(without_addresses(str(error)), row=person.row)
     finally:
         crew.close()
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_clickmeeting.api import form_fields, validate
-from airflow_clickmeeting.datasets.fetch import MOST_KEPT
-from airflow_clickmeeting.exceptions import first_few
+from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
 from airflow_clickmeeting.people.columns import Columns, Fields
-from airflow_clickmeeting.people.read import Person, people_from
+from airflow_clickmeeting.people.read import RawPerson, people_from
 from airflow_clickmeeting.people.results import Outcomes
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.people.read import People
 
 
-class Guest(NamedTuple):
+class Person(NamedTuple):
     """A person on a list: the number of the row, and what it says; what it does not say is blank."""
 
     row: int
@@ -39,22 +38,15 @@ class Guest(NamedTuple):
         return {name: text for name, text in said.items() if text}
 
 
-class Fault(NamedTuple):
-    """A row that came to nothing, and why, without naming anybody; `given` is the address that is none."""
+class InvalidRow(NamedTuple):
+    """A row that names nobody, and why, without naming anybody; `given` is the malformed address."""
 
     row: int
-    why: str
+    reason: str
     given: str | None = None
 
 
-class Told(TypedDict):
-    """A fault as a result tells it."""
-
-    row: int
-    why: str
-
-
-class GuestList:
+class PeopleList:
     """All guests of a list, each as in the first valid row; a person takes about 400 bytes of memory.
 
     :param name: the argument that says whose rows, for errors.
@@ -71,52 +63,42 @@ class GuestList:
         people: People | None,
         *,
         sql: str | None = None,
-        conn_id: str | None = None,
+        sql_conn_id: str | None = None,
         columns: Mapping[str, str | None] | None = None,
     ) -> None:
-        self.guests: list[Guest] = []
-        self.faults: list[Fault] = []
+        self.people: list[Person] = []
+        self.invalid: list[InvalidRow] = []
         self.duplicates = 0
         self._columns = Columns(form_fields.name_of, ", ".join(map(repr, form_fields.SYNONYMS)), columns, strict=False)
         self._seen: set[str] = set()
-        for row, person in people_from(name, people, sql=sql, conn_id=conn_id, skip=self._fault):
+        for row, person in people_from(name, people, sql=sql, sql_conn_id=sql_conn_id, skip=self._add_invalid):
             self._take(row, person)
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return len(self.guests) + len(self.faults) + self.duplicates
+        return len(self.people) + len(self.invalid) + self.duplicates
 
-    def _take(self, row: int, person: Person) -> None:
+    def _take(self, row: int, person: RawPerson) -> None:
         said, why = self._columns.read(person)
         if why:
-            return self._fault(row, why)
+            return self._add_invalid(row, why)
         email = said.get("email", "")
         if not email:
-            return self._fault(row, "it has no e-mail address; columns can say which column is one")
+            return self._add_invalid(row, "it has no e-mail address; columns can say which column is one")
         if not validate.is_email(email):
-            return self._fault(row, "its e-mail address is malformed", email)
+            return self._add_invalid(row, "its e-mail address is malformed", email)
         if (key := email.casefold()) in self._seen:
             self.duplicates += 1
             return None
         self._seen.add(key)
-        return self.guests.append(Guest(row, **said))
+        return self.people.append(Person(row, **said))
 
-    def _fault(self, row: int, why: str, given: str | None = None) -> None:
-        self.faults.append(Fault(row, why, given))
-
-
-def kept(faults: Sequence[Fault]) -> list[Told]:
-    """Return the first hundred faults as a result tells them."""
-    return [{"row": fault.row, "why": fault.why} for fault in faults[:MOST_KEPT]]
+    def _add_invalid(self, row: int, why: str, given: str | None = None) -> None:
+        self.invalid.append(InvalidRow(row, why, given))
 
 
-def told(faults: Sequence[Fault]) -> str:
-    """Return the first faults in words, and how many more there are."""
-    return first_few([f"row {fault.row}: {fault.why}" for fault in faults])
-
-
-def numbers(rows: Iterable[int]) -> str:
+def format_rows(rows: Iterable[int]) -> str:
     """Return numbers of rows in words, those in turn as a stretch: `rows 2 to 101, 205`."""
     stretches: list[list[int]] = []
     for row in rows:
@@ -124,8 +106,8 @@ def numbers(rows: Iterable[int]) -> str:
             stretches[-1][1:] = [row]
         else:
             stretches.append([row])
-    first = ", ".join(" to ".join(map(str, stretch)) for stretch in stretches[:MOST_KEPT])
-    return f"rows {first}{' and others' * (len(stretches) > MOST_KEPT)}"
+    first = ", ".join(" to ".join(map(str, stretch)) for stretch in stretches[:MAX_FAILURES_KEPT])
+    return f"rows {first}{' and others' * (len(stretches) > MAX_FAILURES_KEPT)}"
 
 
 MIB = 1 << 20
@@ -167,7 +149,7 @@ class Spool:
 
 
 def roster(
-    people: Iterable[tuple[int, Person]],
+    people: Iterable[tuple[int, RawPerson]],
     columns: Columns,
     email: str,
     fault: Callable[[Fields], str | None],

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     People = Sequence[Mapping[str, Any]] | Path
 
 
-Person = dict[str, Any]
+RawPerson = dict[str, Any]
 Skip = Callable[[int, str], object]
 # a row with its number: a person, what is wrong with it, or nothing
 Numbered = Iterator[tuple[int, Mapping[str, Any] | str | None]]
@@ -37,9 +37,9 @@ def people_from(
     people: People | None,
     *,
     sql: str | None = None,
-    conn_id: str | None = None,
+    sql_conn_id: str | None = None,
     skip: Skip | None = None,
-) -> Iterator[tuple[int, Person]]:
+) -> Iterator[tuple[int, RawPerson]]:
     """Return rows of people with their numbers, as a person counts them; they are read while they are walked.
 
     In a CSV file the header is row 1; its delimiter may be a comma, a semicolon or a tab. In JSON lines the number is
@@ -55,18 +55,18 @@ def people_from(
         not there or cannot be read, and for a row, naming the file and the row.
     """
     if (people is None) == (sql is None):
-        raise ValueError(f"{name} must be given, or else sql with conn_id; not both.")
+        raise ValueError(f"{name} must be given, or else sql with sql_conn_id; not both.")
     if sql is not None:
-        return _people(name, "the query", _queried(validate.filled("sql", sql), conn_id), skip)
-    if conn_id is not None:
-        validate.refuse("conn_id", conn_id, "left out where there is no sql")
+        return _people(name, "the query", _queried(validate.filled("sql", sql), sql_conn_id), skip)
+    if sql_conn_id is not None:
+        validate.bad_argument("sql_conn_id", sql_conn_id, "left out where there is no sql")
     if isinstance(people, Sequence) and not isinstance(people, str):
         return _people(name, name, _listed(validate.rows(name, people, "people")), skip)
     path, read = _file(name, people)
     return _people(name, str(path), _opened(path, read), skip)
 
 
-def _people(name: str, where: str, rows: Numbered, skip: Skip | None) -> Iterator[tuple[int, Person]]:
+def _people(name: str, where: str, rows: Numbered, skip: Skip | None) -> Iterator[tuple[int, RawPerson]]:
     anybody = False
     for number, row in rows:
         if row is None:
@@ -87,18 +87,18 @@ def _listed(people: Sequence[Any]) -> Numbered:
         yield number, row if isinstance(row, Mapping) else f"it is of type {type(row).__name__}, not a dict"
 
 
-def _queried(sql: str, conn_id: str | None) -> Numbered:
+def _queried(sql: str, sql_conn_id: str | None) -> Numbered:
     try:
         from airflow_clickmeeting.output.database import database
     except ImportError as error:
         raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
 
-    with database(validate.filled("conn_id", conn_id)) as engine, engine.connect() as connection:
+    with database(validate.filled("sql_conn_id", sql_conn_id)) as engine, engine.connect() as connection:
         # a percent sign is no placeholder where there are no parameters
         options = {"yield_per": AT_ONCE, "no_parameters": True}
         result = connection.execution_options(**options).exec_driver_sql(sql)
         if not result.returns_rows:
-            validate.refuse("sql", sql, "a query that returns rows")
+            validate.bad_argument("sql", sql, "a query that returns rows")
         header = _header(list(result.keys()))
         for number, row in enumerate(result, start=1):
             yield number, dict(zip(header, row, strict=True))

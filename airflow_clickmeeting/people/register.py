@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future
+from itertools import chain
+from threading import Lock
 
 from airflow_clickmeeting.datasets.fetch import registration_is_off
 from airflow_clickmeeting.exceptions import (
@@ -17,50 +19,67 @@ from airflow_clickmeeting.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_clickmeeting.hooks import policy
-from airflow_clickmeeting.people.forms import Form, Sent
+from airflow_clickmeeting.parallel import OrderedExecutor
+from airflow_clickmeeting.people.forms import Sent, Target
 from airflow_clickmeeting.people.ledger import Ledger
 from airflow_clickmeeting.people.people_list import Row, Spool
 from airflow_clickmeeting.people.results import Outcomes
 
-Begun = tuple[Row, "Future[Sent]"]
-
 ROUNDS = 3
-ALIKE = 20
+MAX_SAME_ERRORS = 20
 DONE = ("created", "already_registered")
 # it may have been done all the same, or may be done later
 UNSURE = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
 
 
-class Streak:
-    """Tells when it makes no sense to go on: so many in turn came to the same trouble, and nobody was taken."""
+class CircuitBreaker:
+    """Opens when so many requests in a row failed for the same reason; then nothing new is sent.
+
+    The threads that send record each outcome themselves, before they take the next row. So when the breaker opens, no
+    more is under way than there are threads, however late anybody reads the responses.
+    """
 
     def __init__(self) -> None:
-        self._alike: tuple[object, ...] = ()
+        self._lock = Lock()
+        self._recorded = 0
+        self._reason: tuple[object, ...] = ()
         self._length = 0
+        self._began = 0
         self._error: ClickMeetingError | None = None
+        self.is_open = False
 
-    def add(self, error: ClickMeetingError | None) -> None:
-        """Count trouble; None is a success. What is wrong with a field of the form is wrong with one row only."""
-        if error is None:
-            self._length = 0
-        elif not any(name.isdecimal() for name in error.fields):
-            alike = (type(error), error.code, error.name)
-            self._length = self._length + 1 if alike == self._alike else 1
-            self._alike = alike
-            self._error = error
+    def start(self) -> int:
+        """Return what `record` needs to know of a request that starts now: how many outcomes came before it."""
+        return self._recorded
 
-    @property
-    def too_long(self) -> bool:
-        """Whether to stop."""
-        return self._length >= ALIKE
+    def record(self, started: int, error: ClickMeetingError | None) -> None:
+        """Record the outcome of a request: a failure, or with None a success.
+
+        A success ends the row of failures, unless its request started before the first of them was known. An error of
+        a field concerns one person only, so it does not count.
+        """
+        with self._lock:
+            self._recorded += 1
+            if error is None:
+                if started >= self._began:
+                    self._length = 0
+            elif not any(name.isdecimal() for name in error.fields):
+                reason = (type(error), error.code, error.name)
+                if not self._length or reason != self._reason:
+                    self._length, self._began = 0, self._recorded
+                self._length += 1
+                self._reason = reason
+                self._error = error
+            self.is_open = self.is_open or self._length >= MAX_SAME_ERRORS
 
     @property
     def refused_by(self) -> ClickMeetingError | None:
-        """What would refuse everybody; None where that is not clear, or not so any more."""
-        return None if not self.too_long or isinstance(self._error, UNSURE) else self._error
+        """The error with which ClickMeeting refuses everybody; None where that is not certain."""
+        certain = self._length >= MAX_SAME_ERRORS and not isinstance(self._error, UNSURE)
+        return self._error if certain else None
 
 
-class Sender:
+class BulkRegistrar:
     """Sends rows in rounds: whoever had no clear answer is looked for after each, and sent again if not there.
 
     :param form: what is sent.
@@ -69,7 +88,7 @@ class Sender:
     :param max_parallel: how many requests at a time.
     """
 
-    def __init__(self, form: Form, ledger: Ledger, outcomes: Outcomes, max_parallel: int) -> None:
+    def __init__(self, form: Target, ledger: Ledger, outcomes: Outcomes, max_parallel: int) -> None:
         self._form = form
         self._ledger = ledger
         self._outcomes = outcomes
@@ -85,11 +104,11 @@ class Sender:
             absent = self._absent(left)
             if not absent:
                 return
-            left = self._round(absent)
+            left = self._send_round(absent)
             if left:
                 time.sleep(policy.FIRST_PAUSE * 2**number)
         for row in self._absent(left):
-            self._settle(row, "failed", row.trouble or "not tried, for ClickMeeting gave no clear answers any more")
+            self._settle(row, "failed", row.trouble or "not sent, because ClickMeeting gave no clear responses")
 
     def _was_sent(self, row: Row) -> bool:
         """Tell whether an earlier try has sent a row, by the ledger."""
@@ -113,57 +132,61 @@ class Sender:
                 absent.add(row)
         return absent
 
-    def _round(self, rows: Iterable[Row]) -> Spool:
-        """Send rows, and return those that had no clear answer."""
-        left = Spool()
-        streak = Streak()
+    def _send_round(self, rows: Iterable[Row]) -> Spool:
+        """Send rows, and return those that had no clear response."""
+        unclear, unsent = Spool(), Spool()
+        breaker = CircuitBreaker()
         waiting = iter(rows)
-        pool = ThreadPoolExecutor(self._max_parallel, "clickmeeting")
+        executor = OrderedExecutor(self._max_parallel)
         try:
-            for row, answer in self._as_they_come(self._begun(pool, waiting, streak)):
-                self._take(row, answer, left, streak)
+            for row, response in executor.completed(self._start(executor, waiting, breaker)):
+                self._take(row, response, unclear, unsent)
         finally:
-            pool.shutdown(cancel_futures=True)  # and wait, so that nothing is sent after a task that failed
-        for row in waiting:
-            if (error := streak.refused_by) is None:
-                left.add(row)
+            executor.close()
+        for row in chain(unsent, waiting):
+            if (error := breaker.refused_by) is None:
+                unclear.add(row)
             else:
-                why = f"not tried, for {ALIKE} in turn were refused alike: {self._form.why(error)}"
-                self._settle(row, "failed", why)
-        return left
+                reason = f"not sent, because {MAX_SAME_ERRORS} requests in a row were refused: {self._form.why(error)}"
+                self._settle(row, "failed", reason)
+        return unclear
 
-    def _begun(self, pool: ThreadPoolExecutor, rows: Iterator[Row], streak: Streak) -> Iterator[Begun]:
-        while not streak.too_long and (row := next(rows, None)):
-            yield row, pool.submit(self._form.send, row.fields)
+    def _start(
+        self, executor: OrderedExecutor, rows: Iterator[Row], breaker: CircuitBreaker
+    ) -> Iterator[tuple[Row, Future[Sent | None]]]:
+        while not breaker.is_open and (row := next(rows, None)):
+            yield row, executor.start(self._send, row, breaker)
 
-    def _as_they_come(self, begun: Iterable[Begun]) -> Iterator[Begun]:
-        """Yield answers in the order in which they come, having begun no more than keeps all threads busy."""
-        waiting: dict[Future[Sent], Row] = {}
-        for row, answer in begun:
-            waiting[answer] = row
-            if len(waiting) == 2 * self._max_parallel:
-                for done in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(done), done
-        for done in as_completed(waiting):
-            yield waiting[done], done
-
-    def _take(self, row: Row, answer: Future[Sent], left: Spool, streak: Streak) -> None:
-        """Settle a row, or leave it."""
+    def _send(self, row: Row, breaker: CircuitBreaker) -> Sent | None:
+        """Send a row in a thread; return None without sending it when the breaker is open."""
+        if breaker.is_open:
+            return None
+        started = breaker.start()
         try:
-            sent = answer.result()
+            sent = self._form.send(row.fields)
+        except ClickMeetingError as error:
+            breaker.record(started, error)
+            raise
+        breaker.record(started, None)
+        return sent
+
+    def _take(self, row: Row, response: Future[Sent | None], unclear: Spool, unsent: Spool) -> None:
+        """Settle a row, or keep it for the next round."""
+        try:
+            sent = response.result()
         except UNSURE as error:
-            if (error.retry_after or 0) > policy.LONGEST_PAUSE:
+            if (error.retry_after or 0) > policy.MAX_PAUSE:
                 raise
-            left.add(row._replace(trouble=self._form.why(error)))
-            streak.add(error)
+            unclear.add(row._replace(trouble=self._form.why(error)))
         except ClickMeetingError as error:
             if isinstance(error, AuthenticationError | NotFoundError) or registration_is_off(error):
                 self._form.look()
             self._settle(row, "failed", self._form.why(error))
-            streak.add(error)
         else:
-            self._settle(row, sent.outcome, link=sent.link)
-            streak.add(None)
+            if sent is None:
+                unsent.add(row)
+            else:
+                self._settle(row, sent.outcome, link=sent.link)
 
     def _settle(self, row: Row, outcome: str, why: str | None = None, *, link: str | None = None) -> None:
         self._outcomes.settle(row.email, row.number, outcome, why, link=link)

@@ -1,4 +1,4 @@
-"""What became of the rows of a list: told to the ledger, counted, and whether too many came to nothing."""
+"""What became of the rows of a list: noted in the ledger, counted, and whether too many failed."""
 
 from __future__ import annotations
 
@@ -6,58 +6,48 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow.providers.common.compat.sdk import AirflowException
-
-from airflow_clickmeeting.datasets.fetch import MOST_KEPT
-from airflow_clickmeeting.exceptions import first_few
+from airflow_clickmeeting.failures import Failure, FailureLog
 from airflow_clickmeeting.people.ledger import Ledger
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-
-PROGRESS = 1000
-BAD = ("invalid", "failed")
-
-
-class Fault(TypedDict):
-    """A row that came to nothing: its number, `invalid` or `failed`, and why."""
-
-    row: int
-    outcome: str
-    why: str
+ROWS_BETWEEN_LOGS = 1000
+FAILED = ("invalid", "failed")
+ADVICE = "Correct the rows or raise max_failures; a retry with the same ledger sends only those that failed."
 
 
-class Done(TypedDict):
-    """What became of a list: rows by outcome, which with the duplicates are all rows, and the first hundred faults."""
+class BulkResult(TypedDict):
+    """What became of a list: all rows by outcome, duplicates included, and the first hundred failures."""
 
     rows: int
     duplicates: int
     created: int
-    already_registered: int
+    unchanged: int
     invalid: int
     failed: int
     ledger: str | None
-    faults: list[Fault]
+    failures: list[Failure]
+    failure_count: int
 
 
 class Outcomes:
-    """How many rows came to what, and the first hundred that came to nothing.
+    """Counts rows by outcome, and collects those that failed.
 
-    :param ledger: is told of each person.
-    :param log: is told of what came to nothing, and how far it is.
+    :param ledger: where each person's outcome is noted.
+    :param log: gets each reason for failures once, and the progress.
     """
 
     def __init__(self, ledger: Ledger, log: Logger | logging.Logger) -> None:
         self._ledger = ledger
         self._log = log
         self.counts: Counter[str] = Counter()
-        self.faults: list[Fault] = []
+        self.failures = FailureLog(log)
 
     def settle(
         self, email: str | None, row: int, outcome: str, why: str | None = None, *, link: str | None = None
     ) -> None:
-        """Note what became of a person; of None, a row that names nobody."""
+        """Note what became of a person, or with None of a row that names nobody."""
         self._ledger.put(email, row=row, outcome=outcome, why=why, link=link)
         self.count(row, outcome, why)
 
@@ -66,49 +56,38 @@ class Outcomes:
         self.settle(None, row, "invalid", why)
 
     def count(self, row: int, outcome: str, why: str | None = None) -> None:
-        """Count a row, and tell the log if it came to nothing."""
+        """Count a row, and add it to the failures if it is one."""
         self.counts[outcome] += 1
-        if self.rows % PROGRESS == 0:
+        if self.rows % ROWS_BETWEEN_LOGS == 0:
             self._log.info("So far %s", str(self))
-        if outcome in BAD and self.bad <= MOST_KEPT:
-            self.faults.append({"row": row, "outcome": outcome, "why": why or ""})
-            self._log.warning("%s", _told(self.faults[-1]))
+        if outcome in FAILED:
+            self.failures.add(why or outcome, row=row)
 
     @property
     def rows(self) -> int:
-        """How many rows there were."""
+        """How many rows were counted."""
         return self.counts.total()
-
-    @property
-    def bad(self) -> int:
-        """How many came to nothing."""
-        return sum(self.counts[outcome] for outcome in BAD)
 
     def __str__(self) -> str:
         return f"{self.rows} rows: {', '.join(f'{count} {outcome}' for outcome, count in sorted(self.counts.items()))}"
 
-    def check(self, max_failures: int, max_failure_share: float) -> None:
-        """Raise when more rows came to nothing than both a number and a share of all rows allow."""
-        allowed = max(max_failures, int(max_failure_share * self.rows))
-        if self.bad <= allowed:
-            return
-        first = first_few([*map(_told, self.faults)], count=self.bad)
-        raise AirflowException(f"{self}. {self.bad} came to nothing, where {allowed} may: {first}")
+    def check(self, max_failures: float) -> None:
+        """Log the totals, and raise when more rows failed than may."""
+        self._log.info("%s", str(self))
+        self.failures.log_counts()
+        self.failures.check(max_failures, self.rows, f"All {self}. {ADVICE}")
 
-    def result(self) -> Done:
-        """Return the counts and the faults."""
+    def result(self) -> BulkResult:
+        """Return the counts and the failures."""
         counts = self.counts
         return {
             "rows": self.rows,
             "duplicates": counts["duplicate"],
             "created": counts["created"],
-            "already_registered": counts["already_registered"],
+            "unchanged": counts["already_registered"],
             "invalid": counts["invalid"],
             "failed": counts["failed"],
             "ledger": None if self._ledger.path is None else str(self._ledger.path),
-            "faults": self.faults,
+            "failures": self.failures.kept,
+            "failure_count": self.failures.count,
         }
-
-
-def _told(fault: Fault) -> str:
-    return f"row {fault['row']} {fault['outcome']}: {fault['why']}"

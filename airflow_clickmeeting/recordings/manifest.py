@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_clickmeeting.api.facts import recording_facts
-from airflow_clickmeeting.storage import written_whole
+from airflow_clickmeeting.storage import open_atomic
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -129,7 +129,7 @@ class Manifest:
 
     def _write(self) -> None:
         data = {"room_id": self._room_id, "recordings": [*self._entries.values()]}
-        with written_whole(self.path) as file:
+        with open_atomic(self.path) as file:
             file.write(json.dumps(data, ensure_ascii=False, indent=2).encode())
 
 

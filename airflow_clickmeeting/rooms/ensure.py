@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import calls, compare, urls, validate
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.types import Room
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError, RoomExistsError, ValidationError
 from airflow_clickmeeting.rooms import drift
-from airflow_clickmeeting.rooms.find import Found, FoundBy, Search, marker
+from airflow_clickmeeting.rooms.find import Found, FoundBy, RoomQuery, marker
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +24,7 @@ IF_EXISTS = ("reuse", "update", "fail", "create")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EnsureResult:
     """A room, and what was done for it.
 
     :param created: this task made it, now or in an earlier try.
@@ -45,7 +45,7 @@ class Outcome:
         return {**self.room, **done}
 
 
-class Notes:
+class TaskNotes:
     """What a task keeps for its next try: Airflow's task state, from 3.3 on; nothing below that."""
 
     KEY = "clickmeeting_room"
@@ -68,7 +68,7 @@ class Notes:
             self._store.delete(self.KEY)
 
 
-class Creation:
+class EnsureRoom:
     """One task's room.
 
     :param hook: the account.
@@ -91,20 +91,20 @@ class Creation:
         call = calls.create_conference(**{"name": None, **parameters})
         ti = context.get("ti")
         mark = marker(call.form["name"], ti.dag_id, ti.task_id, ti.run_id, ti.map_index) if ti is not None else None
-        whatever = Search.for_form(call.form, mark)
-        self._own = Search(whatever.address, whatever.marker)
+        whatever = RoomQuery.for_form(call.form, mark)
+        self._own = RoomQuery(whatever.address, whatever.marker)
         self._address = whatever.address or whatever.marker
         self._call = replace(call, form={**call.form, "custom_room_url_name": self._address})
         self._hook = hook
         self._wanted = drift.wanted_of(**parameters)
         self._log = log
-        self._notes = Notes(context)
+        self._notes = TaskNotes(context)
         self._noted = self._notes.read()
         self._begun: str | None = self._noted.get("begun")
         # a namesake does not count for who wants another room
         self._search = self._own if self._if_exists == "create" else whatever
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> EnsureResult:
         """Find the room, or make it.
 
         :raises RoomExistsError: for a room that must not be there, or several that may be meant.
@@ -124,17 +124,17 @@ class Creation:
             self._log.warning("Room %d, which an earlier try had, is gone", self._noted["room_id"])
             return None
 
-    def _look(self, search: Search) -> Found | None:
+    def _look(self, search: RoomQuery) -> Found | None:
         """Look for a room, among those that are over or closed only where it is nowhere else."""
         if not search:
             return None
-        active = search.among(self._hook.iter_conferences("active"))
-        return active or search.among(self._hook.iter_conferences("inactive"))
+        active = search.find_in(self._hook.iter_conferences("active"))
+        return active or search.find_in(self._hook.iter_conferences("inactive"))
 
     def _is_own(self, found: Found) -> bool:
         return found.by == "marker" or compare.same_address(urls.address_of(found.room), self._begun)
 
-    def _made(self) -> Outcome:
+    def _made(self) -> EnsureResult:
         if self._address:
             self._notes.write(begun=self._address)
         try:
@@ -142,12 +142,14 @@ class Creation:
         except ClickMeetingError as error:
             return self._after(error)
         self._notes.write(room_id=room["id"], created=True)
-        return Outcome(room, created=True)
+        return EnsureResult(room, created=True)
 
-    def _after(self, error: ClickMeetingError) -> Outcome:
+    def _after(self, error: ClickMeetingError) -> EnsureResult:
         """Return the room that is there in spite of an error, or raise that."""
         if error.may_have_worked:
-            self._log.warning("Whether the room was made is unknown, so let me look: %s", error)
+            self._log.warning(
+                "No clear response to the create request; checking whether the room was created: %s", error
+            )
             # it was not there before
             if (found := self._look(self._own or self._search)) is not None:
                 return self._settled(found, own=True)
@@ -160,7 +162,7 @@ class Creation:
             return self._settled(found, own=self._is_own(found))
         raise error
 
-    def _settled(self, found: Found, *, own: bool) -> Outcome:
+    def _settled(self, found: Found, *, own: bool) -> EnsureResult:
         """Do with a room that is there what the author wants."""
         room_id = found.room["id"]
         if found.others:
@@ -176,27 +178,29 @@ class Creation:
         if room.get("status") == "inactive":
             self._log.warning("Room %d is inactive: it is over, or somebody closed it", room_id)
         if self._if_exists != "update":
-            return Outcome(room, own, found.by)
+            return EnsureResult(room, own, found.by)
         return self._updated(room, own, found.by)
 
-    def _updated(self, room: Room, own: bool, found_by: FoundBy) -> Outcome:
+    def _updated(self, room: Room, own: bool, found_by: FoundBy) -> EnsureResult:
         sent = drift.to_send(room, self._wanted)
         if not sent:
-            return Outcome(room, own, found_by)
+            return EnsureResult(room, own, found_by)
         differences = drift.differences(room, self._wanted)
         self._log.info("Room %d is brought to what is wanted: %s", room["id"], drift.told(differences))
-        changed, moved = changed_room(self._hook, room["id"], sent, room, self._log)
+        changed, moved = update_room(self._hook, room["id"], sent, room, self._log)
         if left := drift.differences(changed, self._wanted):
-            self._log.warning("ClickMeeting keeps room %d as it was in: %s", room["id"], drift.told(left))
-        return Outcome(changed, own, found_by, [name for name in differences if name not in left], moved)
+            self._log.warning(
+                "ClickMeeting accepted the update of room %d but did not change: %s", room["id"], drift.told(left)
+            )
+        return EnsureResult(changed, own, found_by, [name for name in differences if name not in left], moved)
 
     def _refusal(self, message: str) -> RoomExistsError:
         return RoomExistsError(
-            Problem("other", message), self._call.name, self._hook.clickmeeting_conn_id, self._call.path
+            ApiError("other", message), self._call.name, self._hook.clickmeeting_conn_id, self._call.path
         )
 
 
-def changed_room(
+def update_room(
     hook: ClickMeetingHook, room_id: int | str, parameters: Mapping[str, Any], before: Room, log: Logger
 ) -> tuple[Room, bool]:
     """Change a room, and return it, and whether it has another address than before.

@@ -40,7 +40,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Search:
+class RoomQuery:
     """What tells a room; what is None tells nothing.
 
     :param address: the `custom_room_url_name` that it has.
@@ -70,7 +70,7 @@ class Search:
     def _has_name(self) -> bool:
         return self.name is not None and (self.permanent or self.starts_at is not None)
 
-    def among(self, rooms: Iterable[Room]) -> Found | None:
+    def find_in(self, rooms: Iterable[Room]) -> Found | None:
         """Return the room, or None; rooms are taken only as long as something better may come.
 
         Of several with the same name and start it is the oldest, and the others are named.

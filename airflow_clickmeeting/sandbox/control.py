@@ -169,7 +169,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Endpoint, str]] = {
     ("POST", "bulk"): (_bulk, '{"rooms": 200, "sessions_per_room": 5, "attendees_per_session": 100}'),
     ("GET", "outbox"): (_outbox, "the mails that would have been sent"),
     ("GET", "state"): (_state, "what the account holds"),
-    ("POST", "reset"): (_reset, "begin anew: data, clock, switches, faults, log"),
+    ("POST", "reset"): (_reset, "start over: data, clock, switches, faults, log"),
 }
 
 

@@ -96,7 +96,7 @@ class SandboxControl:
         return log
 
     def forget_requests(self) -> None:
-        """Begin counting and logging anew."""
+        """Forget all counts and logs."""
         self._ask("DELETE", "requests")
 
     def play(
@@ -177,7 +177,7 @@ class SandboxControl:
         return state
 
     def reset(self) -> None:
-        """Begin anew: data, faults, switches, clock, log."""
+        """Start over: data, faults, switches, clock, log."""
         self._ask("POST", "reset")
 
 

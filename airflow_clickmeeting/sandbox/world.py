@@ -34,7 +34,7 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: data, clock, switches, faults and log."""
+        """Start over: data, clock, switches, faults and log."""
         self.clock = Clock(self._speed)
         self.switches = Switches(self._positions)
         self.faults = Faults()

@@ -27,9 +27,9 @@ except ImportError:  # 3.1
 if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.waiting.conditions import Condition, Seen
-    from airflow_clickmeeting.waiting.polling import Patience
+    from airflow_clickmeeting.waiting.polling import PollPolicy
 
-LONGEST_BACKOFF = 3600.0
+MAX_BACKOFF = 3600.0
 
 
 class ConditionSensor(BaseSensorOperator):
@@ -86,69 +86,69 @@ class ConditionSensor(BaseSensorOperator):
             return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
-        from airflow_clickmeeting.waiting.polling import unmoved_clock
+        from airflow_clickmeeting.waiting.polling import monotonic_clock
 
         condition = self.condition_in(context)
-        now = unmoved_clock()
-        patience = self._patience(context, now())
-        mark: str | None = None
+        now = monotonic_clock()
+        poll_policy = self._poll_policy(context, now())
+        fingerprint: str | None = None
         failures, error = 0, None
         while True:
             try:
-                seen, mark = self._look(condition, mark)
+                seen, fingerprint = self._look(condition, fingerprint)
             except Exception as failed:
                 failures, error = failures + 1, failed
-                if not patience.bears(failed, failures):
+                if not poll_policy.tolerates(failed, failures):
                     raise
                 self.log.warning("Look failed, %d in a row: %s", failures, failed)
             else:
                 failures, error = 0, None
                 if seen is not None:
                     return self.result(seen)
-            if not (left := patience.left(now())):
+            if not (left := poll_policy.remaining(now())):
                 raise self._too_late(context)
             if self.deferrable:
-                self._defer(condition, patience, mark, failures)
-            pause = min(left, patience.pause(now(), failures, error))
-            if self.reschedule and not mark and not failures:
+                self._defer(condition, poll_policy, fingerprint, failures)
+            pause = min(left, poll_policy.pause(now(), failures, error))
+            if self.reschedule and not fingerprint and not failures:
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=pause))  # type: ignore[no-untyped-call]
             time.sleep(pause)
 
-    def _look(self, condition: Condition, mark: str | None) -> tuple[Seen, str | None]:
+    def _look(self, condition: Condition, fingerprint: str | None) -> tuple[Seen, str | None]:
         from airflow_clickmeeting.waiting.conditions import look
 
-        steps = look(condition, mark)
+        steps = look(condition, fingerprint)
         call = next(steps)
         while True:
             try:
                 call = steps.send((self.hook.run(call), self.hook.now()))
             except StopIteration as end:
-                seen, mark = end.value
-                self.log.info("%s: %s", condition, seen or ("to be read once more" if mark else "not yet"))
-                return seen, mark
+                seen, fingerprint = end.value
+                self.log.info("%s: %s", condition, seen or ("to be read once more" if fingerprint else "not yet"))
+                return seen, fingerprint
 
-    def _patience(self, context: Context, now: float) -> Patience:
-        from airflow_clickmeeting.waiting.polling import Patience
+    def _poll_policy(self, context: Context, now: float) -> PollPolicy:
+        from airflow_clickmeeting.waiting.polling import PollPolicy
 
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule and not self.deferrable else None
         began = first.timestamp() if first else now
-        return Patience(
+        return PollPolicy(
             interval=self.poke_interval,
             began=began,
             deadline=began + self.timeout,
             exponential=self.exponential_backoff,
-            longest=self.max_wait.total_seconds() if self.max_wait else LONGEST_BACKOFF,
+            longest=self.max_wait.total_seconds() if self.max_wait else MAX_BACKOFF,
             max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
         )
 
-    def _defer(self, condition: Condition, patience: Patience, mark: str | None, failures: int) -> None:
+    def _defer(self, condition: Condition, poll_policy: PollPolicy, fingerprint: str | None, failures: int) -> None:
         from airflow_clickmeeting.triggers.condition import WaitTrigger
 
         trigger = WaitTrigger(
             condition=condition.to_json(),
             clickmeeting_conn_id=self.clickmeeting_conn_id,
-            patience=patience.to_json(),
-            mark=mark,
+            poll_policy=poll_policy.to_json(),
+            fingerprint=fingerprint,
             failures=failures,
         )
         # the trigger keeps the deadline itself; Airflow's own comes later, in case it does not run
@@ -161,10 +161,10 @@ class ConditionSensor(BaseSensorOperator):
 
         if "failed" in event:
             raise error_from_json(event["failed"])
-        if "seen" not in event:
+        if "check" not in event:
             raise self._too_late(context)
-        self.log.info("Seen: %s", event["seen"])
-        return self.result(event["seen"])
+        self.log.info("Seen: %s", event["check"])
+        return self.result(event["check"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after the trigger, as softly as in the other modes; Airflow's sensors would soften more there."""
@@ -175,7 +175,7 @@ class ConditionSensor(BaseSensorOperator):
                 raise self._too_late(context) from error
 
     def _too_late(self, context: Context) -> AirflowSensorTimeout:
-        return AirflowSensorTimeout(f"Not so after {self.timeout:g} seconds: {self.condition_in(context)}")
+        return AirflowSensorTimeout(f"Timed out after {self.timeout:g} s waiting for {self.condition_in(context)}")
 
     @contextmanager
     def _soft(self) -> Iterator[None]:

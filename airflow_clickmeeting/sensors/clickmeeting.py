@@ -111,7 +111,7 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
         from airflow_clickmeeting.waiting.conditions import SessionEnded
 
         if self.settle >= self.timeout:
-            validate.refuse("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
+            validate.bad_argument("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
         since = self.since_in(context)
         return SessionEnded(room_id=self.room_id, since=since, settle=self.settle, session_id=self.session_id)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.table import Dataset
 
 
-class Collected(TypedDict):
+class ReadResult(TypedDict):
     """What was read: rooms, sessions, and the first hundred things of `skipped_count` that were not."""
 
     rooms: int
@@ -94,16 +94,16 @@ class RoomsOperator(ClickMeetingOperator):
         """
         from airflow_clickmeeting.api.validate import flag, whole_number
         from airflow_clickmeeting.datasets.collect import Collection
-        from airflow_clickmeeting.hooks.transport_requests import MOST_CONNECTIONS
+        from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
 
         source = self.source()
         scope = self.scope(source, context)
         dataset = self._pseudonymised(source.dataset)
         flag("fail_on_skipped", self.fail_on_skipped)
-        max_parallel = whole_number("max_parallel", self.max_parallel, most=MOST_CONNECTIONS)
+        max_parallel = whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
         return Collection(self.hook, source, scope, dataset, max_parallel, self.log)
 
-    def conclude(self, collection: Collection) -> Collected:
+    def conclude(self, collection: Collection) -> ReadResult:
         """Return what was read, or fail when something was skipped and that is not wanted."""
         from airflow_clickmeeting.api.validate import flag
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.transfers.base import Collected, DatasetOperator, PeriodOperator, RoomsOperator
+from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.attendance.compute import SummaryOfSessions
     from airflow_clickmeeting.datasets.collect import Collection
-    from airflow_clickmeeting.datasets.sources import AttendanceRows, Source
+    from airflow_clickmeeting.datasets.sources import AttendanceSource, Source
     from airflow_clickmeeting.datasets.table import Dataset, Row
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.paths import PathTemplate
     from airflow_clickmeeting.storage import Path
 
 
-class Exported(Collected):
+class ExportResult(ReadResult):
     """What was exported: the path with its placeholders, the files, their format, and the rows in all of them."""
 
     path: str
@@ -46,20 +46,23 @@ class ExportOperator(RoomsOperator):
         room's zone. What has the same path goes into one file.
     :param file_format: `csv`, `jsonl`, `parquet`, `csv.gz` or `jsonl.gz`; by default what the path ends in, and in a
         folder `csv`.
-    :param guard: whether to put, in CSV, an apostrophe before texts that a spreadsheet would take for a formula.
+    :param escape_formulas: whether to put, in CSV, an apostrophe before texts that a spreadsheet would take for
+        a formula.
     :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, and what was
         `skipped`: `room_id`, `session_id` and `why` of the first 100; `skipped_count` is the number of all.
     """
 
-    template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "guard")
+    template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "escape_formulas")
 
-    def __init__(self, *, path: Path, file_format: str | None = None, guard: bool | str = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, path: Path, file_format: str | None = None, escape_formulas: bool | str = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.file_format = file_format
-        self.guard = guard
+        self.escape_formulas = escape_formulas
 
-    def execute(self, context: Context) -> Exported:
+    def execute(self, context: Context) -> ExportResult:
         """Collect, and write."""
         from airflow_clickmeeting.api.validate import flag
         from airflow_clickmeeting.output.outlets import tell
@@ -69,16 +72,16 @@ class ExportOperator(RoomsOperator):
         known = OF_SESSIONS if self.source().of_sessions else OF_ROOMS
         template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
         file_format = format_of(template.file_name, self.file_format)
-        guard = bool(flag("guard", self.guard))
+        escape_formulas = bool(flag("escape_formulas", self.escape_formulas))
         with self.collection(context) as collection:
-            files = list(_written(collection, template, file_format, guard=guard))
+            files = list(_written(collection, template, file_format, escape_formulas=escape_formulas))
             more = self.more(collection)
         rows = sum(file.rows for file in files)
         self.log.info("%d rows of %s written, files: %d, %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
         tell(self.hook, self.outlets, context, files, about)
         collected = self.conclude(collection)
-        return cast("Exported", {**about, "paths": [str(file.path) for file in files], **collected, **more})
+        return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **collected, **more})
 
     def more(self, collection: Collection) -> dict[str, Any]:
         """Do what else is to be done with what was collected, and return what to add to the result."""
@@ -154,9 +157,9 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
     def source(self) -> Source:
         """Return where the dataset comes from."""
         from airflow_clickmeeting.api.times import seconds
-        from airflow_clickmeeting.datasets.sources import AttendanceRows
+        from airflow_clickmeeting.datasets.sources import AttendanceSource
 
-        return AttendanceRows(seconds("rejoin_gap", self.rejoin_gap))
+        return AttendanceSource(seconds("rejoin_gap", self.rejoin_gap))
 
     def collection(self, context: Context) -> Collection:
         """Check all arguments, and return what there is to collect."""
@@ -168,7 +171,7 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         """Write the summaries, unless all was skipped."""
         from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 
-        source = cast("AttendanceRows", collection.source)
+        source = cast("AttendanceSource", collection.source)
         if self.summary_path is not None and (source.summaries or not collection.skipped.count):
             path, file_format = self._summary_file(self.summary_path)
             _write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
@@ -182,7 +185,9 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         return template.text, format_of(template.file_name)
 
 
-def _written(collection: Collection, template: PathTemplate, file_format: str, *, guard: bool) -> Iterator[Written]:
+def _written(
+    collection: Collection, template: PathTemplate, file_format: str, *, escape_formulas: bool
+) -> Iterator[Written]:
     """Write one file after the other, as its rows come; none where all of it was skipped."""
     found = collection.find()
     files = template.files(found) if found or not collection.skipped.count else {}
@@ -192,14 +197,19 @@ def _written(collection: Collection, template: PathTemplate, file_format: str, *
         first = next(readable, None)
         if first is not None or not places:
             rows = chain(first or (), chain.from_iterable(readable))
-            yield _write(path, collection.dataset, rows, file_format, guard=guard)
+            yield _write(path, collection.dataset, rows, file_format, escape_formulas=escape_formulas)
 
 
-def _write(path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, guard: bool = False) -> Written:
+def _write(
+    path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, escape_formulas: bool = False
+) -> Written:
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.writers import rows_to
-    from airflow_clickmeeting.storage import located, written_whole
+    from airflow_clickmeeting.storage import located, open_atomic
 
     target = located(path, "")
-    with written_whole(target) as file, rows_to(file, dataset.columns, file_format, guard=guard) as out:
+    with (
+        open_atomic(target) as file,
+        rows_to(file, dataset.columns, file_format, escape_formulas=escape_formulas) as out,
+    ):
         return Written(target, out.write(rows))

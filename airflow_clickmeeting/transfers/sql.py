@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.transfers.base import Collected, DatasetOperator
+from airflow_clickmeeting.transfers.base import DatasetOperator, ReadResult
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import Collection
-    from airflow_clickmeeting.datasets.scope import Place
+    from airflow_clickmeeting.datasets.scope import RoomOrSession
     from airflow_clickmeeting.datasets.table import Row
 
 
-class Loaded(Collected):
+class LoadResult(ReadResult):
     """What was loaded: the table, the dataset, and how many rows came."""
 
     table: str
@@ -38,21 +38,21 @@ class ClickMeetingToSqlOperator(DatasetOperator):
 
     :param dataset: `conferences`, `sessions`, `attendees`, `registrations`, `recordings`, `attendance` or
         `attendance_summaries`.
-    :param conn_id: the connection to the database, of any type that has a hook of Airflow's common SQL provider.
+    :param sql_conn_id: the connection to the database, of any type that has a hook of Airflow's common SQL provider.
     :param table: `table` or `schema.table`, letter for letter; the schema must be there.
     :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, and what was `skipped`: `room_id`,
         `session_id` and `why` of the first 100; `skipped_count` is the number of all.
     """
 
-    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "conn_id", "table")
+    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "sql_conn_id", "table")
 
-    def __init__(self, *, dataset: str, conn_id: str, table: str, **kwargs: Any) -> None:
+    def __init__(self, *, dataset: str, sql_conn_id: str, table: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
-        self.conn_id = conn_id
+        self.sql_conn_id = sql_conn_id
         self.table = table
 
-    def execute(self, context: Context) -> Loaded:
+    def execute(self, context: Context) -> LoadResult:
         """Collect, and write."""
         from airflow_clickmeeting.output.outlets import tell_of
 
@@ -63,7 +63,7 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         except ImportError as error:
             raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
 
-        with self.collection(context) as collection, database(self.conn_id) as engine:
+        with self.collection(context) as collection, database(self.sql_conn_id) as engine:
             table = declared(collection.dataset, self.table)
             prepare(engine, table)
             places = [place for _, found in collection.find() for place in found]
@@ -73,10 +73,10 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         self.log.info("%d rows of %s are in the table %s", rows, collection.dataset.name, self.table)
         about = {"table": self.table, "dataset": collection.dataset.name, "rows": rows}
         tell_of(self.hook, self.outlets, context, {where: about}, about)
-        return cast("Loaded", {**about, **self.conclude(collection)})
+        return cast("LoadResult", {**about, **self.conclude(collection)})
 
 
-def with_keys(collection: Collection, places: Iterable[Place]) -> Iterator[Row]:
+def with_keys(collection: Collection, places: Iterable[RoomOrSession]) -> Iterator[Row]:
     """Yield the rows of all places, but for those without a key, which no table could tell apart."""
     key = collection.dataset.key
     for place, rows in collection.rows(places):

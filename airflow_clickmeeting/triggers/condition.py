@@ -9,11 +9,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_clickmeeting.exceptions import error_to_json
 from airflow_clickmeeting.waiting.conditions import Condition, Seen, look
-from airflow_clickmeeting.waiting.polling import Patience, unmoved_clock
-from airflow_clickmeeting.waiting.shared import Board, shared_board
+from airflow_clickmeeting.waiting.polling import PollPolicy, monotonic_clock
+from airflow_clickmeeting.waiting.shared import RequestSharer, shared_requests
 
 # a trigger that fires at once meets a race in 3.3.2 that fails up to a fifth of the tasks
-SHORTEST_INTERVAL = 5.0
+MIN_INTERVAL = 5.0
 
 
 class WaitTrigger(BaseTrigger):
@@ -34,15 +34,15 @@ class WaitTrigger(BaseTrigger):
         self,
         condition: dict[str, Any],
         clickmeeting_conn_id: str,
-        patience: dict[str, Any],
-        mark: str | None = None,
+        poll_policy: dict[str, Any],
+        fingerprint: str | None = None,
         failures: int = 0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.condition = condition
         self.clickmeeting_conn_id = clickmeeting_conn_id
-        self.patience = patience
-        self.mark = mark
+        self.poll_policy = poll_policy
+        self.fingerprint = fingerprint
         self.failures = failures
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -50,8 +50,8 @@ class WaitTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "condition": self.condition,
             "clickmeeting_conn_id": self.clickmeeting_conn_id,
-            "patience": self.patience,
-            "mark": self.mark,
+            "poll_policy": self.poll_policy,
+            "fingerprint": self.fingerprint,
             "failures": self.failures,
         }
 
@@ -61,34 +61,36 @@ class WaitTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         condition = Condition.from_json(self.condition)
-        patience = Patience(**self.patience)
-        now = unmoved_clock()
-        mark, failures, error = self.mark, self.failures, None
-        with shared_board(self.clickmeeting_conn_id) as board:
+        poll_policy = PollPolicy(**self.poll_policy)
+        now = monotonic_clock()
+        fingerprint, failures, error = self.fingerprint, self.failures, None
+        with shared_requests(self.clickmeeting_conn_id) as board:
             while True:
-                pause = min(patience.pause(now(), failures, error), patience.left(now()))
+                pause = min(poll_policy.pause(now(), failures, error), poll_policy.remaining(now()))
                 try:
-                    seen, mark = await _look(board, condition, mark, max(pause, SHORTEST_INTERVAL))
+                    seen, fingerprint = await _look(board, condition, fingerprint, max(pause, MIN_INTERVAL))
                 except Exception as failed:  # noqa: BLE001 - the worker raises it
                     failures, error = failures + 1, failed
-                    if not patience.bears(failed, failures):
+                    if not poll_policy.tolerates(failed, failures):
                         return {"failed": error_to_json(failed)}
                     self.log.warning("Look failed, %d in a row: %s", failures, failed)
                 else:
                     failures, error = 0, None
                     if seen is not None:
-                        return {"seen": seen}
-                if not patience.left(now()):
+                        return {"check": seen}
+                if not poll_policy.remaining(now()):
                     return {"timed_out": True}
 
 
-async def _look(board: Board, condition: Condition, mark: str | None, within: float) -> tuple[Seen, str | None]:
-    steps = look(condition, mark)
-    answer = await board.next_answer(next(steps), within)
+async def _look(
+    board: RequestSharer, condition: Condition, fingerprint: str | None, within: float
+) -> tuple[Seen, str | None]:
+    steps = look(condition, fingerprint)
+    answer = await board.next_response(next(steps), within)
     while True:
         try:
             call = steps.send(answer)
         except StopIteration as end:
-            seen, mark = end.value
-            return seen, mark
-        answer = await board.next_answer(call)
+            seen, fingerprint = end.value
+            return seen, fingerprint
+        answer = await board.next_response(call)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Happening:
+class Event:
     """Something that happened on ClickMeeting.
 
     :param room_id: the room.
@@ -26,7 +26,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Which happenings have been told: those before the horizon, and of the others those in `told`.
+    """Which happenings have been told: those before the horizon, and of the others those in `reported`.
 
     The horizon follows the newest happening at a distance, so that what ClickMeeting shows late is not missed, and does
     not depend on any clock. What has no date is told as long as it is listed.
@@ -35,35 +35,37 @@ class Cursor:
     :param told: when what was told happened.
     """
 
-    horizon: datetime
-    told: Mapping[str, datetime | None]
+    watermark: datetime
+    reported: Mapping[str, datetime | None]
 
     @classmethod
-    def starting(cls, happened: Iterable[Happening], now: datetime, lookback: timedelta) -> Cursor:
+    def starting(cls, events_in: Iterable[Event], now: datetime, lookback: timedelta) -> Cursor:
         """Return the cursor of somebody who begins to watch: nothing that has happened by now is news."""
-        return cls(now.replace(microsecond=0) - lookback, {}).after([*happened], lookback)
+        return cls(now.replace(microsecond=0) - lookback, {}).after([*events_in], lookback)
 
-    def news(self, happened: Iterable[Happening]) -> list[Happening]:
+    def new_events(self, events_in: Iterable[Event]) -> list[Event]:
         """Return what has not been told, the oldest first."""
         fresh = [
-            each for each in happened if each.key not in self.told and (each.at is None or each.at >= self.horizon)
+            each
+            for each in events_in
+            if each.key not in self.reported and (each.at is None or each.at >= self.watermark)
         ]
         return sorted(fresh, key=lambda each: (each.at is not None, each.at, each.key))
 
-    def after(self, told: Sequence[Happening], lookback: timedelta) -> Cursor:
+    def after(self, reported: Sequence[Event], lookback: timedelta) -> Cursor:
         """Return the cursor once these have been told, too."""
-        all_told = {**self.told, **{each.key: each.at for each in told}}
-        newest = max((at for at in all_told.values() if at), default=self.horizon + lookback)
-        horizon = max(self.horizon, newest - lookback)
-        return Cursor(horizon, {key: at for key, at in all_told.items() if at is None or at >= horizon})
+        all_told = {**self.reported, **{each.key: each.at for each in reported}}
+        newest = max((at for at in all_told.values() if at), default=self.watermark + lookback)
+        watermark = max(self.watermark, newest - lookback)
+        return Cursor(watermark, {key: at for key, at in all_told.items() if at is None or at >= watermark})
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON; dates are seconds since 1970."""
-        told = {key: at and int(at.timestamp()) for key, at in self.told.items()}
-        return {"horizon": self.horizon.isoformat(), "told": told}
+        reported = {key: at and int(at.timestamp()) for key, at in self.reported.items()}
+        return {"watermark": self.watermark.isoformat(), "reported": reported}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cursor:
         """Make it of its JSON again."""
-        told = {key: at and datetime.fromtimestamp(at, UTC) for key, at in data["told"].items()}
-        return cls(datetime.fromisoformat(data["horizon"]), told)
+        reported = {key: at and datetime.fromtimestamp(at, UTC) for key, at in data["reported"].items()}
+        return cls(datetime.fromisoformat(data["watermark"]), reported)

@@ -12,14 +12,14 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow_clickmeeting.api import times, validate
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
-from airflow_clickmeeting.triggers.cursor import Happening
+from airflow_clickmeeting.triggers.cursor import Event
 from airflow_clickmeeting.triggers.watcher import Watcher
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.triggers.feeds import Snapshot
 
-SHORTEST_INTERVAL = 5.0
+MIN_INTERVAL = 5.0
 
 
 class ClickMeetingConferenceCreatedTrigger(Watcher):
@@ -31,12 +31,12 @@ class ClickMeetingConferenceCreatedTrigger(Watcher):
     event = "conference_created"
     feed = "conferences"
 
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield the rooms."""
         for room_id, room in snapshot.rooms.items():
-            told = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
-            facts = {key: room.get(key) for key in told}
-            yield Happening(room_id, str(room_id), _moment(room.get("created_at")), facts)
+            reported = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
+            facts = {key: room.get(key) for key in reported}
+            yield Event(room_id, str(room_id), _moment(room.get("created_at")), facts)
 
 
 class ClickMeetingRegistrationTrigger(Watcher):
@@ -46,11 +46,11 @@ class ClickMeetingRegistrationTrigger(Watcher):
     feed = "registrations"
     lookback = timedelta(days=1)
 
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield the registrations."""
         for room_id, each in snapshot.items():
             facts = {"registration_id": each["id"], "registered_at": each["registration_date"]}
-            yield Happening(room_id, f"{room_id}-{each['id']}", _moment(each["registration_date"]), facts)
+            yield Event(room_id, f"{room_id}-{each['id']}", _moment(each["registration_date"]), facts)
 
 
 class ClickMeetingSessionStartedTrigger(Watcher):
@@ -59,11 +59,11 @@ class ClickMeetingSessionStartedTrigger(Watcher):
     event = "session_started"
     feed = "sessions"
 
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield all sessions."""
         for room_id, each in snapshot.items():
             facts = {"session_id": each["id"], "started_at": each.get("start_date")}
-            yield Happening(room_id, f"{room_id}-{each['id']}", _moment(each.get("start_date")), facts)
+            yield Event(room_id, f"{room_id}-{each['id']}", _moment(each.get("start_date")), facts)
 
 
 class ClickMeetingSessionEndedTrigger(Watcher):
@@ -87,16 +87,16 @@ class ClickMeetingSessionEndedTrigger(Watcher):
         path, kwargs = super().serialize()
         return path, {**kwargs, "settle": self.settle}
 
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield the sessions that ended so long ago."""
         from airflow_clickmeeting.api.facts import over_for, session_facts
 
         for room_id, each in snapshot.items():
             if over_for(each, self.settle, snapshot.now):
                 key = f"{room_id}-{each['id']}"
-                yield Happening(room_id, key, _moment(each["end_date"]), session_facts(room_id, each))
+                yield Event(room_id, key, _moment(each["end_date"]), session_facts(room_id, each))
 
-    def evidence(self, happening: Happening) -> Call[str] | None:
+    def confirm_with(self, happening: Event) -> Call[str] | None:
         """Return what reads who was there."""
         from airflow_clickmeeting.api import calls
         from airflow_clickmeeting.waiting.conditions import fingerprint_of
@@ -118,15 +118,15 @@ class ClickMeetingRecordingReadyTrigger(Watcher):
     # it is dated by its beginning, and may be ready a day later
     lookback = timedelta(days=30)
 
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield the recordings that have a size."""
         from airflow_clickmeeting.api.facts import recorded, recorded_at, recording_facts
 
         for room_id, each in snapshot.items():
             if recorded(each):
-                yield Happening(room_id, f"{room_id}-{each['id']}", recorded_at(each), recording_facts(each))
+                yield Event(room_id, f"{room_id}-{each['id']}", recorded_at(each), recording_facts(each))
 
-    def evidence(self, happening: Happening) -> str:
+    def confirm_with(self, happening: Event) -> str:
         """Return the size."""
         return str(happening.facts["size"])
 
@@ -170,17 +170,17 @@ def clickmeeting_asset(
     validate.one_of("event", event, WATCHERS)
     watcher = WATCHERS[event]
     options: dict[str, Any] = {"clickmeeting_conn_id": clickmeeting_conn_id, "interval": interval}
-    if not interval >= SHORTEST_INTERVAL:
-        validate.refuse("interval", interval, f"{SHORTEST_INTERVAL:g} seconds or more")
+    if not interval >= MIN_INTERVAL:
+        validate.bad_argument("interval", interval, f"{MIN_INTERVAL:g} seconds or more")
     if room_id is not None:
         if watcher is ClickMeetingConferenceCreatedTrigger or room_name is not None:
-            validate.refuse("room_id", room_id, "left out for conference_created, and with room_name")
+            validate.bad_argument("room_id", room_id, "left out for conference_created, and with room_name")
         options["room_id"] = validate.identifier("room_id", room_id)
     if room_name is not None:
         options["room_name"] = validate.filled("room_name", room_name)
     if settle is not None:
         if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
-            validate.refuse("settle", settle, "zero or more seconds, and only for session_ended")
+            validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended")
         options["settle"] = settle
     rooms = options.get("room_id") or room_name
     name = name or "/".join([clickmeeting_conn_id, event, *([str(rooms)] if rooms else [])])

@@ -16,7 +16,7 @@ from airflow_clickmeeting.api.types import Recording, Registration, Room, Sessio
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers.room_activity import KnownRoom, update
-from airflow_clickmeeting.waiting.polling import Patience
+from airflow_clickmeeting.waiting.polling import PollPolicy
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Snapshot:
         return ((room_id, each) for room_id, found in self.found.items() for each in found)
 
 
-class Conferences:
+class ConferenceFeed:
     """The rooms of an account; subclasses look into those that can have changed.
 
     :param hook: the account.
@@ -90,14 +90,14 @@ class Conferences:
         return self._listed_at is None or abs(self.hook.now() - self._listed_at) > GAP
 
 
-class InRooms(Conferences):
+class RoomFeed(ConferenceFeed):
     """Base of feeds of what is in rooms."""
 
     def call(self, room_id: int) -> Call[list[Any]]:
         """Return what to ask of a room."""
         raise NotImplementedError
 
-    def can_have_changed(self, known: KnownRoom, now: datetime) -> bool:
+    def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
         """Tell whether a room is worth a request."""
         raise NotImplementedError
 
@@ -109,7 +109,7 @@ class InRooms(Conferences):
         """List the rooms, and look into those that can have changed; one that fails does not hide the others."""
         await self.list_rooms()
         now = self.hook.now()
-        due = [id_ for id_, known in self.rooms.items() if self.room_id or self.can_have_changed(known, now)]
+        due = [id_ for id_, known in self.rooms.items() if self.room_id or self.may_have_changed(known, now)]
         gate = asyncio.Semaphore(AT_ONCE)
         failures = await asyncio.gather(*(self._look_into(room_id, gate) for room_id in due))
         log.debug("%d of %d rooms were asked", len(due), len(self.rooms))
@@ -128,29 +128,29 @@ class InRooms(Conferences):
                 log.warning("Room %d is left out this time: %s", room_id, error)
                 return error
         known = self.rooms[room_id]
-        known.asked = self.hook.now()
+        known.last_polled_at = self.hook.now()
         known.running = self.goes_on(found)
         self.found[room_id] = found
         return None
 
 
-class Sessions(InRooms):
+class SessionFeed(RoomFeed):
     """The sessions of rooms."""
 
     def call(self, room_id: int) -> Call[list[Session]]:
         """List the sessions."""
         return calls.list_sessions(room_id)
 
-    def can_have_changed(self, known: KnownRoom, now: datetime) -> bool:
+    def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
         """Tell whether a session may have begun or ended."""
-        return known.can_have_met(now)
+        return known.may_have_new_sessions(now)
 
     def goes_on(self, found: list[Session]) -> bool:
         """Tell whether a session has not ended."""
         return any(not session.get("end_date") for session in found)
 
 
-class Registrations(InRooms):
+class RegistrationFeed(RoomFeed):
     """The registrations for rooms, without the people's names and addresses."""
 
     def call(self, room_id: int) -> Call[list[Registration]]:
@@ -158,25 +158,25 @@ class Registrations(InRooms):
         call = calls.list_registrations(room_id)
         return replace(call, read=lambda data: [_nameless(each) for each in call.read(data)])
 
-    def can_have_changed(self, known: KnownRoom, now: datetime) -> bool:
+    def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
         """Tell whether somebody may have registered."""
-        return known.can_have_been_registered_for(now)
+        return known.may_have_new_registrations(now)
 
 
 def _nameless(registration: Registration) -> Registration:
     return {"id": registration["id"], "registration_date": registration.get("registration_date") or ""}
 
 
-class Recordings(InRooms):
+class RecordingFeed(RoomFeed):
     """The recordings of rooms: one request for all, where ClickMeeting says which room each belongs to."""
 
     def call(self, room_id: int) -> Call[list[Recording]]:
         """List the recordings."""
         return calls.list_recordings(room_id)
 
-    def can_have_changed(self, known: KnownRoom, now: datetime) -> bool:
+    def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
         """Tell whether a recording may have been added or finished."""
-        return known.can_have_been_recorded(now)
+        return known.may_have_new_recordings(now)
 
     async def find(self) -> None:
         """List all recordings; look into the rooms where that does not help."""
@@ -193,7 +193,7 @@ class Recordings(InRooms):
 
     async def _by_room(self) -> dict[int, list[Recording]] | None:
         try:
-            listed = await self.hook.run(replace(calls.list_all_recordings(), forgive={}))
+            listed = await self.hook.run(replace(calls.list_all_recordings(), treat_as={}))
         except NotFoundError:  # there are none, or this ClickMeeting has no such list
             return None
         found: dict[int, list[Recording]] = {}
@@ -204,11 +204,11 @@ class Recordings(InRooms):
         return found
 
 
-FEEDS: dict[str, type[Conferences]] = {
-    "conferences": Conferences,
-    "sessions": Sessions,
-    "registrations": Registrations,
-    "recordings": Recordings,
+FEEDS: dict[str, type[ConferenceFeed]] = {
+    "conferences": ConferenceFeed,
+    "sessions": SessionFeed,
+    "registrations": RegistrationFeed,
+    "recordings": RecordingFeed,
 }
 
 
@@ -221,7 +221,7 @@ async def snapshots(
     raises again and again, once a second.
     """
     watched = FEEDS[feed](ClickMeetingAsyncHook(clickmeeting_conn_id), room_id)
-    patience = Patience(interval, began=0, deadline=math.inf)
+    poll_policy = PollPolicy(interval, began=0, deadline=math.inf)
     failures = 0
     while True:
         error: Exception | None = None
@@ -236,4 +236,4 @@ async def snapshots(
         else:
             failures = 0
             yield snapshot
-        await asyncio.sleep(patience.pause(0, failures, error))
+        await asyncio.sleep(poll_policy.pause(0, failures, error))

@@ -30,34 +30,40 @@ class KnownRoom:
     """
 
     room: Room
-    left: datetime | None = None
-    asked: datetime | None = None
+    inactive_since: datetime | None = None
+    last_polled_at: datetime | None = None
     running: bool = False
 
-    def can_have_met(self, now: datetime) -> bool:
+    def may_have_new_sessions(self, now: datetime) -> bool:
         """Tell whether a session may have begun or ended."""
         return self._can_have_changed(now, CLOSING)
 
-    def can_have_been_recorded(self, now: datetime) -> bool:
+    def may_have_new_recordings(self, now: datetime) -> bool:
         """Tell whether a recording may have been added, or finished."""
         return self._can_have_changed(now, RECORDED)
 
-    def can_have_been_registered_for(self, now: datetime) -> bool:
+    def may_have_new_registrations(self, now: datetime) -> bool:
         """Tell whether somebody may have registered."""
         if not self.room.get("registration_enabled", True):
             return False
-        return self._left_lately(self.left, now, timedelta(0)) if self.left else True
+        return self._became_inactive_lately(self.inactive_since, now, timedelta(0)) if self.inactive_since else True
 
     def _can_have_changed(self, now: datetime, closing: timedelta) -> bool:
-        if self.left:
-            return self._left_lately(self.left, now, closing) or (self.running and now < self.left + LOOKBACK)
-        if self.running or self.asked is None or not self.room.get("starts_at"):
+        if self.inactive_since:
+            return self._became_inactive_lately(self.inactive_since, now, closing) or (
+                self.running and now < self.inactive_since + LOOKBACK
+            )
+        if self.running or self.last_polled_at is None or not self.room.get("starts_at"):
             return True
         near = now >= parse(self.room["starts_at"]) - EARLY
-        return near or not self.asked <= now < self.asked + RARELY
+        return near or not self.last_polled_at <= now < self.last_polled_at + RARELY
 
-    def _left_lately(self, left: datetime, now: datetime, closing: timedelta) -> bool:
-        return left >= now - LOOKBACK if self.asked is None else self.asked < left + closing
+    def _became_inactive_lately(self, inactive_since: datetime, now: datetime, closing: timedelta) -> bool:
+        return (
+            inactive_since >= now - LOOKBACK
+            if self.last_polled_at is None
+            else self.last_polled_at < inactive_since + closing
+        )
 
 
 def update(known: dict[int, KnownRoom], listed: Iterable[Room], now: datetime) -> None:
@@ -67,15 +73,15 @@ def update(known: dict[int, KnownRoom], listed: Iterable[Room], now: datetime) -
         before = known.get(room["id"])
         if room.get("status", "active") == "active":
             active.add(room["id"])
-            left = None
+            inactive_since = None
         elif before is None:
-            left = parse(room["updated_at"]) if room.get("updated_at") else now
+            inactive_since = parse(room["updated_at"]) if room.get("updated_at") else now
         else:
-            left = before.left or now
+            inactive_since = before.inactive_since or now
         if before is None:
-            known[room["id"]] = KnownRoom(room, left)
+            known[room["id"]] = KnownRoom(room, inactive_since)
         else:
-            before.room, before.left = room, left
+            before.room, before.inactive_since = room, inactive_since
     for room_id, each in known.items():
-        if room_id not in active and each.left is None:
-            each.left = now
+        if room_id not in active and each.inactive_since is None:
+            each.inactive_since = now

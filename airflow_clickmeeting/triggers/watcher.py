@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
-from airflow_clickmeeting.triggers.cursor import Cursor, Happening
+from airflow_clickmeeting.triggers.cursor import Cursor, Event
 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import SharedStreamProducer
@@ -60,7 +60,7 @@ class Watcher(BaseEventTrigger):
         self.room_name = room_name
         self.interval = interval
         self._stored: Cursor | None = None
-        self._marks: dict[str, str] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments, none of which is secret."""
@@ -73,10 +73,10 @@ class Watcher(BaseEventTrigger):
         }
 
     @abstractmethod
-    def happened(self, snapshot: Snapshot) -> Iterator[Happening]:
+    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
         """Yield what has happened, as far as the snapshot shows it."""
 
-    def evidence(self, happening: Happening) -> Call[str] | str | None:
+    def confirm_with(self, happening: Event) -> Call[str] | str | None:
         """Return what must read the same at two looks in a row: a text, or a call for one; None is told at once."""
         return None
 
@@ -109,27 +109,29 @@ class Watcher(BaseEventTrigger):
         """Fire for what is new in each snapshot."""
         cursor = self._stored = await self._read_cursor()
         async for snapshot in shared_stream:
-            happened = list(self.happened(snapshot))
+            events_in = list(self.events_in(snapshot))
             if cursor is None:
-                cursor = Cursor.starting(happened, snapshot.now, self.lookback)
-            news = [each for each in cursor.news(happened) if await self._reads_as_before(each)]
-            to_tell = [each for each in news if self._counts(each, snapshot)]
+                cursor = Cursor.starting(events_in, snapshot.now, self.lookback)
+            new_events = [each for each in cursor.new_events(events_in) if await self._reads_as_before(each)]
+            to_tell = [each for each in new_events if self._counts(each, snapshot)]
             # of several events at once Airflow may start a run with the first alone; one later brings the others along
             held_back = to_tell[1:][-1:]
-            told = [each for each in news if each not in held_back]
+            reported = [each for each in new_events if each not in held_back]
             for each in to_tell:
-                if each in told:
+                if each in reported:
                     yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
-            cursor = cursor.after(told, self.lookback)
-            self._marks = {key: mark for key, mark in self._marks.items() if key not in cursor.told}
+            cursor = cursor.after(reported, self.lookback)
+            self._fingerprints = {
+                key: fingerprint for key, fingerprint in self._fingerprints.items() if key not in cursor.reported
+            }
             if self._store is not None and cursor != self._stored:
                 snapshot.stored.append(partial(self._write_cursor, cursor))
 
-    def _counts(self, happening: Happening, snapshot: Snapshot) -> bool:
+    def _counts(self, happening: Event, snapshot: Snapshot) -> bool:
         name = snapshot.name_of(happening.room_id)
         return self.room_name is None or fnmatch(name.lower(), self.room_name.lower())
 
-    def _payload(self, happening: Happening, snapshot: Snapshot) -> dict[str, Any]:
+    def _payload(self, happening: Event, snapshot: Snapshot) -> dict[str, Any]:
         return {
             "id": f"{self.event}-{happening.key}",
             "event": self.event,
@@ -138,23 +140,23 @@ class Watcher(BaseEventTrigger):
             **happening.facts,
         }
 
-    async def _reads_as_before(self, happening: Happening) -> bool:
-        evidence = self.evidence(happening)
-        if evidence is None:
+    async def _reads_as_before(self, happening: Event) -> bool:
+        confirm_with = self.confirm_with(happening)
+        if confirm_with is None:
             return True
-        before = self._marks.pop(happening.key, None)
-        mark = await self._answer(evidence) if isinstance(evidence, Call) else evidence
-        if mark is not None:
-            self._marks[happening.key] = mark
-        return mark is not None and mark == before
+        before = self._fingerprints.pop(happening.key, None)
+        fingerprint = await self._answer(confirm_with) if isinstance(confirm_with, Call) else confirm_with
+        if fingerprint is not None:
+            self._fingerprints[happening.key] = fingerprint
+        return fingerprint is not None and fingerprint == before
 
     async def _answer(self, call: Call[str]) -> str | None:
         from airflow_clickmeeting.exceptions import ClickMeetingError
-        from airflow_clickmeeting.waiting.shared import shared_board
+        from airflow_clickmeeting.waiting.shared import shared_requests
 
-        with shared_board(self.clickmeeting_conn_id) as board:
+        with shared_requests(self.clickmeeting_conn_id) as board:
             try:
-                answer, _ = await board.next_answer(call)
+                answer, _ = await board.next_response(call)
             except ClickMeetingError as error:
                 self.log.warning("To be asked again with the next look: %s", error)
                 return None

@@ -49,7 +49,7 @@ class Condition(ABC):
         """What to ask; it must only read, for it is asked again and again."""
 
     @abstractmethod
-    def seen(self, answer: Any, now: datetime) -> dict[str, Any] | None:
+    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
         """Return what to tell when it is so, as plain JSON, else None.
 
         :param answer: what the call gave.
@@ -57,12 +57,12 @@ class Condition(ABC):
         """
 
     @property
-    def steady(self) -> bool:
+    def needs_confirmation(self) -> bool:
         """Whether it counts only once two looks in a row read the same."""
         return False
 
-    def evidence(self, seen: dict[str, Any]) -> Call[Any] | None:
-        """Return a call whose answer, too, must read the same twice where `steady` is set."""
+    def confirm_with(self, seen: dict[str, Any]) -> Call[Any] | None:
+        """Return a call whose answer, too, must read the same twice where `needs_confirmation` is set."""
         return None
 
     def to_json(self) -> dict[str, Any]:
@@ -85,23 +85,23 @@ Seen = dict[str, Any] | None
 Look = Generator[Call[Any], tuple[Any, datetime], tuple[Seen, str | None]]
 
 
-def look(condition: Condition, mark: str | None) -> Look:
+def look(condition: Condition, fingerprint: str | None) -> Look:
     """Look once: yield each call to make, take its answer with ClickMeeting's time, and return what was seen.
 
-    :param mark: what the look before this one returned as its second value; None at the first look.
-    :return: what to tell, or None for not yet; and the mark for the next look.
+    :param fingerprint: what the look before this one returned as its second value; None at the first look.
+    :return: what to tell, or None for not yet; and the fingerprint for the next look.
     """
     answer, now = yield condition.call
-    seen = condition.seen(answer, now)
-    if seen is None or not condition.steady:
+    seen = condition.check(answer, now)
+    if seen is None or not condition.needs_confirmation:
         return seen, None
-    evidence = condition.evidence(seen)
-    read = (yield fingerprint_of(evidence))[0] if evidence else ""
-    new = fingerprint([seen, read])
-    return (seen if new == mark else None), new
+    confirm_with = condition.confirm_with(seen)
+    read = (yield fingerprint_of(confirm_with))[0] if confirm_with else ""
+    new = fingerprint_of_rows([seen, read])
+    return (seen if new == fingerprint else None), new
 
 
-def fingerprint(rows: Iterable[Any]) -> str:
+def fingerprint_of_rows(rows: Iterable[Any]) -> str:
     """Return the same short text for the same rows, in whatever order, with whatever links that change meanwhile."""
     lines = sorted(json.dumps(without_secrets(row), sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -115,7 +115,7 @@ class Fingerprint:
 
     def __call__(self, data: Any) -> str:
         """Return the fingerprint of what the call would have read."""
-        return fingerprint(self.read(data))
+        return fingerprint_of_rows(self.read(data))
 
 
 def fingerprint_of(call: Call[Any]) -> Call[str]:
@@ -152,7 +152,7 @@ class SessionStarted(_SinceInRoom):
         """List the room's sessions."""
         return calls.list_sessions(self.room_id)
 
-    def seen(self, answer: list[Session], now: datetime) -> Seen:
+    def check(self, answer: list[Session], now: datetime) -> Seen:
         """Return the session's facts."""
         started = [session for session in answer if session.get("start_date") and over_since(session, self.since)]
         return session_facts(self.room_id, min(started, key=_by("start_date"))) if started else None
@@ -175,10 +175,10 @@ class SessionEnded(_SinceInRoom):
         if self.session_id is not None:
             validate.identifier("session_id", self.session_id)
         if not self.settle >= 0:
-            validate.refuse("settle", self.settle, "a number of seconds, zero or more")
+            validate.bad_argument("settle", self.settle, "a number of seconds, zero or more")
 
     @property
-    def steady(self) -> bool:
+    def needs_confirmation(self) -> bool:
         """Whether the attendee list is waited for."""
         return self.settle > 0
 
@@ -187,7 +187,7 @@ class SessionEnded(_SinceInRoom):
         """List the room's sessions."""
         return calls.list_sessions(self.room_id)
 
-    def seen(self, answer: list[Session], now: datetime) -> Seen:
+    def check(self, answer: list[Session], now: datetime) -> Seen:
         """Return the session's facts."""
         ended = [each for each in answer if over_for(each, self.settle, now) and self._counts(each)]
         return session_facts(self.room_id, min(ended, key=_by("end_date"))) if ended else None
@@ -197,7 +197,7 @@ class SessionEnded(_SinceInRoom):
             return over_since(session, self.since)
         return session["id"] == int(self.session_id)
 
-    def evidence(self, seen: dict[str, Any]) -> Call[list[Attendee]]:
+    def confirm_with(self, seen: dict[str, Any]) -> Call[list[Attendee]]:
         """List who was there."""
         return calls.list_session_attendees(self.room_id, seen["session_id"])
 
@@ -207,7 +207,7 @@ class RecordingReady(_SinceInRoom):
     """The room has recordings that were not over by `since`, and all of them have been processed."""
 
     @property
-    def steady(self) -> bool:
+    def needs_confirmation(self) -> bool:
         """Whether the sizes must read the same twice."""
         return True
 
@@ -216,7 +216,7 @@ class RecordingReady(_SinceInRoom):
         """List the room's recordings."""
         return calls.list_recordings(self.room_id)
 
-    def seen(self, answer: list[Recording], now: datetime) -> Seen:
+    def check(self, answer: list[Recording], now: datetime) -> Seen:
         """Return the recordings: `recording_id`, `name`, `started_at`, `duration` and `size` of each."""
         earliest = minute_of(self.since)
         found = [each for each in answer if not (end := recorded_until(each)) or end >= earliest]
@@ -245,7 +245,7 @@ class ConferenceStatus(Condition):
         """Read the room."""
         return calls.get_conference(self.room_id)
 
-    def seen(self, answer: Room, now: datetime) -> Seen:
+    def check(self, answer: Room, now: datetime) -> Seen:
         """Return `room_id`, `status` and `updated_at`."""
         if answer.get("status") != self.status.strip().lower():
             return None
@@ -274,7 +274,7 @@ class Registrations(Condition):
         """List the registrations."""
         return calls.list_registrations(self.room_id, self.status)
 
-    def seen(self, answer: list[Registration], now: datetime) -> Seen:
+    def check(self, answer: list[Registration], now: datetime) -> Seen:
         """Return `room_id` and the number of `registrations`."""
         enough = len(answer) >= int(self.at_least)
         return {"room_id": int(self.room_id), "registrations": len(answer)} if enough else None
@@ -301,7 +301,7 @@ class SessionReport(Condition):
         """Ask how far it is."""
         return calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
 
-    def seen(self, answer: Report, now: datetime) -> Seen:
+    def check(self, answer: Report, now: datetime) -> Seen:
         """Return `room_id`, `session_id` and `lang`; the address is a secret, so it is not among them."""
         if answer.get("status") != "FINISHED" or not answer.get("url"):
             return None
@@ -325,7 +325,7 @@ class FileConverted(Condition):
         """Read the file's state."""
         return calls.get_file(self.file_id)
 
-    def seen(self, answer: File, now: datetime) -> Seen:
+    def check(self, answer: File, now: datetime) -> Seen:
         """Return `file_id`, `name` and `document_type`."""
         if answer.get("status") != "converted":
             return None

@@ -13,18 +13,18 @@ from airflow_clickmeeting.exceptions import ConnectionFailedError, RateLimitedEr
 
 JITTER = 0.1
 FIRST_PAUSE_AFTER_FAILURE = 5.0
-LONGEST_PAUSE_AFTER_FAILURE = 300.0
+MAX_PAUSE_AFTER_FAILURE = 300.0
 TRANSIENT = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
 
 
-def unmoved_clock() -> Callable[[], float]:
+def monotonic_clock() -> Callable[[], float]:
     """Return a clock of the seconds since 1970 that does not notice when the machine's own is set."""
     began, started = time.time(), time.monotonic()
     return lambda: began + time.monotonic() - started
 
 
 @dataclass(frozen=True)
-class Patience:
+class PollPolicy:
     """The patience of one sensor; times are seconds since 1970, so that a restart does not prolong it.
 
     :param interval: seconds between two looks.
@@ -45,12 +45,12 @@ class Patience:
 
     def __post_init__(self) -> None:
         if not self.interval > 0:
-            validate.refuse("poke_interval", self.interval, "more than zero seconds")
+            validate.bad_argument("poke_interval", self.interval, "more than zero seconds")
         if self.max_consecutive_failures is not None and self.max_consecutive_failures < 0:
-            validate.refuse("max_consecutive_failures", self.max_consecutive_failures, "zero or more")
+            validate.bad_argument("max_consecutive_failures", self.max_consecutive_failures, "zero or more")
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON, which makes it again: `Patience(**data)`."""
+        """Return it as plain JSON, which makes it again: `PollPolicy(**data)`."""
         return asdict(self)
 
     def pause(self, now: float, failures: int = 0, error: BaseException | None = None) -> float:
@@ -64,14 +64,14 @@ class Patience:
         pause = min(self.interval + now - self.began, self.longest) if self.exponential else self.interval
         if failures:
             doubled = FIRST_PAUSE_AFTER_FAILURE * 2 ** (failures - 1)
-            pause = max(pause, min(doubled, LONGEST_PAUSE_AFTER_FAILURE), getattr(error, "retry_after", None) or 0)
+            pause = max(pause, min(doubled, MAX_PAUSE_AFTER_FAILURE), getattr(error, "retry_after", None) or 0)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
-    def left(self, now: float) -> float:
+    def remaining(self, now: float) -> float:
         """Return the seconds until the deadline, zero when it has passed."""
         return max(0.0, self.deadline - now)
 
-    def bears(self, error: Exception, failures: int) -> bool:
+    def tolerates(self, error: Exception, failures: int) -> bool:
         """Tell whether to go on after so many failures in a row, of which this is the last."""
         if self.max_consecutive_failures is None:
             return True

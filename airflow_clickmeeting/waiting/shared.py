@@ -21,14 +21,14 @@ Answer = tuple[Any, datetime]
 
 
 @dataclass
-class _Question:
+class _PendingRequest:
     """Who waits for the next answer to a call, and the request that will bring it."""
 
     waiting: set[asyncio.Future[Answer]] = field(default_factory=set)
     request: asyncio.Task[None] | None = None
 
 
-class Board:
+class RequestSharer:
     """The questions that the triggers of one event loop have about one account.
 
     :param clickmeeting_conn_id: the connection.
@@ -37,15 +37,15 @@ class Board:
     def __init__(self, clickmeeting_conn_id: str) -> None:
         self.users = 0
         self._hook = ClickMeetingAsyncHook(clickmeeting_conn_id)
-        self._questions: dict[Call[Any], _Question] = {}
+        self._questions: dict[Call[Any], _PendingRequest] = {}
 
-    async def next_answer(self, call: Call[Any], within: float = 0) -> Answer:
+    async def next_response(self, call: Call[Any], within: float = 0) -> Answer:
         """Wait for the next answer to a call: one that somebody else asks for, else one asked for in so many seconds.
 
         :raises ClickMeetingError: to everyone who waited for the request that failed.
         """
         loop = asyncio.get_running_loop()
-        question = self._questions.setdefault(call, _Question())
+        question = self._questions.setdefault(call, _PendingRequest())
         future: asyncio.Future[Answer] = loop.create_future()
         question.waiting.add(future)
         due = loop.call_later(within, self._ask, call, question, future)
@@ -56,12 +56,12 @@ class Board:
             question.waiting.discard(future)
             self._drop_if_idle(call, question)
 
-    def _ask(self, call: Call[Any], question: _Question, future: asyncio.Future[Answer]) -> None:
+    def _ask(self, call: Call[Any], question: _PendingRequest, future: asyncio.Future[Answer]) -> None:
         # one that is not among them has its answer, and is only not awake yet
         if question.request is None and future in question.waiting:
             question.request = asyncio.create_task(self._answer(call, question))
 
-    async def _answer(self, call: Call[Any], question: _Question) -> None:
+    async def _answer(self, call: Call[Any], question: _PendingRequest) -> None:
         answer: Any = None
         failure: Exception | None = None
         try:
@@ -77,19 +77,19 @@ class Board:
             if number % CROWD == 0:
                 await asyncio.sleep(0)
 
-    def _drop_if_idle(self, call: Call[Any], question: _Question) -> None:
+    def _drop_if_idle(self, call: Call[Any], question: _PendingRequest) -> None:
         if not question.waiting and question.request is None and self._questions.get(call) is question:
             del self._questions[call]
 
 
-_boards: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Board]] = WeakKeyDictionary()
+_sharers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RequestSharer]] = WeakKeyDictionary()
 
 
 @contextmanager
-def shared_board(clickmeeting_conn_id: str) -> Iterator[Board]:
+def shared_requests(clickmeeting_conn_id: str) -> Iterator[RequestSharer]:
     """Yield the running loop's board for a connection; with its last user goes what it knows of the connection."""
-    boards = _boards.setdefault(asyncio.get_running_loop(), {})
-    board = boards.setdefault(clickmeeting_conn_id, Board(clickmeeting_conn_id))
+    boards = _sharers.setdefault(asyncio.get_running_loop(), {})
+    board = boards.setdefault(clickmeeting_conn_id, RequestSharer(clickmeeting_conn_id))
     board.users += 1
     try:
         yield board

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import calls, parse
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import Problem, kind_of
-from airflow_clickmeeting.api.http import Answer, decipher, has_file, has_list, server_time
+from airflow_clickmeeting.api.errors import ApiError, kind_of
+from airflow_clickmeeting.api.http import Answer, decode, has_file, has_list, server_time
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 NOT_FOUND = {
@@ -33,12 +33,12 @@ def answer(body, status=200, **headers):
 
 
 def read(call, body, status=200, **headers):
-    return decipher(call, answer(body, status, **headers), NOW, secrets=["the-key"])
+    return decode(call, answer(body, status, **headers), NOW, secrets=["the-key"])
 
 
 def problem(body, status=200, call=None, **headers):
     found = read(call or Call("GET", "conferences/7"), body, status, **headers)
-    assert isinstance(found, Problem)
+    assert isinstance(found, ApiError)
     return found
 
 
@@ -88,8 +88,8 @@ def test_every_http_status_beyond_success_is_an_error_whatever_its_body(status, 
 
 
 def test_only_too_many_requests_certainly_had_no_effect():
-    assert problem(b"", 429).undone
-    assert not problem(b"", 503).undone
+    assert problem(b"", 429).no_effect
+    assert not problem(b"", 503).no_effect
 
 
 @pytest.mark.parametrize("code", [None, "none", "²", True, 200, "0", [404], -404])
@@ -190,8 +190,8 @@ def test_a_redirection_tells_where_to_but_not_its_secrets(location, where):
 @given(st.binary())
 def test_any_answer_at_all_is_read_or_is_a_problem(body):
     for status in (200, 404, 503):
-        found = decipher(calls.get_conference(7), Answer(status, {}, body), NOW)
-        assert isinstance(found, Problem | dict)
+        found = decode(calls.get_conference(7), Answer(status, {}, body), NOW)
+        assert isinstance(found, ApiError | dict)
 
 
 JSON = st.recursive(
@@ -224,7 +224,7 @@ READERS = [
 @given(JSON, st.sampled_from(READERS))
 def test_json_of_any_shape_is_read_or_is_a_problem_and_never_a_crash(data, call):
     found = read(call, data)
-    assert isinstance(found, Problem | dict | list | bool)
+    assert isinstance(found, ApiError | dict | list | bool)
 
 
 # when to come back
@@ -386,13 +386,13 @@ def test_another_error_of_a_deletion_is_not_forgiven():
     ],
 )
 def test_an_availability_is_all_in_the_status(body, status, free):
-    call = calls.check_availability(start_time=NOW, duration=1)
+    call = calls.check_availability(start_time=NOW, hours=1)
     assert read(call, body, status) is free
 
 
 @pytest.mark.parametrize("status", [401, 500])
 def test_an_availability_that_could_not_be_asked_is_an_error(status):
-    call = calls.check_availability(start_time=NOW, duration=1)
+    call = calls.check_availability(start_time=NOW, hours=1)
     assert problem({}, status, call=call).code == status
 
 
@@ -545,7 +545,7 @@ def test_a_page_or_json_is_no_file(content_type):
 def test_an_empty_file_is_none():
     empty = answer(b"", 200, content_type="application/octet-stream", content_length="0")
     assert not has_file(calls.download_file(9), empty)
-    assert decipher(calls.download_file(9), empty, NOW).message == "HTTP 200 with an empty body"
+    assert decode(calls.download_file(9), empty, NOW).message == "HTTP 200 with an empty body"
 
 
 def test_an_error_instead_of_a_file_is_an_error():
@@ -566,7 +566,7 @@ def test_only_a_call_for_a_file_gets_one():
 @pytest.mark.parametrize("early", [timedelta(0), timedelta(hours=1)])
 def test_a_clock_that_is_wrong_does_not_matter_where_the_answer_has_its_own(early):
     headers = {"retry-after": "Mon, 01 Mar 2027 12:01:00 GMT", "date": "Mon, 01 Mar 2027 12:00:00 GMT"}
-    assert decipher(calls.ping(), Answer(429, headers), NOW - early).retry_after == 60
+    assert decode(calls.ping(), Answer(429, headers), NOW - early).retry_after == 60
 
 
 def test_header_names_are_found_whatever_their_case():

@@ -46,7 +46,7 @@ def contact(**changes):
 
 
 def available(**changes):
-    return calls.check_availability(**{"start_time": datetime(2027, 3, 1, tzinfo=UTC), "duration": 1} | changes)
+    return calls.check_availability(**{"start_time": datetime(2027, 3, 1, tzinfo=UTC), "hours": 1} | changes)
 
 
 @pytest.mark.parametrize("nothing", [None, "", "None", 0, "0", "abc", True, -1, 1.5, "7x", "²", "٣"])
@@ -121,17 +121,32 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
             lambda: create(timezone="Europe"),
             "timezone must be an IANA time zone such as 'Europe/Warsaw'; got 'Europe'.",
         ),
-        (lambda: create(duration=0), "duration must be a timedelta of whole minutes, a number of minutes or 'H:MM'"),
+        (lambda: create(duration=0), "which has no unit. Write timedelta(minutes=0) or 'PT0M'."),
         (
             lambda: create(duration="0:00"),
-            "duration must be a timedelta of whole minutes, a number of minutes or 'H:MM'",
+            "duration must be a length of whole minutes, and more than zero; got '0:00'.",
         ),
-        (lambda: create(duration=-30), "and more than zero; got -30."),
-        (lambda: create(duration=True), "and more than zero; got True."),
-        (lambda: create(duration="1:75"), "and more than zero; got '1:75'."),
-        (lambda: create(duration="²"), "and more than zero; got '²'."),
-        (lambda: create(duration=timedelta(seconds=90)), "duration must be a timedelta of whole minutes"),
-        (lambda: create(duration=timedelta(minutes=-5)), "duration must be a timedelta of whole minutes"),
+        (
+            lambda: create(duration=-30),
+            "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got -30.",
+        ),
+        (
+            lambda: create(duration=True),
+            "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got True.",
+        ),
+        (
+            lambda: create(duration="1:75"),
+            "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got '1:75'.",
+        ),
+        (
+            lambda: create(duration="²"),
+            "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got '²'.",
+        ),
+        (lambda: create(duration=timedelta(seconds=90)), "duration must be a length of whole minutes, and more"),
+        (
+            lambda: create(duration=timedelta(minutes=-5)),
+            "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got datetime",
+        ),
         (lambda: create(skin_id="blue"), f"skin_id must be {NO_ID}; got 'blue'."),
         (lambda: create(registration=True), "registration must be a dict; got True."),
         (
@@ -154,8 +169,8 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
         (lambda: calls.get_token_by_email(7, email="ada"), "email must be an e-mail address; got 'ada'."),
         (lambda: calls.get_token_by_email(7, email=None), "email must be an e-mail address; got None."),
         (lambda: available(start_time=NAIVE), "start_time must be a time with its zone or UTC offset; got"),
-        (lambda: available(duration=0), "duration must be a whole number of hours; got 0."),
-        (lambda: available(duration="1:30"), "duration must be a whole number of hours; got '1:30'."),
+        (lambda: available(hours=0), "hours must be a whole number of hours; got 0."),
+        (lambda: available(hours="1:30"), "hours must be a whole number of hours; got '1:30'."),
         (
             lambda: register(registration=None),
             "registration[1] (First Name) must be a text that is not blank; got None.",
@@ -305,16 +320,17 @@ def test_a_whole_number_may_begin_with_zero():
         validate.whole_number("max_failures", -1, least=0)
 
 
-@pytest.mark.parametrize(("value", "share"), [(0, 0.0), ("0.25", 0.25), (1, 1.0), (" 1e-3 ", 0.001)])
-def test_a_share(value, share):
-    assert validate.share("max_failure_share", value) == share
+@pytest.mark.parametrize(("value", "most"), [(0, 0.0), ("0.25", 0.25), (1, 1.0), ("30", 30.0), (" 1e-3 ", 0.001)])
+def test_how_much_may_fail(value, most):
+    assert validate.max_failures("max_failures", value) == most
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, "5%", "nan", "inf", "", None, True])
-def test_what_is_no_share(value):
+def test_what_does_not_say_how_much_may_fail(value):
     with pytest.raises(ValueError) as refusal:
-        validate.share("max_failure_share", value)
-    assert str(refusal.value) == f"max_failure_share must be a number from 0 to 1; got {value!r}."
+        validate.max_failures("max_failures", value)
+    expected = "a whole number, or a share below 1 such as 0.05"
+    assert str(refusal.value) == f"max_failures must be {expected}; got {value!r}."
 
 
 @pytest.mark.parametrize(("value", "decided"), [(True, True), ("off", False), (1, True)])

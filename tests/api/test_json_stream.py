@@ -59,7 +59,7 @@ def test_what_is_no_list_is_refused(text):
 
 @pytest.mark.usefixtures("small_pieces")
 def test_an_error_in_the_middle_does_not_make_it_read_all_the_rest(monkeypatch):
-    monkeypatch.setattr(json_stream, "LONGEST", 30)
+    monkeypatch.setattr(json_stream, "MAX_ITEM", 30)
     file = io.BytesIO(b"[1, oops, " + b"2, " * 1000 + b"3]")
     with pytest.raises(ValueError):
         list(items_of(file))

@@ -35,7 +35,7 @@ OPERATIONS: list[tuple[Call, str, str, bool]] = [
     (calls.update_conference(7, name="Talk"), "PUT conferences/7", "name=Talk", SAFE),
     (calls.delete_conference(7), "DELETE conferences/7", "", SAFE),
     (
-        calls.check_availability(start_time=datetime(2027, 3, 1, 14, tzinfo=UTC), duration=2),
+        calls.check_availability(start_time=datetime(2027, 3, 1, 14, tzinfo=UTC), hours=2),
         "POST conference/availability",
         "start_time=2027-03-01 14:00:00&duration=2&id=0",
         SAFE,
@@ -176,8 +176,8 @@ def test_a_room_with_everything():
     ("change", "form"),
     [
         ({"starts_at": "2027-03-01T15:00+01:00"}, "permanent_room=0&starts_at=2027-03-01T15:00:00+01:00"),
-        ({"duration": 45}, "permanent_room=0&duration=0:45"),
-        ({"duration": 45, "permanent_room": False}, "permanent_room=0&duration=0:45"),
+        ({"duration": "PT45M"}, "permanent_room=0&duration=0:45"),
+        ({"duration": "PT45M", "permanent_room": False}, "permanent_room=0&duration=0:45"),
         ({"permanent_room": "yes"}, "permanent_room=1"),
         ({"timezone": "Europe/Warsaw"}, "timezone=Europe/Warsaw"),
         ({"status": "inactive"}, "status=inactive"),
@@ -199,7 +199,7 @@ def test_a_deletion_is_repeated_blindly_only_where_gone_already_is_fine(delete):
 
 
 def test_availability_can_leave_a_room_out():
-    call = calls.check_availability(start_time="2027-03-01T15:00+01:00", duration="2", room_id="7")
+    call = calls.check_availability(start_time="2027-03-01T15:00+01:00", hours="2", room_id="7")
     assert _joined(call.form) == "start_time=2027-03-01 14:00:00&duration=2&id=7"
 
 
@@ -214,4 +214,4 @@ def test_a_call_of_ones_own_is_named_after_its_request_and_repeatable_if_it_only
     ("total", "parts"), [(0, []), (1, [1]), (1000, [1000]), (1001, [1000, 1]), (2500, [1000, 1000, 500])]
 )
 def test_many_tokens_are_asked_for_in_batches(total, parts):
-    assert list(batches(total, calls.MOST_TOKENS)) == parts
+    assert list(batches(total, calls.MAX_TOKENS)) == parts

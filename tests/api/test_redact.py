@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.http import Answer, decipher
-from airflow_clickmeeting.api.redact import MASK, fingerprint, scrub, without_addresses
+from airflow_clickmeeting.api.http import Answer, decode
+from airflow_clickmeeting.api.redact import MASK, mask, mask_link, without_addresses
 from airflow_clickmeeting.api.types import secrets_in, without_secrets
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -60,23 +60,23 @@ ROOM = {
     ],
 )
 def test_what_lets_somebody_in_is_masked(text, scrubbed):
-    assert scrub(text) == scrubbed
+    assert mask(text) == scrubbed
 
 
 @given(TEXT, TEXT.filter(bool), TEXT)
 def test_a_given_secret_never_survives(before, secret, after):
-    assert secret not in scrub(f"{before}{secret}{after}", [secret])
+    assert secret not in mask(f"{before}{secret}{after}", [secret])
 
 
 @given(st.text(), st.from_regex(r"(eu|us)?[0-9a-f]{35,40}", fullmatch=True), st.text())
 def test_what_looks_like_a_key_never_survives(before, key, after):
-    assert key not in scrub(f"{before} {key} {after}")
+    assert key not in mask(f"{before} {key} {after}")
 
 
 @given(st.text(), st.text(alphabet="abcXYZ019_-.~%", min_size=4), st.sampled_from(["l", "r", "st", "e", "token"]))
 def test_what_a_personal_or_signed_link_carries_never_survives(text, secret, name):
     assume(secret not in text)
-    scrubbed = scrub(f"{text} https://acme.example/9?a=1&{name}={secret}&b=2")
+    scrubbed = mask(f"{text} https://acme.example/9?a=1&{name}={secret}&b=2")
     assert f"{name}={secret}" not in scrubbed
     assert f"{name}={MASK}&b=2" in scrubbed
 
@@ -97,27 +97,27 @@ def test_addresses_of_people_are_masked(text, masked):
 
 
 def test_an_empty_secret_masks_nothing():
-    assert scrub("text", ["", "x"]) == "te***t"
+    assert mask("text", ["", "x"]) == "te***t"
 
 
 @given(st.integers(0, 400), st.sampled_from([200, 401, 500]))
 def test_a_key_that_an_answer_echoes_is_not_quoted_not_even_in_half(offset, status):
     answer = Answer(status, {}, b"." * offset + b" the-very-key " + b"." * 300)
-    found = decipher(Call("GET", "x"), answer, NOW, secrets=["the-very-key"])
+    found = decode(Call("GET", "x"), answer, NOW, secrets=["the-very-key"])
     assert "the-v" not in found.message
 
 
 @pytest.mark.parametrize("status", [200, 422])
 def test_no_part_of_an_error_holds_a_secret(status):
     body = {"code": 422, "name": "VALIDATION_ERRORS", "errors": [{"name": "password", "message": f"Bad: {KEY}"}]}
-    found = decipher(Call("GET", "x"), Answer(status, {}, json.dumps(body).encode()), NOW, secrets=[KEY])
+    found = decode(Call("GET", "x"), Answer(status, {}, json.dumps(body).encode()), NOW, secrets=[KEY])
     assert found.fields == {"password": ("Bad: ***",)}
     assert KEY.encode() not in pickle.dumps(found)
     assert KEY not in repr(found)
 
 
 def test_an_answer_of_another_shape_is_quoted_without_its_secrets():
-    found = decipher(calls.list_files(), Answer(200, {}, json.dumps(ROOM).encode()), NOW)
+    found = decode(calls.list_files(), Answer(200, {}, json.dumps(ROOM).encode()), NOW)
     for secret in secrets_in(ROOM):
         assert secret not in found.message
     assert "Talk" in found.message
@@ -188,5 +188,5 @@ def test_a_call_shows_neither_its_form_nor_its_query():
 
 def test_a_personal_link_can_be_recognised_but_lets_nobody_in():
     link = "https://acme.clickmeeting.example/900000101?r=aB__"
-    assert fingerprint(link) == "https://acme.clickmeeting.example/***79294736"
-    assert fingerprint(link) != fingerprint(f"{link}c")
+    assert mask_link(link) == "https://acme.clickmeeting.example/***79294736"
+    assert mask_link(link) != mask_link(f"{link}c")

@@ -257,7 +257,7 @@ def test_the_axis_has_a_few_round_times_however_long_the_session(minutes, told):
 
 
 def test_a_crowd_stays_light():
-    crowd = [visit(f"visitor{number}@example.com", number % 20, 60, nickname="Guest") for number in range(1000)]
+    crowd = [visit(f"visitor{number}@example.com", number % 20, 60, nickname="Person") for number in range(1000)]
     text = page_of(*crowd)
     assert len(text) < 500_000
     assert Parsed(text).tags["tr"] == 1002

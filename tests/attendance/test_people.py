@@ -69,10 +69,10 @@ def test_an_address_in_capitals_is_the_same_in_every_script(attend, visit):
 
 def test_visitors_without_an_address_are_told_apart_by_their_uid_not_by_nickname(attend, visit):
     found = attend(
-        visit(None, 0, 20, uid="31", nickname="Guest"),
+        visit(None, 0, 20, uid="31", nickname="Person"),
         visit(None, 30, 60, uid="31", nickname="Guest, again"),
-        visit("", 0, 60, uid="32", nickname="Guest"),
-        visit("n/a", 0, 60, uid="33", nickname="Guest"),
+        visit("", 0, 60, uid="32", nickname="Person"),
+        visit("n/a", 0, 60, uid="33", nickname="Person"),
     )
     assert [(row["person"], row["email"], row["visits"]) for row in found.rows] == [
         ("visitor:31", None, 2),

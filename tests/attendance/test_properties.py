@@ -20,7 +20,7 @@ DETAILS = st.fixed_dictionaries(
     {
         "uid": st.sampled_from(["1", "2"]),
         "role": st.sampled_from(["listener", "listener", "listener", "presenter", "host", None]),
-        "nickname": st.sampled_from([None, "Ada", "Guest"]),
+        "nickname": st.sampled_from([None, "Ada", "Person"]),
         "rating": st.sampled_from([None, "1", "5"]),
         "rating_comment": st.sampled_from([None, "Thanks"]),
     }

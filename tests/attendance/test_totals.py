@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_clickmeeting.attendance.compute import Totals
+from airflow_clickmeeting.attendance.compute import AttendanceTotals
 
 ADA, BOB, CAROL = "ada@example.com", "bob@example.com", "carol@example.com"
 
 
 def test_nothing_was_added():
-    assert Totals().summary == {
+    assert AttendanceTotals().summary == {
         "sessions": 0,
         "registered": 0,
         "came": 0,
@@ -22,7 +22,7 @@ def test_nothing_was_added():
 
 
 def test_counts_are_added_up_the_median_is_of_all_stays_and_the_peak_the_highest(attend, visit, registration):
-    totals = Totals()
+    totals = AttendanceTotals()
     host = visit("host@example.com", 0, 60, role="host")
     totals.add(attend(host, visit(ADA, 0, 60), visit(BOB, 0, 10), registrations=[registration(ADA)]))
     totals.add(attend(host, visit(ADA, 0, 30), registrations=[registration(ADA), registration(CAROL)]))

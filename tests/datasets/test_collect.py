@@ -70,7 +70,7 @@ def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect)
 
 def test_no_more_is_asked_for_at_a_time_than_wanted(sandbox, collect, monkeypatch):
     running, most = set(), 0
-    fetched = collecting.Asker.begin
+    fetched = collecting.Fetcher.begin
 
     def begin(asker, call):
         nonlocal most
@@ -79,7 +79,7 @@ def test_no_more_is_asked_for_at_a_time_than_wanted(sandbox, collect, monkeypatc
         most = max(most, sum(each.running() for each in running))
         return future
 
-    monkeypatch.setattr(collecting.Asker, "begin", begin)
+    monkeypatch.setattr(collecting.Fetcher, "begin", begin)
     collect("attendees", max_parallel=3)
     assert 0 < most <= 3
 

@@ -1,4 +1,4 @@
-"""What speaks against a deletion, judged without asking anybody."""
+"""What blocks a deletion, judged without asking anybody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_clickmeeting.deletion.checks import Findings, against_meetings, against_recordings, last_end, refusal
+from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end, meeting_blockers, recording_blockers, refusal
 
 NOW = datetime(2027, 2, 1, 12, tzinfo=UTC)
 GRACE = timedelta(days=30)
@@ -21,78 +21,78 @@ def session(number, end):
     return {"id": number, "start_date": "2026-01-01T10:00:00+01:00", "end_date": end and end.isoformat()}
 
 
-def against(room, *sessions, grace=GRACE):
-    return against_meetings(Findings(room, sessions, []), grace, NOW)
+def blockers(room, *sessions, grace=GRACE):
+    return meeting_blockers(RoomSnapshot(room, sessions, []), grace, NOW)
 
 
 class TestMeetings:
     def test_a_room_that_was_over_before_the_grace_may_go(self):
         past = NOW - GRACE
-        assert against(scheduled(past), session(1, past), session(2, past - GRACE)) == []
+        assert blockers(scheduled(past), session(1, past), session(2, past - GRACE)) == []
 
     def test_a_permanent_room_is_scheduled_for_nothing(self):
-        assert against(PERMANENT) == against(PERMANENT | {"ends_at": "2028-01-01T00:00:00Z"}) == []
+        assert blockers(PERMANENT) == blockers(PERMANENT | {"ends_at": "2028-01-01T00:00:00Z"}) == []
 
     def test_a_room_of_which_nothing_is_known(self):
-        assert against({"id": 7}) == []
+        assert blockers({"id": 7}) == []
 
     def test_what_is_to_come(self):
         room = scheduled(NOW + timedelta(seconds=1))
-        assert against(room, grace=timedelta(0)) == ["it is scheduled until 2027-02-01T12:00:01+00:00"]
+        assert blockers(room, grace=timedelta(0)) == ["it is scheduled until 2027-02-01T12:00:01+00:00"]
 
     def test_what_is_to_come_where_no_end_is_told(self):
         room = {"id": 7, "starts_at": "2027-02-02T12:00:00+00:00"}
-        assert against(room) == ["it is scheduled until 2027-02-02T12:00:00+00:00"]
+        assert blockers(room) == ["it is scheduled until 2027-02-02T12:00:00+00:00"]
 
     @pytest.mark.parametrize("end", [None, NOW, NOW - timedelta(minutes=4)], ids=["none", "now", "just now"])
     def test_what_runs_or_may_run_whatever_the_grace(self, end):
-        assert against(PERMANENT, session(1, end), grace=timedelta(0)) == ["session 1 is running, or ended just now"]
+        assert blockers(PERMANENT, session(1, end), grace=timedelta(0)) == ["session 1 is running, or ended just now"]
 
     def test_what_runs_where_the_end_is_absent(self):
-        assert against(PERMANENT, {"id": 1, "start_date": NOW.isoformat()}) == [
+        assert blockers(PERMANENT, {"id": 1, "start_date": NOW.isoformat()}) == [
             "session 1 is running, or ended just now"
         ]
 
     def test_the_latest_of_the_sessions_within_the_grace(self):
         sessions = [session(number, NOW - timedelta(days=days)) for number, days in ((1, 31), (2, 4), (3, 29))]
-        assert against(PERMANENT, *sessions) == [
+        assert blockers(PERMANENT, *sessions) == [
             "session 2 ended at 2027-01-28T12:00:00+00:00, within the grace of 30 days"
         ]
 
     def test_what_a_room_was_scheduled_for_counts_even_if_nobody_came(self):
         room = scheduled(NOW - timedelta(hours=30))
-        assert against(room, grace=timedelta(hours=36)) == [
+        assert blockers(room, grace=timedelta(hours=36)) == [
             "its scheduled time ended at 2027-01-31T06:00:00+00:00, within the grace of 1 day, 12:00:00"
         ]
 
     @pytest.mark.parametrize(("age", "speaks"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
     def test_the_grace_ends_to_the_moment(self, age, speaks):
         just_within = NOW - GRACE + timedelta(microseconds=1)
-        assert bool(against(PERMANENT, session(1, just_within - age))) is speaks
+        assert bool(blockers(PERMANENT, session(1, just_within - age))) is speaks
 
     def test_each_kind_of_reason_is_told(self):
         room = scheduled(NOW + timedelta(days=1))
-        told = against(room, session(1, None), session(2, NOW - timedelta(days=1)))
+        told = blockers(room, session(1, None), session(2, NOW - timedelta(days=1)))
         assert [reason.split()[0:2] for reason in told] == [["it", "is"], ["session", "1"], ["session", "2"]]
 
 
 class TestRecordings:
     def test_what_an_archive_covers_may_go(self):
-        assert against_recordings([{"id": 1, "recording_file_size": 5}], lambda recording: recording["id"] == 1) == []
+        assert recording_blockers([{"id": 1, "recording_file_size": 5}], lambda recording: recording["id"] == 1) == []
 
     def test_what_none_covers_and_what_is_still_processed(self):
         recordings = [{"id": number, "recording_file_size": number % 2 * 5 or None} for number in range(1, 5)]
-        assert against_recordings(recordings, lambda _: False) == [
+        assert recording_blockers(recordings, lambda _: False) == [
             "no archive manifest covers recordings 1, 3",
             "ClickMeeting still processes recordings 2, 4",
         ]
 
     def test_of_many_the_first_are_named(self):
         many = [{"id": number, "recording_file_size": 5} for number in range(1, 9)]
-        assert against_recordings(many, lambda _: False) == [
+        assert recording_blockers(many, lambda _: False) == [
             "no archive manifest covers recordings 1, 2, 3, 4, 5, and 3 more"
         ]
-        assert against_recordings(many[:1], lambda _: False) == ["no archive manifest covers recording 1"]
+        assert recording_blockers(many[:1], lambda _: False) == ["no archive manifest covers recording 1"]
 
 
 class TestLastEnd:
@@ -109,7 +109,7 @@ class TestLastEnd:
         ],
     )
     def test_it_is_the_latest_that_is_known(self, room, sessions, end):
-        assert last_end(Findings(room, sessions, [])) == end
+        assert last_end(RoomSnapshot(room, sessions, [])) == end
 
 
 def test_a_refusal_names_the_room_each_reason_and_what_to_do():

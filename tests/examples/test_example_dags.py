@@ -97,7 +97,7 @@ def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
 @pytest.fixture
 def hasty(examples, monkeypatch) -> None:
     """Let sensors look again at once, also those that `dag.test` runs anew for each look."""
-    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.SHORTEST_INTERVAL", 0.05)
+    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.05)
     for dag in examples.dags.values():
         for task in dag.tasks:
             if isinstance(task, BaseSensorOperator):
@@ -230,7 +230,7 @@ PEOPLE = [
     {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
     {"email": "paul@example.com", "nickname": "Paul", "role": "presenter"},
     {"email": "Ada@Example.com", "nickname": "Ada", "visits": [(0, 20), (25, None)]},
-    {"email": None, "nickname": "Guest"},
+    {"email": None, "nickname": "Person"},
     {"email": "grace@example.com", "nickname": "Grace"},
 ]
 

@@ -46,8 +46,8 @@ def mails(clickmeeting_sandbox) -> Callable[[], Counter[str]]:
 def test_everybody_gets_a_mail_and_a_link(invited, mails, room_id, tmp_path):
     results = invited(*PEOPLE)
     assert mails() == {"ada@example.com": 1, "grace@example.com": 1, "nobody@example.com": 1}
-    assert results["invite"]["faults"] == [{"row": 4, "why": "its e-mail address is malformed"}]
-    assert [each["row"] for each in results["links"]["skipped"]] == [4, 5]
+    assert results["invite"]["failures"] == [{"row": 4, "reason": "its e-mail address is malformed"}]
+    assert [each["row"] for each in results["links"]["failures"]] == [4, 5]
     links = tmp_path / "out" / f"links-{room_id}.csv"
     written = list(csv.DictReader(links.read_text().splitlines()))
     assert [(row["row"], row["nickname"]) for row in written] == [("2", "Ada Lovelace"), ("3", "Grace Hopper")]
@@ -59,7 +59,7 @@ def test_everybody_gets_a_mail_and_a_link(invited, mails, room_id, tmp_path):
 def test_a_second_run_with_a_longer_list_writes_only_to_who_is_new(invited, mails):
     invited(*PEOPLE)
     results = invited(*PEOPLE, "Alan;Turing;alan@example.com")
-    assert (results["invite"]["sent"], results["invite"]["already_sent"]) == (1, 3)
+    assert (results["invite"]["sent"], results["invite"]["unchanged"]) == (1, 3)
     assert mails()["alan@example.com"] == 1
     assert set(mails().values()) == {1}
     assert results["links"]["links"] == 3

@@ -145,7 +145,7 @@ def test_a_download_that_breaks_off_begins_anew(hook, sandbox, file_id, folder, 
 
 def test_while_it_is_written_a_file_is_a_part(folder):
     target = ObjectStoragePath(f"{folder}/slides.pdf")
-    with storage.written_whole(target) as file:
+    with storage.open_atomic(target) as file:
         file.write(b"half")
         assert not target.exists()
     assert content(target) == b"half"
@@ -154,7 +154,7 @@ def test_while_it_is_written_a_file_is_a_part(folder):
 
 def test_a_writer_that_is_interrupted_leaves_no_part(folder):
     def write_half():
-        with storage.written_whole(ObjectStoragePath(f"{folder}/slides.pdf")) as file:
+        with storage.open_atomic(ObjectStoragePath(f"{folder}/slides.pdf")) as file:
             file.write(b"half")
             raise KeyboardInterrupt
 
@@ -199,7 +199,7 @@ def test_a_file_goes_up_whole_also_at_the_second_attempt(client, sandbox, source
 
 def test_a_file_may_come_from_memory(client):
     path = f"memory://{uuid.uuid4().hex}/slides.pdf"
-    with storage.written_whole(ObjectStoragePath(path)) as file:
+    with storage.open_atomic(ObjectStoragePath(path)) as file:
         file.write(CONTENT)
     assert client.ask("download_file", client.ask("upload_file", storage.upload(path))["id"]) == CONTENT
 

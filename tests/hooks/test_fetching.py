@@ -89,10 +89,10 @@ def test_items_of_another_shape_are_told_when_they_are_read(hook, sandbox, sessi
     monkeypatch.setattr(clickmeeting, "SHORT", 1000 if kept == "long" else 1 << 20)
     call = calls.list_session_attendees(*session)
 
-    def refuse(items):
+    def bad_argument(items):
         raise KeyError("uid")
 
-    object.__setattr__(call, "read", refuse)
+    object.__setattr__(call, "read", bad_argument)
     items = hook.fetched(call)
     with pytest.raises(UnexpectedAnswerError, match="list_session_attendees: 'uid'"):
         list(items())

@@ -53,7 +53,7 @@ def test_a_redirection_is_not_followed_but_told(client, sandbox):
 def test_what_was_posted_goes_nowhere_else_either(client, sandbox, operation):
     arguments = {
         "create_conference": {"name": "Talk"},
-        "check_availability": {"start_time": sandbox.now, "duration": 1},
+        "check_availability": {"start_time": sandbox.now, "hours": 1},
     }
     sandbox.fault(operation, "redirect", status=307, times=None)
     with pytest.raises(ClickMeetingError, match="redirection"):

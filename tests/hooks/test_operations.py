@@ -98,7 +98,7 @@ def test_a_deletion_is_true_the_first_time_and_false_when_gone_already(client, s
 
 
 def test_availability(client):
-    assert client.ask("check_availability", start_time=datetime(2027, 3, 1, 15, tzinfo=UTC), duration=1) is True
+    assert client.ask("check_availability", start_time=datetime(2027, 3, 1, 15, tzinfo=UTC), hours=1) is True
 
 
 @pytest.mark.parametrize("answer", ["array", "object", "string"])

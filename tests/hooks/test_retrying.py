@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 from airflow_clickmeeting.api.call import Call, Upload
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ClickMeetingError,
@@ -25,7 +25,7 @@ from airflow_clickmeeting.exceptions import (
 )
 from airflow_clickmeeting.hooks import policy
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.hooks.policy import Pace
+from airflow_clickmeeting.hooks.policy import RateLimiter
 
 CONTENT = b"%PDF-1.7\n" * 1000
 ADA = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
@@ -205,7 +205,7 @@ def test_a_long_wait_is_left_to_airflow_with_its_length(client, sandbox, retry_a
 
 def test_without_retry_after_the_pause_grows_and_has_jitter(monkeypatch):
     monkeypatch.setattr(policy, "FIRST_PAUSE", 1.0)
-    pauses = [[pause_after(attempt, Problem("server", "no", 503)) for _ in range(50)] for attempt in (1, 2, 3, 20)]
+    pauses = [[pause_after(attempt, ApiError("server", "no", 503)) for _ in range(50)] for attempt in (1, 2, 3, 20)]
     for low, all_of in zip((1, 2, 4, 60), pauses, strict=True):
         assert low <= min(all_of) <= max(all_of) <= min(low + 1, 60)
     assert len(set(pauses[0])) > 1
@@ -213,10 +213,10 @@ def test_without_retry_after_the_pause_grows_and_has_jitter(monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0.0, 7.0, 60.0])
 def test_retry_after_is_the_pause(seconds):
-    assert pause_after(1, Problem("rate_limited", "no", 429, retry_after=seconds)) == seconds
+    assert pause_after(1, ApiError("rate_limited", "no", 429, retry_after=seconds)) == seconds
 
 
-def pause_after(attempt: int, problem: Problem) -> float:
+def pause_after(attempt: int, problem: ApiError) -> float:
     """Return how long the policy waits after this attempt failed so."""
     from tenacity import Future, RetryCallState, Retrying
 
@@ -263,14 +263,14 @@ def test_requests_keep_the_pace_that_the_connection_asks_for(client_of, sandbox,
 
 
 def test_a_pace_gives_out_moments_evenly_and_makes_up_for_no_idle_time():
-    pace = Pace(2)
+    pace = RateLimiter(2)
     assert [pace.delay(100), pace.delay(100), pace.delay(100.2)] == pytest.approx([0, 0.5, 0.8])
     assert pace.delay(200) == 0
     assert pace.delay(200) == pytest.approx(0.5)
 
 
 def test_no_pace_is_no_delay():
-    pace = Pace(None)
+    pace = RateLimiter(None)
     assert [pace.delay(1), pace.delay(1)] == [0, 0]
 
 

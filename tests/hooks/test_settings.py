@@ -11,7 +11,7 @@ import pytest
 from airflow.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk import Connection
 
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.exceptions import ValidationError, error_for
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 from airflow_clickmeeting.hooks.settings import Settings
@@ -204,13 +204,13 @@ def test_an_error_can_be_pickled_whole(client, sandbox):
 
 
 def test_an_error_has_the_messages_per_field():
-    error = error_for(Problem("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "")
+    error = error_for(ApiError("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "")
     assert isinstance(error, ValidationError)
     assert (str(error), error.fields, error.name) == ("x: no", {"3": ("Wrong.",)}, None)
 
 
 def test_an_error_with_more_to_say_is_otherwise_the_same():
-    error = error_for(Problem("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "webinars", "rooms/7")
+    error = error_for(ApiError("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "webinars", "rooms/7")
     longer = error.adding("2 of 5 were done")
     assert (type(longer), longer.fields) == (ValidationError, error.fields)
     assert str(longer) == "x: no; 2 of 5 were done (rooms/7, connection 'webinars')"

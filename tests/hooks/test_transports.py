@@ -249,7 +249,7 @@ def test_importing_the_hook_loads_nothing_heavy():
 def test_the_api_can_be_imported_without_airflow():
     modules = sorted(path.stem for path in Path(api.__file__).parent.glob("[a-z]*.py"))
     loaded = loaded_by(f"from airflow_clickmeeting.api import {', '.join(modules)}")
-    assert not packages(loaded) & {"airflow", "requests", "urllib3", "httpx", "tenacity", "pendulum"}
+    assert not packages(loaded) & {"airflow", "requests", "urllib3", "httpx", "tenacity"}
     assert "airflow_clickmeeting.api.http" in loaded
 
 

@@ -99,7 +99,7 @@ class TestInADag:
                 permanent_room="{{ False }}",
                 starts_at="2027-03-{{ '01' }}T15:00",
                 timezone="{{ 'Europe/Warsaw' }}",
-                duration="{{ 90 }}",
+                duration="PT{{ 90 }}M",
                 access_type="{{ 'token' }}",
                 registration={"enabled": "{{ True }}"},
                 settings={"recorder_autostart_enabled": "{{ 1 == 1 }}"},

@@ -19,7 +19,7 @@ WEBINAR = {
     "name": 'Q&A "live"',
     "starts_at": THREE,
     "timezone": "Europe/Warsaw",
-    "duration": 60,
+    "duration": "PT60M",
     "lobby_enabled": True,
     "registration": {"enabled": True},
     "settings": {"recorder_autostart_enabled": True},
@@ -51,7 +51,7 @@ class TestResult:
         assert sandbox.counts == {"get_conference": 1}
 
     def test_what_somebody_changed_is_told(self, run, check, webinar_id):
-        moved = {"starts_at": "2027-03-02 15:00", "timezone": "Europe/Warsaw", "duration": 45}
+        moved = {"starts_at": "2027-03-02 15:00", "timezone": "Europe/Warsaw", "duration": "PT45M"}
         run(ClickMeetingUpdateConferenceOperator, room_id=webinar_id, lobby_enabled=False, **moved)
         assert check(**WEBINAR) == {
             "drifted": True,

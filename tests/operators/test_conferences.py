@@ -85,8 +85,8 @@ class TestCreate:
         assert datetime.fromisoformat(room["starts_at"]) == sandbox.now
         assert length(room) == timedelta(hours=3)
 
-    @pytest.mark.parametrize("duration", [timedelta(minutes=90), 90, "1:30", "90", " 90 "], ids=repr)
-    def test_a_duration_is_a_timedelta_or_minutes_or_hours_and_minutes(self, run, sandbox, duration):
+    @pytest.mark.parametrize("duration", [timedelta(minutes=90), "PT1H30M", "1:30", "PT90M"], ids=repr)
+    def test_a_duration_is_a_timedelta_or_iso_text_or_hours_and_minutes(self, run, sandbox, duration):
         room = run(ClickMeetingCreateConferenceOperator, name="Talk", duration=duration)
         assert length(room) == timedelta(minutes=90)
         assert sandbox.log("create_conference")[0]["form"]["duration"] == "1:30"
@@ -244,7 +244,7 @@ class TestUpdate:
         assert sandbox.log("update_conference")[0]["form"] == sent
 
     def test_a_room_is_moved(self, run, room_in, room_id):
-        room = run(ClickMeetingUpdateConferenceOperator, room_id=room_id, starts_at=THREE, duration=45)
+        room = run(ClickMeetingUpdateConferenceOperator, room_id=room_id, starts_at=THREE, duration="PT45M")
         assert datetime.fromisoformat(room_in(room_id)["starts_at"]) == THREE
         assert length(room) == timedelta(minutes=45)
 
@@ -255,7 +255,8 @@ class TestUpdate:
 
     def test_a_second_run_changes_nothing_more(self, run, sandbox, room_id):
         first, second = (
-            run(ClickMeetingUpdateConferenceOperator, room_id=room_id, access_type=3, duration=45) for _ in range(2)
+            run(ClickMeetingUpdateConferenceOperator, room_id=room_id, access_type=3, duration="PT45M")
+            for _ in range(2)
         )
         assert first == second
         assert len(sandbox.state["rooms"]) == 1
@@ -269,7 +270,7 @@ class TestUpdate:
         told = refusal(ClickMeetingUpdateConferenceOperator, room_id=room_id)
         assert told == "Nothing to update: give at least one of the room's parameters."
 
-    @pytest.mark.parametrize("change", [{"name": "Other"}, {"duration": 45}])
+    @pytest.mark.parametrize("change", [{"name": "Other"}, {"duration": "PT45M"}])
     def test_a_missing_room(self, run, change):
         with pytest.raises(NotFoundError, match=r"^(update|get)_conference\b.*conferences/404"):
             run(ClickMeetingUpdateConferenceOperator, room_id=404, **change)
@@ -355,9 +356,9 @@ class TestCheckAvailability:
         ],
     )
     def test_whether_another_room_takes_that_time(self, run, taken, start, hours, free):
-        assert run(ClickMeetingCheckAvailabilityOperator, start_time=start, duration=hours) is free
+        assert run(ClickMeetingCheckAvailabilityOperator, start_time=start, hours=hours) is free
 
     def test_the_room_that_is_to_be_moved_does_not_count(self, run, sandbox, taken):
-        assert run(ClickMeetingCheckAvailabilityOperator, start_time=THREE, duration=1, room_id=str(taken)) is True
+        assert run(ClickMeetingCheckAvailabilityOperator, start_time=THREE, hours=1, room_id=str(taken)) is True
         (entry,) = sandbox.log("check_availability")
         assert entry["form"] == {"start_time": "2027-03-01 14:00:00", "duration": "1", "id": str(taken)}

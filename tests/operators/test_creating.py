@@ -24,7 +24,7 @@ from airflow_clickmeeting.exceptions import (
 from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
 
 THREE = datetime(2027, 3, 1, 14, tzinfo=UTC)
-WEBINAR = {"name": "Talk", "starts_at": THREE, "timezone": "Europe/Warsaw", "duration": 60}
+WEBINAR = {"name": "Talk", "starts_at": THREE, "timezone": "Europe/Warsaw", "duration": "1:00"}
 OFFICE = {"name": "Office", "permanent_room": True}
 NOW = {"name": "Now"}
 MODES = ["reuse", "update", "fail", "create"]
@@ -175,7 +175,7 @@ class TestAnotherTask:
 
     def test_reuse_changes_nothing(self, create, there, sandbox):
         first = there(**WEBINAR)
-        second = create(a_task(), **WEBINAR | {"duration": 30, "lobby_enabled": True})
+        second = create(a_task(), **WEBINAR | {"duration": "PT30M", "lobby_enabled": True})
         assert second["ends_at"] == first["ends_at"]
         assert sandbox.count("update_conference") == 0
 
@@ -252,7 +252,11 @@ class TestUpdated:
 
     def test_only_what_differs_is_sent_and_told(self, create, sent):
         create(a_task(run_id="manual__0"), custom_room_url_name="tour", lobby_enabled=True, **WEBINAR)
-        wanted = WEBINAR | {"duration": 90, "lobby_enabled": "yes", "settings": {"recorder_autostart_enabled": True}}
+        wanted = WEBINAR | {
+            "duration": "PT90M",
+            "lobby_enabled": "yes",
+            "settings": {"recorder_autostart_enabled": True},
+        }
         room = create(a_task(), if_exists="update", custom_room_url_name="tour", **wanted)
         assert sent() == [{"duration": "1:30", "permanent_room": "0", "settings": {"recorder_autostart_enabled": "1"}}]
         assert room["changed"] == ["duration", "settings"]
@@ -316,7 +320,7 @@ class TestUpdated:
             ClickMeetingCreateConferenceOperator, if_exists="update", **WEBINAR | {"lobby_enabled": False}
         )
         assert f"Room {room['id']} is brought to what is wanted: lobby_enabled is True, wanted False" in told
-        assert f"ClickMeeting keeps room {room['id']} as it was in: lobby_enabled" in told
+        assert f"ClickMeeting accepted the update of room {room['id']} but did not change: lobby_enabled" in told
         assert room["changed"] == []
 
 
@@ -423,7 +427,9 @@ class TestInADag:
         sandbox.fault("create_conference", "reset")
         sandbox.fault("list_conferences", "status", status=500, skip=2)
         with DAG("storm", schedule=None, default_args={"retries": 9, "retry_delay": timedelta(0)}) as dag:
-            ClickMeetingCreateConferenceOperator.partial(task_id="create", **NOW).expand(duration=[30, 45, 60, 90])
+            ClickMeetingCreateConferenceOperator.partial(task_id="create", **NOW).expand(
+                duration=["PT30M", "PT45M", "PT60M", "PT90M"]
+            )
         made = finished(dag)
         assert sorted(room["id"] for room in made.values()) == sorted(rooms())
         assert len(rooms()) == 4

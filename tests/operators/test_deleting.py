@@ -96,7 +96,7 @@ class TestNet:
             "recordings": [recording_id],
             "deleted": True,
             "dry_run": False,
-            "against": [],
+            "blockers": [],
         }
         assert gone(operation)
 
@@ -130,9 +130,9 @@ class TestNet:
         sandbox.play(old, **session)
         if operation == "delete_recording":
             (pending,) = [r["id"] for r in ClickMeetingHook().list_recordings(old) if not r["recording_file_size"]]
-            told = refused(operation, archive=archived, grace=0, recording_id=pending)
+            told = refused(operation, archive=archived, grace=timedelta(0), recording_id=pending)
         else:
-            told = refused(operation, archive=archived, grace=0)
+            told = refused(operation, archive=archived, grace=timedelta(0))
         assert "ClickMeeting still processes recording" in told
 
     def test_for_one_recording_the_others_do_not_matter(self, delete, sandbox, archived, old, recording_id, room_in):
@@ -147,7 +147,7 @@ class TestNet:
         told = refused(operation, archive=archived)
         assert f"session {session_id} ended at 2027-01-22T" in told
         assert told.count("within the grace of 30 days") == 1
-        assert delete(operation, archive=archived, grace="9")["deleted"]
+        assert delete(operation, archive=archived, grace="P9D")["deleted"]
         assert gone(operation)
 
     @every_deletion
@@ -155,7 +155,9 @@ class TestNet:
     def test_a_session_that_runs(self, refused, sandbox, archived, old, operation, end):
         sandbox.switch(running_end=end)
         session_id = sandbox.play(old, start=sandbox.now - timedelta(hours=1), end=sandbox.now + timedelta(hours=1))
-        assert f"session {session_id} is running, or ended just now" in refused(operation, archive=archived, grace=0)
+        assert f"session {session_id} is running, or ended just now" in refused(
+            operation, archive=archived, grace=timedelta(0)
+        )
 
     @every_deletion
     def test_a_session_to_come(self, refused, sandbox, run, archived, operation):
@@ -185,7 +187,7 @@ class TestNet:
     def test_force_passes_over_all_reasons_and_tells_them(self, delete, gone, recording_id, operation):
         done = delete(operation, force=True)
         assert done["deleted"] is True
-        assert done["against"] == [f"no archive manifest covers recording {recording_id}"]
+        assert done["blockers"] == [f"no archive manifest covers recording {recording_id}"]
         assert gone(operation)
 
     def test_a_refusal_fails_the_task_at_once_and_can_be_pickled(self, delete):
@@ -197,7 +199,7 @@ class TestNet:
     @every_deletion
     def test_what_is_gone_already_is_no_failure(self, run, sandbox, operation):
         one = {"recording_id": 9} if operation == "delete_recording" else {}
-        nothing = {"name": None, "recordings": [], "deleted": False, "dry_run": False, "against": []}
+        nothing = {"name": None, "recordings": [], "deleted": False, "dry_run": False, "blockers": []}
         assert run(OPERATORS[operation], room_id=404, **one) == {"room_id": 404, **nothing}
         assert sandbox.count(operation) == 0
 
@@ -211,7 +213,7 @@ class TestDryRun:
         sandbox.forget_requests()
         done = delete(operation, dry_run="True", archive=archived if covered else None)
         assert (done["deleted"], done["dry_run"], done["recordings"]) == (False, True, [recording_id])
-        assert done["against"] == ([] if covered else [f"no archive manifest covers recording {recording_id}"])
+        assert done["blockers"] == ([] if covered else [f"no archive manifest covers recording {recording_id}"])
         assert {entry["method"] for entry in sandbox.log()} == {"GET"}
         assert not gone(operation)
 
@@ -221,7 +223,7 @@ class TestDryRun:
     def test_the_log_tells_it_too(self, told_by, sandbox, old, recording_id, more, told):
         _, log = told_by(ClickMeetingDeleteConferenceOperator, room_id=old, dry_run=True, **more)
         assert f"Dry run: delete_conference of room {old} ('Old talk') with recordings [{recording_id}] {told}; " in log
-        assert f"against it: no archive manifest covers recording {recording_id}" in log
+        assert f"blocked by: no archive manifest covers recording {recording_id}" in log
         assert "Audit" not in log
 
     def test_what_is_gone_is_not_written_down(self, told_by, tmp_path):
@@ -266,7 +268,7 @@ class TestAudit:
             "room_id": old,
             "name": "Old talk",
             "recordings": [recording_id],
-            "against": [f"no archive manifest covers recording {recording_id}"],
+            "blockers": [f"no archive manifest covers recording {recording_id}"],
             "forced": True,
         }
         assert lines_in(folder) == [[{**line, "outcome": "asked"}, {**line, "outcome": "deleted"}]]
@@ -274,7 +276,7 @@ class TestAudit:
     def test_airflow_itself_says_who(self, run_dag, sandbox, old, tmp_path, lines_in):
         with DAG("tidy", schedule=None) as dag:
             ClickMeetingDeleteConferenceOperator.partial(
-                task_id="delete", audit_path="{{ params.audit }}/", grace="{{ 3 * 7 }}"
+                task_id="delete", audit_path="{{ params.audit }}/", grace="P{{ 3 * 7 }}D"
             ).expand(room_id=[old, 404])
         run = run_dag(dag, run_conf={"audit": f"{tmp_path}/audit"})
         assert run.state == "success"
@@ -410,7 +412,10 @@ class TestTroubles:
         ({"dry_run": "None"}, "dry_run must be true or false; got 'None'."),
         ({"dry_run": None}, "dry_run must be true or false; got None."),
         ({"ignore_missing": "x"}, "ignore_missing must be true or false; got 'x'."),
-        ({"grace": "a month"}, "grace must be a timedelta or a number of days, zero or more; got 'a month'."),
+        (
+            {"grace": "a month"},
+            "grace must be a timedelta or ISO 8601 text such as 'P30D', zero or more; got 'a month'.",
+        ),
         ({"archive": " "}, "archive must be a text that is not blank; got ' '."),
         ({"archive": "None"}, "archive must be a text that is not blank; got 'None'."),
         ({"audit_path": "None"}, "audit_path must be a text that is not blank; got 'None'."),

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG
 
 from airflow_clickmeeting.deletion import purge as purging
-from airflow_clickmeeting.deletion.checks import Findings
+from airflow_clickmeeting.deletion.checks import RoomSnapshot
 from airflow_clickmeeting.deletion.purge import Wanted
 from airflow_clickmeeting.exceptions import AuthenticationError, DeletionRefusedError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -29,7 +29,7 @@ def add(sandbox):
 
 @pytest.fixture
 def purge(run, sandbox):
-    def purge(older_than=90, **more):
+    def purge(older_than="P90D", **more):
         sandbox.forget_requests()
         return run(ClickMeetingPurgeConferencesOperator, older_than=older_than, **more)
 
@@ -49,7 +49,7 @@ def ids(rooms):
 
 
 class TestWhichAreOld:
-    @pytest.mark.parametrize("older_than", [90, "90", timedelta(days=90), "2026-11-03T12:00:00Z", "moment"])
+    @pytest.mark.parametrize("older_than", ["P90D", "PT2160H", timedelta(days=90), "2026-11-03T12:00:00Z", "moment"])
     def test_those_whose_last_session_ended_before(self, purge, add, sandbox, left, older_than):
         old = add("old", 91)
         add("young", 89)
@@ -101,11 +101,11 @@ class TestWhichAreOld:
         running = [{"id": 1, "start_date": "2020-01-01T00:00:00Z", "end_date": None}]
         wanted = Wanted(timedelta(days=1), "all", None, permanent_rooms=True)
         assert wanted.may_be(room, sandbox.now)
-        assert not wanted.is_old(Findings(room, running, []), sandbox.now)
+        assert not wanted.is_old(RoomSnapshot(room, running, []), sandbox.now)
 
     def test_a_room_of_which_nothing_is_known_is_young(self, sandbox):
         wanted = Wanted(timedelta(0), "all", None, permanent_rooms=True)
-        assert not wanted.is_old(Findings({"id": 7}, [], []), sandbox.now)
+        assert not wanted.is_old(RoomSnapshot({"id": 7}, [], []), sandbox.now)
 
     def test_pages_are_walked(self, purge, sandbox):
         sandbox.bulk(rooms=260, sessions_per_room=0, attendees_per_session=0)
@@ -131,20 +131,20 @@ class TestNet:
                 "recordings": [recording],
                 "deleted": False,
                 "dry_run": False,
-                "against": [f"no archive manifest covers recording {recording}"],
+                "blockers": [f"no archive manifest covers recording {recording}"],
             }
         ]
         assert left() == {"kept"}
 
     def test_a_grace_beyond_the_age(self, purge, add, left):
         add("old", 100)
-        assert "within the grace of 120 days" in purge(grace=120)["kept"][0]["against"][0]
+        assert "within the grace of 120 days" in purge(grace=timedelta(days=120))["kept"][0]["blockers"][0]
         assert left() == {"old"}
 
     def test_force(self, purge, add, sandbox, left):
         sandbox.add_recording(add("forced", 100), size=10)
         done = purge(force=True)
-        assert done["deleted"][0]["against"]
+        assert done["deleted"][0]["blockers"]
         assert done["kept"] == []
         assert left() == set()
 
@@ -199,7 +199,7 @@ class TestBrake:
     def test_a_dry_run_tells_all_and_warns(self, told_by, add, left):
         for number in range(3):
             add(f"room {number}", 100)
-        done, log = told_by(ClickMeetingPurgeConferencesOperator, older_than=90, max_deletions=2, dry_run=True)
+        done, log = told_by(ClickMeetingPurgeConferencesOperator, older_than="P90D", max_deletions=2, dry_run=True)
         assert len(done["would_delete"]) == done["counts"]["would_delete"] == 3
         assert done["deleted"] == []
         assert "In a real run, 3 rooms would be deleted, more than max_deletions=2, so none is" in log
@@ -300,7 +300,7 @@ def test_in_a_dag(run_dag, sandbox, add, left, tmp_path):
     with DAG("purge", schedule=None, params={"days": 90, "dry_run": False}) as dag:
         ClickMeetingPurgeConferencesOperator(
             task_id="purge",
-            older_than="{{ params.days }}",
+            older_than="P{{ params.days }}D",
             name_matches="{{ 'Test' }} *",
             dry_run="{{ params.dry_run }}",
             max_deletions="{{ 2 }}",
@@ -313,7 +313,10 @@ def test_in_a_dag(run_dag, sandbox, add, left, tmp_path):
 
 
 ZONE = "older_than must be a time with its zone or UTC offset; got"
-AGE = "older_than must be a timedelta, a number of days, or a time with its zone or UTC offset; got"
+AGE = (
+    "older_than must be a timedelta, a time with its zone or UTC offset, or ISO 8601 text such as 'P30D', "
+    "zero or more; got"
+)
 
 
 @pytest.mark.parametrize(
@@ -322,6 +325,7 @@ AGE = "older_than must be a timedelta, a number of days, or a time with its zone
         ({"older_than": "long"}, f"{AGE} 'long'."),
         ({"older_than": None}, f"{AGE} None."),
         ({"older_than": -1}, f"{AGE} -1."),
+        ({"older_than": 90}, f"{AGE} 90, which has no unit. Write timedelta(days=90) or 'P90D'."),
         ({"older_than": "2027-01-01"}, f"{AGE} '2027-01-01'."),
         ({"older_than": "2027-01-01 12:00"}, f"{ZONE} '2027-01-01 12:00'."),
         ({"status": "old"}, "status must be one of 'active', 'inactive', 'all'; got 'old'."),
@@ -335,7 +339,7 @@ AGE = "older_than must be a timedelta, a number of days, or a time with its zone
     ],
 )
 def test_a_wrong_argument_is_refused_before_anything_is_sent(refusal, wrong, told):
-    assert refusal(ClickMeetingPurgeConferencesOperator, **{"older_than": 90, **wrong}) == told
+    assert refusal(ClickMeetingPurgeConferencesOperator, **{"older_than": "P90D", **wrong}) == told
 
 
 def test_a_naive_moment_is_refused(refusal):

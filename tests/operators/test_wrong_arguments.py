@@ -49,7 +49,8 @@ NAIVE = datetime.fromisoformat("2027-03-01T15:00")
 ADA = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
 ID = "must be the positive number of something that exists on ClickMeeting; got"
 ACCESS = "access_type must be 'open' (1), 'password' (2) or 'token' (3); got"
-LENGTH = "duration must be a timedelta of whole minutes, a number of minutes or 'H:MM', and more than zero; got"
+LENGTH = "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got"
+NO_LENGTH = "duration must be a length of whole minutes, and more than zero; got"
 ZONE = "timezone must be an IANA time zone such as 'Europe/Warsaw'; got"
 MOMENT = "must be a datetime or an ISO 8601 text such as '2027-03-01T15:00:00+01:00'; got"
 NO_ZONE = "must be a time with its zone, or come with the parameter timezone, such as 'Europe/Warsaw'; got"
@@ -100,9 +101,9 @@ def test_an_id_that_a_template_rendered_to_nothing(refusal, operator, parameter,
         ({"access_type": "vip"}, f"{ACCESS} 'vip'."),
         ({"access_type": 4}, f"{ACCESS} 4."),
         ({"room_type": "party"}, "room_type must be one of 'meeting', 'webinar'; got 'party'."),
-        ({"duration": 0}, f"{LENGTH} 0."),
-        ({"duration": timedelta(0)}, f"{LENGTH} datetime.timedelta(0)."),
-        ({"duration": "0:00"}, f"{LENGTH} '0:00'."),
+        ({"duration": 90}, f"{LENGTH} 90, which has no unit. Write timedelta(minutes=90) or 'PT90M'."),
+        ({"duration": timedelta(0)}, f"{NO_LENGTH} datetime.timedelta(0)."),
+        ({"duration": "0:00"}, f"{NO_LENGTH} '0:00'."),
         ({"duration": "None"}, f"{LENGTH} 'None'."),
         ({"timezone": "Mars/Base"}, f"{ZONE} 'Mars/Base'."),
         ({"starts_at": NAIVE, "timezone": "None"}, f"{ZONE} 'None'."),
@@ -224,13 +225,13 @@ def test_an_e_mail_address_that_is_none(refusal, operator, others, address):
         ),
         (
             ClickMeetingCheckAvailabilityOperator,
-            {"start_time": NAIVE, "duration": 1},
+            {"start_time": NAIVE, "hours": 1},
             f"start_time must be a time with its zone or UTC offset; got {NAIVE!r}.",
         ),
         (
             ClickMeetingCheckAvailabilityOperator,
-            {"start_time": "2027-03-01T15:00Z", "duration": "1:30"},
-            "duration must be a whole number of hours; got '1:30'.",
+            {"start_time": "2027-03-01T15:00Z", "hours": "1:30"},
+            "hours must be a whole number of hours; got '1:30'.",
         ),
         (
             ClickMeetingGenerateSessionReportOperator,

@@ -63,7 +63,7 @@ def test_a_room_starts_when_its_zones_clocks_show_what_was_said(run, name):
     for wall in wall_times(zone):
         if _offset(wall, zone) != wall.replace(tzinfo=zone, fold=1).utcoffset():
             continue  # refused: tests/rooms/test_zones.py
-        said = {"starts_at": wall, "timezone": name, "duration": 60}
+        said = {"starts_at": wall, "timezone": name, "duration": "PT60M"}
         room = run(ClickMeetingCreateConferenceOperator, name=f"Talk {wall}", **said)
         starts_at = datetime.fromisoformat(room["starts_at"])
         assert (starts_at.replace(tzinfo=None), room["timezone"]) == (wall, name)

@@ -141,19 +141,21 @@ def test_half_a_character_becomes_a_question_mark_in_parquet():
 
 @pytest.mark.parametrize("name", ["=1+1", "+48", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("x","y")'])
 def test_a_guarded_text_is_no_formula(name):
-    assert cells_of(written("csv", [ADA | {"name": name}], guard=True))[1][1] == f"'{name}"
+    assert cells_of(written("csv", [ADA | {"name": name}], escape_formulas=True))[1][1] == f"'{name}"
     assert cells_of(written("csv", [ADA | {"name": name}]))[1][1] == name
 
 
 def test_the_guard_leaves_numbers_and_harmless_texts_alone():
     row = ADA | {"id": -1, "minutes": -0.5, "name": "1=1", "fields": '{"a": "=1"}'}
-    assert written("csv", [row, ADA | {"name": None}], guard=True) == written("csv", [row, ADA | {"name": None}])
+    assert written("csv", [row, ADA | {"name": None}], escape_formulas=True) == written(
+        "csv", [row, ADA | {"name": None}]
+    )
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 def test_other_formats_need_no_guard(file_format):
     formula = [ADA | {"name": "=1+1"}]
-    assert written(file_format, formula, guard=True) == written(file_format, formula)
+    assert written(file_format, formula, escape_formulas=True) == written(file_format, formula)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk import DAG, ObjectStoragePath
 
 from airflow_clickmeeting.exceptions import AuthenticationError, ConnectionFailedError, NotFoundError, RateLimitedError
-from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator as SendInvitations
+from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator as SendInvitations
 
 ADA = {"email": "ada@example.com", "firstname": "Ada", "lastname": "Lovelace"}
 
@@ -84,13 +84,14 @@ def test_each_person_gets_one_mail_in_batches(invite, room_id, ledger, clickmeet
         "room_id": room_id,
         "rows": 26,
         "sent": 25,
-        "already_sent": 0,
+        "unchanged": 0,
         "duplicates": 1,
         "invalid": 0,
         "failed": 0,
         "uncertain": 0,
         "uncertain_rows": [],
-        "faults": [],
+        "failures": [],
+        "failure_count": 0,
         "ledger": str(ledger),
     }
     mails = clickmeeting_sandbox.outbox
@@ -106,11 +107,11 @@ def test_a_second_run_sends_only_to_who_is_new(invite, mails, clickmeeting_sandb
     invite(crowd(12))
     clickmeeting_sandbox.forget_requests()
     result = invite([{"email": "VISITOR3@example.com"}, *crowd(15)])
-    assert (result["sent"], result["already_sent"], result["duplicates"]) == (3, 12, 1)
+    assert (result["sent"], result["unchanged"], result["duplicates"]) == (3, 12, 1)
     assert set(mails().values()) == {1}
     assert clickmeeting_sandbox.counts == {"get_conference": 1, "send_invitation": 1}
     clickmeeting_sandbox.forget_requests()
-    assert invite(crowd(15))["already_sent"] == 15
+    assert invite(crowd(15))["unchanged"] == 15
     assert clickmeeting_sandbox.count() == 0
 
 
@@ -121,14 +122,14 @@ def test_a_malformed_address_does_not_keep_the_others_from_their_mail(invite, ma
     with pytest.raises(AirflowException) as error:
         invite(f"{tmp_path}/people.csv", batch_size=1000)
     said = str(error.value)
-    assert said.startswith("7398 people were invited, but 1 rows came to nothing, where 0 may: row 7312: its e-mail")
+    assert said.startswith("1 of 7399 rows failed (max_failures=0), and 7398 people were invited: row 7312: its e-mail")
     assert "(at)" not in said
     assert len(mails()) == mails().total() == 7398
     (invalid,) = [entry for entry in entries() if entry["outcome"] == "invalid"]
     assert (invalid["row"], invalid["given"], invalid["email"]) == (7312, "visitor7312(at)example.com", None)
     result = invite(f"{tmp_path}/people.csv", batch_size=1000, max_failures="1")
-    assert (result["already_sent"], result["invalid"], result["rows"]) == (7398, 1, 7399)
-    assert result["faults"] == [{"row": 7312, "why": "its e-mail address is malformed"}]
+    assert (result["unchanged"], result["invalid"], result["rows"]) == (7398, 1, 7399)
+    assert result["failures"] == [{"row": 7312, "reason": "its e-mail address is malformed"}]
 
 
 def test_people_of_a_query(invite, mails, warehouse):
@@ -136,7 +137,7 @@ def test_people_of_a_query(invite, mails, warehouse):
         "CREATE TABLE people (email_address varchar(40), name varchar(20))",
         "INSERT INTO people VALUES ('ada@example.com', 'Ada'), ('eve@example.com', NULL)",
     )
-    assert invite(sql="SELECT * FROM people", conn_id=warehouse.conn_id)["sent"] == 2
+    assert invite(sql="SELECT * FROM people", sql_conn_id=warehouse.conn_id)["sent"] == 2
     assert mails() == {"ada@example.com": 1, "eve@example.com": 1}
 
 
@@ -147,12 +148,15 @@ def test_people_of_a_query(invite, mails, warehouse):
     ("wrong", "said"),
     [
         ({"people": []}, "people must be a list with at least one of the people; got []."),
-        ({}, "people must be given, or else sql with conn_id; not both."),
+        ({}, "people must be given, or else sql with sql_conn_id; not both."),
         ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
         ({"people": [ADA], "room_id": "None"}, "room_id must be the positive number"),
         ({"people": [ADA], "ledger": None}, "ledger must be a text that is not blank; got 'None'."),
         ({"people": [ADA], "batch_size": 0}, "batch_size must be a whole number from 1 on; got 0."),
-        ({"people": [ADA], "max_failures": -1}, "max_failures must be a whole number from 0 on; got -1."),
+        (
+            {"people": [ADA], "max_failures": -1},
+            "max_failures must be a whole number, or a share below 1 such as 0.05; got -1.",
+        ),
         ({"people": [ADA], "on_uncertain": "hope"}, "on_uncertain must be one of 'skip', 'resend', 'fail'; got 'hope'"),
         ({"people": [ADA], "lang": "english"}, "lang must be a two-letter language code"),
         ({"people": [ADA], "role": "host"}, "role must be one of 'listener', 'presenter'; got 'host'."),
@@ -207,7 +211,7 @@ def test_a_ledger_that_cannot_be_written(invite, clickmeeting_sandbox, tmp_path)
 def test_a_ledger_that_cannot_be_written_any_more(invite, mails, monkeypatch):
     from airflow_clickmeeting.people import ledger as module
 
-    written, whole = [], module.written_whole
+    written, whole = [], module.open_atomic
 
     def failing(path):
         written.append(path)
@@ -216,7 +220,7 @@ def test_a_ledger_that_cannot_be_written_any_more(invite, mails, monkeypatch):
         return whole(path)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):  # noqa: PT012
-        patch.setattr(module, "written_whole", failing)
+        patch.setattr(module, "open_atomic", failing)
         invite(crowd(30))
     assert len(mails()) == 10
     result = invite(crowd(30))
@@ -374,7 +378,7 @@ def test_who_is_still_uncertain_after_being_sent_again_fails_the_task_and_is_sen
     invite, mails, outcomes, clickmeeting_sandbox
 ):
     clickmeeting_sandbox.fault("send_invitation", "reset", times=2)
-    with pytest.raises(AirflowException, match=r"but 10 rows came to nothing, .* rows 1 to 10: uncertain\."):
+    with pytest.raises(AirflowException, match=r"^10 of 20 rows failed .*: rows 1 to 10: uncertain\."):
         invite(crowd(20), on_uncertain="resend")
     assert outcomes() == {"sent": 10, "uncertain": 10}
     assert invite(crowd(20), on_uncertain="resend")["sent"] == 10
@@ -400,7 +404,7 @@ def test_trouble_that_lasts_makes_one_batch_uncertain_and_not_all(invite, mails,
     assert outcomes() == {"sent": 10, "uncertain": 10}
     clickmeeting_sandbox.clear_faults()
     result = invite(crowd(50))
-    assert (result["sent"], result["already_sent"], result["uncertain"]) == (30, 10, 10)
+    assert (result["sent"], result["unchanged"], result["uncertain"]) == (30, 10, 10)
     assert set(mails().values()) == {1}
 
 
@@ -410,7 +414,7 @@ def test_a_storm_of_503(invite, mails, clickmeeting_sandbox):
     assert (result["sent"], result["uncertain_rows"]) == (60, [*range(1, 41)])
     assert len(mails()) == mails().total() == 60
     result = invite(crowd(100), on_uncertain="resend")
-    assert (result["sent"], result["already_sent"]) == (40, 60)
+    assert (result["sent"], result["unchanged"]) == (40, 60)
     assert len(mails()) == mails().total() == 100
 
 
@@ -430,7 +434,7 @@ def test_a_storm_of_429_that_lasts_is_left_to_the_next_run(invite, mails, outcom
         invite(crowd(40))
     assert outcomes() == {"sent": 10, "failed": 10}
     result = invite(crowd(40))
-    assert (result["sent"], result["already_sent"], result["uncertain"]) == (30, 10, 0)
+    assert (result["sent"], result["unchanged"], result["uncertain"]) == (30, 10, 0)
     assert len(mails()) == mails().total() == 40
 
 
@@ -477,11 +481,11 @@ def test_an_address_that_clickmeeting_refuses_ends_alone(invite, mails, entries,
     (failed,) = [entry for entry in entries() if entry["outcome"] == "failed"]
     assert (failed["email"], failed["row"], failed["refused"]) == ("not valid", 200, 1)
     result = invite(people, max_failures=1)
-    assert (result["failed"], result["already_sent"], [each["row"] for each in result["faults"]]) == (1, 199, [200])
+    assert (result["failed"], result["unchanged"], [each["row"] for each in result["failures"]]) == (1, 199, [200])
 
 
 def test_a_refusal_that_quotes_an_address_is_quoted_without_it(invite, entries, monkeypatch):
-    from airflow_clickmeeting.api.errors import Problem
+    from airflow_clickmeeting.api.errors import ApiError
     from airflow_clickmeeting.exceptions import error_for
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
@@ -490,11 +494,11 @@ def test_a_refusal_that_quotes_an_address_is_quoted_without_it(invite, entries, 
     def refusing(hook, call):
         if call.name != "send_invitation":
             return run(hook, call)
-        raise error_for(Problem("validation", "ada@example.com is blocked.", 422), "send_invitation", "default")
+        raise error_for(ApiError("validation", "ada@example.com is blocked.", 422), "send_invitation", "default")
 
     monkeypatch.setattr(ClickMeetingHook, "run", refusing)
     result = invite([ADA], max_failures=1)
-    assert result["faults"][0]["why"].startswith("send_invitation: *** is blocked.")
+    assert result["failures"][0]["reason"].startswith("send_invitation: *** is blocked.")
     assert "ada@example.com is blocked" in entries()[0]["why"]
 
 

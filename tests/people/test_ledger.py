@@ -124,20 +124,23 @@ def test_the_ledger_of_something_else_is_refused(path, header, what):
 @pytest.mark.parametrize(
     ("content", "line", "why"),
     [
-        ("", 1, "it is no whole JSON object"),
-        ("Name,E-mail\nAda,ada@example.com\n", 1, "it is no whole JSON object"),
-        (as_lines({"ledger": 2}), 1, "it is no header of a ledger that this version knows"),
-        (as_lines(ADA), 1, "it is no header of a ledger that this version knows"),
-        (as_lines(HEADER, ADA)[:-5], 2, "it is no whole JSON object"),
-        (as_lines(HEADER, ADA)[:-1], 2, "it is no whole JSON object"),
-        (as_lines(HEADER, ADA, [ADA]), 3, "it is no whole JSON object"),
-        (as_lines(HEADER, ADA, {"email": "eve@example.com"}), 3, "it lacks email, row or outcome"),
-        (as_lines(HEADER, ADA | {"email": 5}), 2, "it lacks email, row or outcome"),
+        ("", 1, "is not a complete JSON object"),
+        ("Name,E-mail\nAda,ada@example.com\n", 1, "is not a complete JSON object"),
+        (as_lines({"ledger": 2}), 1, "is not the header of a ledger that this version can read"),
+        (as_lines(ADA), 1, "is not the header of a ledger that this version can read"),
+        (as_lines(HEADER, ADA)[:-5], 2, "is not a complete JSON object"),
+        (as_lines(HEADER, ADA)[:-1], 2, "is not a complete JSON object"),
+        (as_lines(HEADER, ADA, [ADA]), 3, "is not a complete JSON object"),
+        (as_lines(HEADER, ADA, {"email": "eve@example.com"}), 3, "has no email, row or outcome"),
+        (as_lines(HEADER, ADA | {"email": 5}), 2, "has no email, row or outcome"),
     ],
 )
 def test_a_damaged_ledger_is_not_begun_anew(path, content, line, why):
     said = refusal(path, content)
-    assert said == f"The ledger {path} is damaged, line {line}: {why}. Mend it; to move it away would begin anew."
+    assert said == (
+        f"The ledger {path} is damaged. Line {line} {why}. Fix the line, or move the file away to start over "
+        "(people may then be contacted twice)."
+    )
 
 
 def test_it_is_written_every_five_seconds(path, clock):
@@ -151,14 +154,14 @@ def test_it_is_written_every_five_seconds(path, clock):
 
 def test_slow_storage_is_written_to_for_a_twentieth_of_the_time(path, clock, monkeypatch):
     written = []
-    whole = module.written_whole
+    whole = module.open_atomic
 
     def slow(path):
         clock.now += 2
         written.append(clock.now)
         return whole(path)
 
-    monkeypatch.setattr(module, "written_whole", slow)
+    monkeypatch.setattr(module, "open_atomic", slow)
     with open_ledger(path) as ledger:
         for number in range(1000):
             clock.now += 0.1

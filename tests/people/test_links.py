@@ -26,7 +26,7 @@ from airflow_clickmeeting.exceptions import (
     ValidationError,
 )
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.operators.links import ClickMeetingJoinLinksOperator as JoinLinks
+from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOperator as JoinLinks
 
 ADA = {"email": "ada@example.com", "First Name": "Ada", "Last Name": "Lovelace"}
 BOB = {"email": "Bob@example.com", "nickname": "Bob"}
@@ -88,12 +88,12 @@ def test_auto_login_links(link, room, rows, path, clickmeeting_sandbox):
         "path": str(path),
         "format": "csv",
         "room_id": room["id"],
-        "kind": "autologin",
+        "link_type": "autologin",
         "rows": 3,
         "links": 2,
         "duplicates": 1,
-        "skipped": [],
-        "skipped_count": 0,
+        "failures": [],
+        "failure_count": 0,
     }
     ada, bob = rows()
     assert list(ada) == ["row", "email", "nickname", "link"]
@@ -112,20 +112,20 @@ def test_a_room_with_a_password(link, clickmeeting_sandbox, path):
     room = clickmeeting_sandbox.add_room(permanent_room=True, access_type="2", password="mellon")
     with pytest.raises(ValueError, match=r"^password is missing: room [0-9]+ lets people in by password\."):
         link([ADA], room_id=room["id"])
-    with pytest.raises(AirflowException, match=r"0 links are in .* but 1 rows were skipped: row 1: generate_autologin"):
+    with pytest.raises(AirflowException, match=r"1 of 1 rows failed .*: row 1: generate_autologin"):
         link([ADA], room_id=room["id"], password="friend")
     assert link([ADA], room_id=room["id"], password="mellon")["links"] == 1
 
 
 def test_auto_login_takes_the_token_of_each(link, token_room, clickmeeting_sandbox):
-    result = link([ADA, BOB, *crowd(1)], room_id=token_room["id"], fail_on_skipped=False)
-    assert result["skipped"] == [{"row": 3, "why": "no token was sent to this address"}]
+    result = link([ADA, BOB, *crowd(1)], room_id=token_room["id"], max_failures=99)
+    assert result["failures"] == [{"row": 3, "reason": "no token was sent to this address"}]
     forms = [entry["form"] for entry in clickmeeting_sandbox.log("generate_autologin_url")]
     assert {form["email"].lower(): form["token"] for form in forms} == tokens_of(clickmeeting_sandbox, token_room)
 
 
 def test_tokens(link, token_room, rows, clickmeeting_sandbox):
-    result = link([ADA, BOB], room_id=token_room["id"], kind="token")
+    result = link([ADA, BOB], room_id=token_room["id"], link_type="token")
     assert (result["links"], clickmeeting_sandbox.count("get_token_by_email")) == (2, 0)
     tokens = tokens_of(clickmeeting_sandbox, token_room)
     assert [(row["email"].lower(), row["token"], row["link"]) for row in rows()] == [
@@ -141,33 +141,33 @@ def test_tokens_that_the_list_does_not_tell_are_asked_for(
     clickmeeting_sandbox.switch(token_answer=token_answer)
     tokens = tokens_of(clickmeeting_sandbox, token_room)
     monkeypatch.setattr(ClickMeetingHook, "list_tokens", lambda hook, room_id: [])
-    link([ADA, BOB], room_id=token_room["id"], kind="token")
+    link([ADA, BOB], room_id=token_room["id"], link_type="token")
     assert [row["token"] for row in rows()] == [tokens["ada@example.com"], tokens["bob@example.com"]]
 
 
 def test_a_room_without_tokens(link):
     with pytest.raises(ValidationError, match="not protected by tokens"):
-        link([ADA], kind="token")
+        link([ADA], link_type="token")
 
 
 def test_registrations(link, room, rows):
     answer = ClickMeetingHook().register_participant(room["id"], registration={1: "Ada", 2: "L", 3: "ADA@example.com"})
-    result = link([ADA, BOB], kind="registration", fail_on_skipped="false")
-    assert result["skipped"] == [{"row": 2, "why": "nobody with this address is registered"}]
+    result = link([ADA, BOB], link_type="registration", max_failures="99")
+    assert result["failures"] == [{"row": 2, "reason": "nobody with this address is registered"}]
     assert rows() == [{"row": "1", "email": "ada@example.com", "nickname": "Ada Lovelace", "link": answer["url"]}]
 
 
 def test_registrations_whose_links_clickmeeting_does_not_tell(link, room, monkeypatch):
     listed = [{"id": 1, "email": "ada@example.com", "visitor_nickname": "Ada"}]
     monkeypatch.setattr(ClickMeetingHook, "fetched", lambda hook, call: lambda: listed)
-    result = link([ADA], kind="registration", fail_on_skipped=False)
-    assert result["skipped"][0]["why"] == "ClickMeeting does not tell the link of this registration"
+    result = link([ADA], link_type="registration", max_failures=99)
+    assert result["failures"][0]["reason"] == "ClickMeeting does not tell the link of this registration"
 
 
 def test_a_room_without_registration(link, clickmeeting_sandbox, path):
     room = clickmeeting_sandbox.add_room(permanent_room=True)
     with pytest.raises(ValidationError, match="REGISTRATION_DISABLED"):
-        link([ADA], room_id=room["id"], kind="registration")
+        link([ADA], room_id=room["id"], link_type="registration")
     assert not path.exists()
 
 
@@ -176,9 +176,9 @@ def test_a_second_run_makes_auto_login_links_anew_and_leaves_the_others(link, to
     first = path.read_bytes()
     link([ADA])
     assert path.read_bytes() != first
-    link([ADA], room_id=token_room["id"], kind="token")
+    link([ADA], room_id=token_room["id"], link_type="token")
     first = path.read_bytes()
-    link([ADA], room_id=token_room["id"], kind="token")
+    link([ADA], room_id=token_room["id"], link_type="token")
     assert path.read_bytes() == first
 
 
@@ -196,26 +196,26 @@ def test_who_is_skipped_is_told_by_row_and_fails_the_task_in_the_end(link, tmp_p
     ]
     (tmp_path / "people.csv").write_text("\n".join(people))
     skipped = [
-        {"row": 3, "why": "its e-mail address is malformed"},
-        {"row": 5, "why": "it has 3 cells, and the header has 2"},
-        {"row": 4, "why": "it has no nickname and no name, which others would see"},
+        {"row": 3, "reason": "its e-mail address is malformed"},
+        {"row": 5, "reason": "it has 3 cells, and the header has 2"},
+        {"row": 4, "reason": "it has no nickname and no name, which others would see"},
     ]
     with pytest.raises(AirflowException) as error:
         link(f"{tmp_path}/people.csv")
     assert str(error.value).startswith(
-        f"2 links are in {tmp_path}/links.csv, but 3 rows were skipped: row 3: its e-mail"
+        "3 of 5 rows failed (max_failures=0): row 3: its e-mail address is malformed; row 5: "
     )
     assert "@" not in str(error.value)
     assert [row["row"] for row in rows()] == ["2", "6"]
-    result = link(f"{tmp_path}/people.csv", fail_on_skipped=False)
-    assert (result["skipped"], result["skipped_count"], result["rows"], result["links"]) == (skipped, 3, 5, 2)
+    result = link(f"{tmp_path}/people.csv", max_failures=99)
+    assert (result["failures"], result["failure_count"], result["rows"], result["links"]) == (skipped, 3, 5, 2)
 
 
 def test_what_clickmeeting_refuses_of_one_is_skipped(link, clickmeeting_sandbox):
     clickmeeting_sandbox.fault("generate_autologin_url", "status", skip=3, status=422)
     clickmeeting_sandbox.fault("generate_autologin_url", "html", skip=3)
-    result = link(crowd(10), fail_on_skipped=False, max_parallel=1)
-    assert (result["links"], [each["row"] for each in result["skipped"]]) == (8, [4, 5])
+    result = link(crowd(10), max_failures=99, max_parallel=1)
+    assert (result["links"], [each["row"] for each in result["failures"]]) == (8, [4, 5])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_what_is_wrong_with_all_fails_the_task_and_leaves_the_older_file(link, p
     path.write_text("older")
     clickmeeting_sandbox.fault("generate_autologin_url", **fault, skip=5)
     with pytest.raises(kind):
-        link(crowd(200), fail_on_skipped=False)
+        link(crowd(200), max_failures=99)
     assert path.read_text() == "older"
     assert [*path.parent.iterdir()] == [path]
     assert clickmeeting_sandbox.count("generate_autologin_url") < 100
@@ -279,7 +279,7 @@ def test_a_folder(link, room, tmp_path):
     ("mode", "digits"), [(None, "600"), ("640", "640"), (0o640, "640"), ("0o644", "644"), ("0400", "400")]
 )
 def test_who_may_read_the_file(link, path, mode, digits):
-    link([ADA], **({} if mode is None else {"mode": mode}))
+    link([ADA], **({} if mode is None else {"file_mode": mode}))
     assert f"{path.stat().st_mode & 0o777:o}" == digits
 
 
@@ -292,7 +292,7 @@ def test_nobody_else_may_read_it_while_it_is_written(link, path, monkeypatch):
         return run(hook, call)
 
     monkeypatch.setattr(ClickMeetingHook, "run", looking)
-    link(crowd(100), mode="644")
+    link(crowd(100), file_mode="644")
     assert seen == {"600"}
 
 
@@ -309,19 +309,40 @@ def test_on_an_object_storage_permissions_are_ignored(link, room):
         ({"people": []}, "people must be a list with at least one of the people; got []."),
         ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
         ({"people": [ADA], "room_id": ""}, "room_id must be the positive number"),
-        ({"people": [ADA], "kind": "magic"}, "kind must be one of 'autologin', 'token', 'registration'; got 'magic'."),
+        (
+            {"people": [ADA], "link_type": "magic"},
+            "link_type must be one of 'autologin', 'token', 'registration'; got 'magic'.",
+        ),
         ({"people": [ADA], "role": "boss"}, "role must be one of 'listener', 'presenter', 'host', "),
         ({"people": [ADA], "password": 5}, "password must be a text that is not blank; got int, which is not shown."),
         ({"people": [ADA], "path": " "}, "path must be a file, or a folder with a slash at its end; got ' '."),
         ({"people": [ADA], "path": "links.xlsx"}, "path must be a file name that ends in one of csv, jsonl, "),
         ({"people": [ADA], "path": "links.parquet"}, "path must be a file name that ends in one of csv, jsonl, "),
         ({"people": [ADA], "max_parallel": 65}, "max_parallel must be a whole number from 1 to 64; got 65."),
-        ({"people": [ADA], "fail_on_skipped": "perhaps"}, "fail_on_skipped must be true or false; got 'perhaps'."),
-        ({"people": [ADA], "mode": 600}, "mode must be permissions in octal digits, such as '600' or 0o600; got 600."),
-        ({"people": [ADA], "mode": "rw"}, "mode must be permissions in octal digits, such as '600' or 0o600; got 'rw'"),
-        ({"people": [ADA], "mode": True}, "mode must be permissions in octal digits, such as '600' or 0o600; got True"),
-        ({"people": [ADA], "mode": "4755"}, "mode must be permissions in octal digits, such as '600' or 0o600; got"),
-        ({"people": [ADA], "mode": -1}, "mode must be permissions in octal digits, such as '600' or 0o600; got -1"),
+        (
+            {"people": [ADA], "max_failures": "perhaps"},
+            "max_failures must be a whole number, or a share below 1 such as 0.05; got 'perhaps'.",
+        ),
+        (
+            {"people": [ADA], "file_mode": 600},
+            "file_mode must be permissions in octal digits, such as '600' or 0o600; got 600.",
+        ),
+        (
+            {"people": [ADA], "file_mode": "rw"},
+            "file_mode must be permissions in octal digits, such as '600' or 0o600; got 'rw'",
+        ),
+        (
+            {"people": [ADA], "file_mode": True},
+            "file_mode must be permissions in octal digits, such as '600' or 0o600; got True",
+        ),
+        (
+            {"people": [ADA], "file_mode": "4755"},
+            "file_mode must be permissions in octal digits, such as '600' or 0o600; got",
+        ),
+        (
+            {"people": [ADA], "file_mode": -1},
+            "file_mode must be permissions in octal digits, such as '600' or 0o600; got -1",
+        ),
     ],
 )
 def test_wrong_arguments(link, clickmeeting_sandbox, wrong, said):
@@ -357,7 +378,7 @@ def test_links_are_in_the_file_alone(
             room_id="{{ params.room_id }}",
             people=crowd(count),
             path=tmp_path.as_uri() + "/{{ params.room_id }}.csv",
-            kind="{{ params.kind }}",
+            link_type="{{ params.kind }}",
         )
     dag.params = {"room_id": room["id"], "kind": kind}
     with caplog.at_level("DEBUG"):
@@ -367,7 +388,7 @@ def test_links_are_in_the_file_alone(
     written = rows(tmp_path / f"{room['id']}.csv")
     assert len(written) == result["links"] == count
     told = "".join(capfd.readouterr()) + caplog.text
-    assert f"{count} links into room {room['id']} written" in told
+    assert f"Wrote {count} links into room {room['id']}" in told
     assert "@" not in told
     for row in written:
         secret = row.get("token") or row["link"].partition("=")[2]

@@ -6,46 +6,46 @@ import tracemalloc
 
 import pytest
 
-from airflow_clickmeeting.people.people_list import Fault, Guest, GuestList, kept, numbers, told
+from airflow_clickmeeting.people.people_list import InvalidRow, PeopleList, Person, format_rows
 
 ADA = {"email": "ada@example.com"}
 KNOWN = "'email', 'firstname', 'lastname', 'nickname'"
 
 
-def listed(*people, **more) -> GuestList:
-    return GuestList("people", list(people), **more)
+def listed(*people, **more) -> PeopleList:
+    return PeopleList("people", list(people), **more)
 
 
 @pytest.mark.parametrize("email", ["email", "E-mail", "Email Address", "e_mail_address", "EMAIL", " mail "])
 @pytest.mark.parametrize("first", ["firstname", "first_name", "First Name", "given name"])
 @pytest.mark.parametrize("last", ["lastname", "last_name", "Last Name", "Surname"])
 def test_columns_by_their_common_names(email, first, last):
-    (guest,) = listed({email: " Ada@Example.com ", first: " Ada", last: "Lovelace ", "Phone": "5"}).guests
-    assert guest == Guest(1, "Ada@Example.com", "Ada", "Lovelace")
-    assert guest.attendee == {"email": "Ada@Example.com", "firstname": "Ada", "lastname": "Lovelace"}
-    assert guest.shown == "Ada Lovelace"
+    (person,) = listed({email: " Ada@Example.com ", first: " Ada", last: "Lovelace ", "Phone": "5"}).people
+    assert person == Person(1, "Ada@Example.com", "Ada", "Lovelace")
+    assert person.attendee == {"email": "Ada@Example.com", "firstname": "Ada", "lastname": "Lovelace"}
+    assert person.shown == "Ada Lovelace"
 
 
 def test_what_is_not_said_is_left_out():
-    (guest,) = listed({**ADA, "firstname": None, "lastname": " "}).guests
-    assert guest.attendee == ADA
-    assert guest.shown == ""
+    (person,) = listed({**ADA, "firstname": None, "lastname": " "}).people
+    assert person.attendee == ADA
+    assert person.shown == ""
 
 
 def test_a_nickname_is_what_others_see():
-    (guest,) = listed({**ADA, "First Name": "Ada", "Full Name": "Countess Ada"}).guests
-    assert guest.shown == "Countess Ada"
+    (person,) = listed({**ADA, "First Name": "Ada", "Full Name": "Countess Ada"}).people
+    assert person.shown == "Countess Ada"
 
 
 def test_columns_of_other_names():
     columns = {"Adres e-mail": "Email Address", "imię ": "firstname"}
-    (guest,) = listed({"adres E-MAIL": "ada@example.com", "Imię": "Ada", "email": "office"}, columns=columns).guests
-    assert guest == Guest(1, "ada@example.com", "Ada")
+    (person,) = listed({"adres E-MAIL": "ada@example.com", "Imię": "Ada", "email": "office"}, columns=columns).people
+    assert person == Person(1, "ada@example.com", "Ada")
 
 
 def test_a_column_that_is_left_out():
-    (guest,) = listed({**ADA, "name": "crm-5", "firstname": "Ada"}, columns={"Name": None}).guests
-    assert guest == Guest(1, "ada@example.com", "Ada")
+    (person,) = listed({**ADA, "name": "crm-5", "firstname": "Ada"}, columns={"Name": None}).people
+    assert person == Person(1, "ada@example.com", "Ada")
 
 
 def test_a_column_that_is_to_say_what_there_is_no_field_for():
@@ -77,9 +77,9 @@ def test_a_column_that_is_to_say_what_there_is_no_field_for():
 )
 def test_what_is_wrong_with_a_row_names_nobody(person, why, given):
     found = listed(ADA, person, {"email": "eve@example.com"})
-    assert [guest.row for guest in found.guests] == [1, 3]
-    (fault,) = found.faults
-    assert (fault.row, fault.why) == (2, why)
+    assert [person.row for person in found.people] == [1, 3]
+    (fault,) = found.invalid
+    assert (fault.row, fault.reason) == (2, why)
     assert fault.given == (given or (person["email"] if why.startswith("its") else None))
     assert found.rows == 3
 
@@ -87,26 +87,19 @@ def test_what_is_wrong_with_a_row_names_nobody(person, why, given):
 def test_who_is_there_twice_counts_as_in_the_first_valid_row():
     first, second = {"email": "Ada@example.com", "name": "A"}, {"email": "ada@EXAMPLE.com", "name": "B"}
     found = listed({"email": "ada@example"}, first, second)
-    assert found.guests == [Guest(2, "Ada@example.com", nickname="A")]
+    assert found.people == [Person(2, "Ada@example.com", nickname="A")]
     assert (found.rows, found.duplicates) == (3, 1)
 
 
 def test_a_row_of_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "people.csv").write_text("email\nada@example.com\neve@example.com,5\n")
-    found = GuestList("people", f"{tmp_path}/people.csv")
-    assert found.faults == [Fault(3, "it has 2 cells, and the header has 1")]
+    found = PeopleList("people", f"{tmp_path}/people.csv")
+    assert found.invalid == [InvalidRow(3, "it has 2 cells, and the header has 1")]
 
 
 def test_nobody():
     with pytest.raises(ValueError, match=r"^people must be a list with at least one of the people"):
         listed()
-
-
-def test_faults_in_words_and_in_a_result():
-    faults = [Fault(row, "it rained", "ada@") for row in range(1, 121)]
-    assert told(faults[:2]) == "row 1: it rained; row 2: it rained"
-    assert told(faults).endswith("; row 5: it rained; and 115 more")
-    assert kept(faults)[::99] == [{"row": 1, "why": "it rained"}, {"row": 100, "why": "it rained"}]
 
 
 @pytest.mark.parametrize(
@@ -119,14 +112,14 @@ def test_faults_in_words_and_in_a_result():
     ],
 )
 def test_numbers_of_rows_in_words(rows, words):
-    assert numbers(rows) == words
+    assert format_rows(rows) == words
 
 
 def test_what_a_guest_costs():
     people = ({"email": f"visitor{number}@example.com", "First Name": "Ada"} for number in range(20_000))
     people = list(people)
     tracemalloc.start()
-    found = GuestList("people", people)
-    cost = tracemalloc.get_traced_memory()[0] / len(found.guests)
+    found = PeopleList("people", people)
+    cost = tracemalloc.get_traced_memory()[0] / len(found.people)
     tracemalloc.stop()
     assert cost < 400

@@ -31,7 +31,7 @@ def file(tmp_path):
 
 
 def read(people=None, **more):
-    return list(people_from("participants", people, **more))
+    return list(people_from("people", people, **more))
 
 
 def refusal(people=None, **more):
@@ -93,37 +93,41 @@ def test_a_query_gives_rows(warehouse):
         "INSERT INTO people VALUES ('Ada', 1), ('Eve', 2), ('Bob', NULL)",
     )
     sql = "SELECT name AS \"First Name\", phone FROM people WHERE name NOT LIKE 'B%:x' ORDER BY name"
-    assert read(sql=sql, conn_id=warehouse.conn_id) == [
+    assert read(sql=sql, sql_conn_id=warehouse.conn_id) == [
         (1, {"First Name": "Ada", "phone": 1}),
         (2, {"First Name": "Bob", "phone": None}),
         (3, {"First Name": "Eve", "phone": 2}),
     ]
-    assert "there is nobody in the query" in refusal(sql="SELECT * FROM people WHERE 1=0", conn_id=warehouse.conn_id)
-    twice = refusal(sql="SELECT name, name FROM people", conn_id=warehouse.conn_id)
+    assert "there is nobody in the query" in refusal(
+        sql="SELECT * FROM people WHERE 1=0", sql_conn_id=warehouse.conn_id
+    )
+    twice = refusal(sql="SELECT name, name FROM people", sql_conn_id=warehouse.conn_id)
     assert twice == "the column 'name' is there twice"
 
 
 def test_a_statement_that_is_no_query(connect, tmp_path):
     connect(None, "warehouse", conn_type="sqlite", host=f"{tmp_path}/warehouse.db", password=None)
     statement = "CREATE TABLE people (name varchar(20))"
-    assert refusal(sql=statement, conn_id="warehouse") == f"sql must be a query that returns rows; got {statement!r}."
+    assert (
+        refusal(sql=statement, sql_conn_id="warehouse") == f"sql must be a query that returns rows; got {statement!r}."
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "participants must be given, or else sql with conn_id; not both."),
+        ({}, "people must be given, or else sql with sql_conn_id; not both."),
         (
-            {"people": [ADA], "sql": "SELECT 1", "conn_id": "warehouse"},
-            "participants must be given, or else sql with conn_id; not both.",
+            {"people": [ADA], "sql": "SELECT 1", "sql_conn_id": "warehouse"},
+            "people must be given, or else sql with sql_conn_id; not both.",
         ),
-        ({"sql": " ", "conn_id": "warehouse"}, "sql must be a text that is not blank; got ' '."),
-        ({"sql": "SELECT 1"}, "conn_id must be a text that is not blank; got None."),
+        ({"sql": " ", "sql_conn_id": "warehouse"}, "sql must be a text that is not blank; got ' '."),
+        ({"sql": "SELECT 1"}, "sql_conn_id must be a text that is not blank; got None."),
         (
-            {"people": [ADA], "conn_id": "warehouse"},
-            "conn_id must be left out where there is no sql; got 'warehouse'.",
+            {"people": [ADA], "sql_conn_id": "warehouse"},
+            "sql_conn_id must be left out where there is no sql; got 'warehouse'.",
         ),
-        ({"people": []}, "participants must be a list with at least one of the people; got []."),
+        ({"people": []}, "people must be a list with at least one of the people; got []."),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, said):
@@ -133,7 +137,7 @@ def test_arguments_that_make_no_sense(arguments, said):
 @pytest.mark.parametrize("people", ["[{'E-mail': 'ada@example.com'}]", "people.xlsx", "", "None", 5, {"a": 1}])
 def test_neither_a_list_nor_a_path(people):
     said = refusal(people)
-    assert said.startswith("participants must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with")
+    assert said.startswith("people must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with")
     assert ("a template renders to text" in said) is isinstance(people, str)
     assert "ada@" not in said
 
@@ -159,7 +163,7 @@ def test_a_row_that_cannot_be_read_is_named_or_skipped(file, name, content, numb
 
 
 def test_an_item_of_a_list_that_is_no_dict():
-    assert refusal([ADA, "eve@example.com"]) == "participants, row 2: it is of type str, not a dict."
+    assert refusal([ADA, "eve@example.com"]) == "people, row 2: it is of type str, not a dict."
 
 
 @pytest.mark.parametrize(
@@ -206,18 +210,18 @@ def test_a_file_that_may_not_be_read(file, monkeypatch):
 @pytest.mark.parametrize(("name", "content"), [("people.csv", "Name\n\n,\n"), ("people.jsonl", ""), ("a.jsonl", "\n")])
 def test_a_file_with_nobody_in_it(file, name, content):
     path = file(name, content)
-    assert refusal(path) == f"participants must be at least one of the people; there is nobody in {path}."
+    assert refusal(path) == f"people must be at least one of the people; there is nobody in {path}."
 
 
 def test_arguments_are_refused_before_anything_is_walked():
-    with pytest.raises(ValueError, match="participants must be"):
-        people_from("participants", "people.xlsx")
+    with pytest.raises(ValueError, match="people must be"):
+        people_from("people", "people.xlsx")
 
 
 def test_memory_does_not_grow_with_the_file(file):
     path = file("people.csv", "First Name,E-mail\n" + "Ada,ada@example.com\n" * 200_000)
     tracemalloc.start()
-    assert sum(1 for _ in people_from("participants", path)) == 200_000
+    assert sum(1 for _ in people_from("people", path)) == 200_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
@@ -226,4 +230,4 @@ def test_memory_does_not_grow_with_the_file(file):
 def test_the_databases_extra_is_named_when_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "airflow_clickmeeting.output.database", None)
     with pytest.raises(ModuleNotFoundError, match=r"airflow-clickmeeting\[sql\]"):
-        read(sql="SELECT 1", conn_id="warehouse")
+        read(sql="SELECT 1", sql_conn_id="warehouse")

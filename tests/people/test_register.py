@@ -11,13 +11,21 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, task
 
-from airflow_clickmeeting.exceptions import AuthenticationError, ConnectionFailedError, NotFoundError, RateLimitedError
+from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.exceptions import (
+    AuthenticationError,
+    ConnectionFailedError,
+    NotFoundError,
+    RateLimitedError,
+    ValidationError,
+)
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.operators.contacts import ClickMeetingCreateContactsOperator
-from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
+from airflow_clickmeeting.operators.contacts import ClickMeetingBulkCreateContactsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
+from airflow_clickmeeting.people.register import CircuitBreaker
 
 REGISTER, CONTACT = "register_participant", "create_contact"
-NOTHING = dict.fromkeys(("rows", "duplicates", "created", "already_registered", "invalid", "failed"), 0)
+NOTHING = dict.fromkeys(("rows", "duplicates", "created", "unchanged", "invalid", "failed"), 0)
 
 
 def person(number: int, **more) -> dict:
@@ -65,17 +73,17 @@ def run(sandbox, ledger):
 def register(run, room_id):
     """Register people, who get a mail."""
 
-    def register(participants=None, **arguments):
+    def register(people=None, **arguments):
         arguments = {"room_id": room_id, "confirmation_email": True, **arguments}
-        return run(ClickMeetingRegisterParticipantsOperator, participants=participants, **arguments)
+        return run(ClickMeetingBulkRegisterParticipantsOperator, people=people, **arguments)
 
     return register
 
 
 @pytest.fixture
 def contact(run):
-    def contact(participants=None, **arguments):
-        return run(ClickMeetingCreateContactsOperator, participants=participants, **arguments)
+    def contact(people=None, **arguments):
+        return run(ClickMeetingBulkCreateContactsOperator, people=people, **arguments)
 
     return contact
 
@@ -122,7 +130,7 @@ def outcomes(entries) -> dict:
 def test_a_list_from_xcom(register, registered, sandbox, entries, room_id, ledger):
     result = register(people(30), lang="pl")
     assert counted(result) == {"rows": 30, "created": 30}
-    assert (result["faults"], result["ledger"]) == ([], str(ledger))
+    assert (result["failures"], result["ledger"]) == ([], str(ledger))
     assert registered() == addresses(30)
     assert mailed(sandbox) == Counter(addresses(30))
     assert {mail["lang"] for mail in sandbox.outbox} == {"pl"}
@@ -170,7 +178,9 @@ def test_a_query(register, registered, warehouse, room_id, sandbox):
         "INSERT INTO crm VALUES ('Ada', 'Lovelace', 'ada1@example.com', 48, NULL), "
         "('Ada', 'Lovelace', 'ada2@example.com', NULL, 'x')",
     )
-    result = register(sql="SELECT * FROM crm", conn_id=warehouse.conn_id, columns={"name": "First Name", "note": None})
+    result = register(
+        sql="SELECT * FROM crm", sql_conn_id=warehouse.conn_id, columns={"name": "First Name", "note": None}
+    )
     assert counted(result) == {"rows": 2, "created": 2}
     phones = [one["fields"]["Phone"] for one in ClickMeetingHook().list_registrations(room_id)]
     assert sorted(phones, key=str) == ["48", None]
@@ -195,10 +205,10 @@ def test_a_template_and_a_query_beside_the_dag(sandbox, run_dag, connect, room_i
         def listed():
             return people(2)
 
-        ClickMeetingRegisterParticipantsOperator(
-            task_id="list", room_id="{{ params.room }}", participants=listed(), ledger=f"{tmp_path}/", max_parallel="2"
-        ) >> ClickMeetingRegisterParticipantsOperator(
-            task_id="query", room_id=room_id, sql="people.sql", conn_id="crm", max_failure_share="0.5"
+        ClickMeetingBulkRegisterParticipantsOperator(
+            task_id="list", room_id="{{ params.room }}", people=listed(), ledger=f"{tmp_path}/", max_parallel="2"
+        ) >> ClickMeetingBulkRegisterParticipantsOperator(
+            task_id="query", room_id=room_id, sql="people.sql", sql_conn_id="crm", max_failures="0.5"
         )
     assert run_dag(dag).state == "success"
     assert registered() == addresses(3)
@@ -223,7 +233,7 @@ def test_an_invalid_row_does_not_shadow_a_valid_one(register, registered, entrie
 
 def test_who_is_registered_already_gets_no_second_mail(register, room_id, sandbox, registered, entries):
     ClickMeetingHook().register_participant(room_id, registration={1: "Ada", 2: "L", 3: "ADA2@example.com"})
-    assert counted(register(people(3))) == {"rows": 3, "created": 2, "already_registered": 1}
+    assert counted(register(people(3))) == {"rows": 3, "created": 2, "unchanged": 1}
     assert mailed(sandbox) == Counter(["ada1@example.com", "ada3@example.com"])
     assert outcomes(entries())[2] == "already_registered"
     assert entries()[2]["link"].startswith("https://acme.clickmeeting.example/***")
@@ -231,12 +241,12 @@ def test_who_is_registered_already_gets_no_second_mail(register, room_id, sandbo
 
 def test_who_registers_in_the_very_moment(register, room_id, sandbox, monkeypatch, entries):
     monkeypatch.setattr(
-        "airflow_clickmeeting.people.forms.RegistrationForm.there", lambda _: {}
+        "airflow_clickmeeting.people.forms.RegistrationTarget.there", lambda _: {}
     )  # who is there now was not when it looked
     ClickMeetingHook().register_participant(room_id, registration={1: "Ada", 2: "L", 3: "ada1@example.com"})
     sandbox.fault(REGISTER, "status", status=409, skip=1)
     result = register(people(2), max_parallel=1)
-    assert counted(result) == {"rows": 2, "already_registered": 2}
+    assert counted(result) == {"rows": 2, "unchanged": 2}
 
 
 def test_a_second_run_sends_nobody_and_asks_only_for_the_room(register, sandbox, entries):
@@ -250,7 +260,7 @@ def test_a_second_run_sends_nobody_and_asks_only_for_the_room(register, sandbox,
 def test_a_second_run_without_a_ledger_goes_by_the_list(register, sandbox):
     register(people(5), ledger=None)
     result = register(people(6), ledger=None)
-    assert counted(result) == {"rows": 6, "created": 1, "already_registered": 5}
+    assert counted(result) == {"rows": 6, "created": 1, "unchanged": 5}
     assert result["ledger"] is None
     assert sandbox.counts == {REGISTER: 1, "get_conference": 1, "list_registrations": 1}
     assert mailed(sandbox) == Counter(addresses(6))
@@ -261,7 +271,7 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
     rows = [*people(2), person(3) | {"E-mail": "ada3"}]
     result = register(rows, max_parallel=1, max_failures=2)
     assert counted(result) == {"rows": 3, "created": 1, "invalid": 1, "failed": 1}
-    assert [(fault["row"], fault["outcome"]) for fault in result["faults"]] == [(3, "invalid"), (1, "failed")]
+    assert [failure["row"] for failure in result["failures"]] == [3, 1]
     assert outcomes(entries()) == {1: "failed", 2: "created", 3: "invalid"}
     assert counted(register(people(3))) == {"rows": 3, "created": 3}
     assert outcomes(entries()) == {1: "created", 2: "created", 3: "created"}
@@ -273,12 +283,12 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"participants": []}, "participants must be a list with at least one of the people; got []."),
-        ({"participants": None}, "participants must be given, or else sql with conn_id; not both."),
-        ({"participants": "[{'E-mail': 'ada@example.com'}]"}, "a template renders to text"),
-        ({"participants": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
-        ({"max_failures": -1}, "max_failures must be a whole number from 0 on; got -1."),
-        ({"max_failure_share": "5%"}, "max_failure_share must be a number from 0 to 1; got '5%'."),
+        ({"people": []}, "people must be a list with at least one of the people; got []."),
+        ({"people": None}, "people must be given, or else sql with sql_conn_id; not both."),
+        ({"people": "[{'E-mail': 'ada@example.com'}]"}, "a template renders to text"),
+        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
+        ({"max_failures": -1}, "max_failures must be a whole number, or a share below 1 such as 0.05; got -1."),
+        ({"max_failures": "5%"}, "max_failures must be a whole number, or a share below 1 such as 0.05; got '5%'."),
         ({"max_parallel": 65}, "max_parallel must be a whole number from 1 to 64; got 65."),
         ({"ledger": " "}, "ledger must be a text that is not blank; got ' '."),
         ({"columns": "Notes"}, "columns must be a dict; got 'Notes'."),
@@ -287,7 +297,7 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
 @pytest.mark.parametrize("operator", ["register", "contact"])
 def test_arguments_that_make_no_sense(request, sandbox, operator, arguments, said):
     with pytest.raises(ValueError) as error:
-        request.getfixturevalue(operator)(**{"participants": people(1), **arguments})
+        request.getfixturevalue(operator)(**{"people": people(1), **arguments})
     assert said in str(error.value)
     assert "@" not in str(error.value)
     assert sandbox.counts.keys() <= {"get_conference"}
@@ -342,8 +352,9 @@ def test_a_malformed_address_in_row_7312(register, sandbox, registered, tmp_path
     with pytest.raises(AirflowException) as error:
         register(path)
     assert str(error.value) == (
-        "230 rows: 229 created, 1 invalid. 1 came to nothing, where 0 may: "
-        "row 7312 invalid: Email Address is no e-mail address"
+        "1 of 230 rows failed (max_failures=0): "
+        "row 7312: Email Address is no e-mail address. All 230 rows: 229 created, 1 invalid. "
+        "Correct the rows or raise max_failures; a retry with the same ledger sends only those that failed."
     )
     assert len(registered()) == 229
     assert entries()[7312] == {
@@ -367,8 +378,8 @@ def test_all_faults_of_a_list_are_told_at_once(register, registered, tmp_path, s
     ]
     (tmp_path / "people.csv").write_text("\n".join(rows))
     result = register(str(tmp_path / "people.csv"), max_failures="4")
-    assert result["faults"] == [
-        {"row": row, "outcome": "invalid", "why": why}
+    assert result["failures"] == [
+        {"row": row, "reason": why}
         for row, why in [
             (3, "without Last Name"),
             (5, "without First Name, Email Address"),
@@ -388,7 +399,7 @@ def test_odd_values(register, registered, room_id, sandbox):
         person(4, Company=7),
     ]
     result = register(rows, max_failures=1)
-    assert result["faults"] == [{"row": 1, "outcome": "invalid", "why": "Company is of type list"}]
+    assert result["failures"] == [{"row": 1, "reason": "Company is of type list"}]
     companies = {one["email"]: one["fields"]["Company"] for one in ClickMeetingHook().list_registrations(room_id)}
     assert companies == {"ada2@example.com": "half ?", "ada3@example.com": None, "ada4@example.com": "7"}
 
@@ -422,13 +433,14 @@ def test_a_room_that_takes_no_more(register, sandbox, registered, entries):
     sandbox.switch(max_registrations=30)
     with pytest.raises(AirflowException) as error:
         register(people(500))
-    assert "500 rows: 30 created, 470 failed. 470 came to nothing, where 0 may: row " in str(error.value)
+    assert "470 of 500 rows failed (max_failures=0): row " in str(error.value)
     assert "LIMIT_REACHED: The limit of registrations is reached.; and 465 more" in str(error.value)
     assert len(registered()) == 30
-    assert sandbox.count(REGISTER) <= 30 + 20 + 2 * 8
+    assert sandbox.count(REGISTER) <= 30 + 20 + 7
     whys = Counter(entry["why"] for entry in entries().values())
-    not_tried = "not tried, for 20 in turn were refused alike: LIMIT_REACHED: The limit of registrations is reached."
-    assert whys[not_tried] >= 434
+    refused = "LIMIT_REACHED: The limit of registrations is reached."
+    not_tried = f"not sent, because 20 requests in a row were refused: {refused}"
+    assert whys[not_tried] >= 500 - (30 + 20 + 7)
     sandbox.switch(max_registrations=0)
     assert counted(register(people(500))) == {"rows": 500, "created": 500}
     assert mailed(sandbox) == Counter(addresses(500))
@@ -437,9 +449,9 @@ def test_a_room_that_takes_no_more(register, sandbox, registered, entries):
 def test_a_field_that_the_room_needs_is_wrong_with_each_row_alone(register, sandbox, room_id, registered):
     sandbox.add_field(room_id, "Company", required=True)
     rows = people(40) + [person(number, Company="Acme") for number in range(41, 51)]
-    result = register(rows, max_failure_share=0.8)
+    result = register(rows, max_failures=0.8)
     assert counted(result) == {"rows": 50, "created": 10, "failed": 40}
-    assert {fault["why"] for fault in result["faults"]} == {"Company: This field is required."}
+    assert {failure["reason"] for failure in result["failures"]} == {"Company: This field is required."}
 
 
 # --- how many may come to nothing ---------------------------------------------------------------------------
@@ -452,17 +464,17 @@ def test_a_field_that_the_room_needs_is_wrong_with_each_row_alone(register, sand
         (1, {}, True),
         (2, {"max_failures": 2}, False),
         (3, {"max_failures": "2"}, True),
-        (2, {"max_failure_share": 0.2}, False),
-        (3, {"max_failure_share": 0.2}, True),
-        (3, {"max_failure_share": 0.2, "max_failures": 3}, False),
-        (3, {"max_failure_share": 0.3, "max_failures": 1}, False),
-        (10, {"max_failure_share": 1}, False),
+        (2, {"max_failures": 0.2}, False),
+        (3, {"max_failures": 0.2}, True),
+        (3, {"max_failures": "0.3"}, False),
+        (9, {"max_failures": 0.9}, False),
+        (9, {"max_failures": 9}, False),
     ],
 )
 def test_how_many_rows_may_come_to_nothing(register, registered, bad, allowed, fails):
     rows = [person(1) | {"E-mail": "nobody"}] * bad + people(10 - bad)
     if fails:
-        with pytest.raises(AirflowException, match=f"{bad} came to nothing"):
+        with pytest.raises(AirflowException, match=rf"^{bad} of 10 rows failed \(max_failures="):
             register(rows, **allowed)
     else:
         assert register(rows, **allowed)["invalid"] == bad
@@ -472,7 +484,7 @@ def test_how_many_rows_may_come_to_nothing(register, registered, bad, allowed, f
 def test_only_the_first_hundred_faults_are_told(register, caplog):
     with caplog.at_level(logging.WARNING):
         result = register([person(1) | {"E-mail": "nobody"}] * 150 + people(1), max_failures=150)
-    assert [fault["row"] for fault in result["faults"]] == list(range(1, 101))
+    assert [failure["row"] for failure in result["failures"]] == list(range(1, 101))
     assert result["invalid"] == 150
 
 
@@ -514,11 +526,11 @@ def test_contacts_through_storms(contact, sandbox, kind, how):
 
 def test_no_answer_at_all(register, sandbox, registered, entries):
     sandbox.fault(REGISTER, "reset", times=None)
-    with pytest.raises(AirflowException, match="100 rows: 100 failed"):
+    with pytest.raises(AirflowException, match=r"^100 of 100 rows failed"):
         register(people(100))
-    assert sandbox.count(REGISTER) <= 3 * (20 + 2 * 8)
+    assert sandbox.count(REGISTER) <= 3 * (20 + 7)
     whys = Counter(entry["why"] for entry in entries().values())
-    assert whys.pop("not tried, for ClickMeeting gave no clear answers any more") >= 52
+    assert whys.pop("not sent, because ClickMeeting gave no clear responses") >= 52
     assert all(why.startswith("the answer of 127.0.0.1") for why in whys)
     sandbox.clear_faults()
     assert counted(register(people(100))) == {"rows": 100, "created": 100}
@@ -540,7 +552,7 @@ def test_a_long_wait_is_left_to_airflow(register, sandbox, entries, registered):
     assert sandbox.count(REGISTER) < 100
     sandbox.clear_faults()
     result = register(people(100))
-    assert result["created"] + result["already_registered"] == 100
+    assert result["created"] + result["unchanged"] == 100
     assert mailed(sandbox) == Counter(addresses(100))
 
 
@@ -561,16 +573,16 @@ def test_a_room_that_goes_away_meanwhile(register, sandbox, entries):
 
 
 def test_registration_that_is_turned_off_meanwhile(register, sandbox, entries, room_id, monkeypatch):
-    from airflow_clickmeeting.people.forms import RegistrationForm
+    from airflow_clickmeeting.people.forms import RegistrationTarget
 
-    send = RegistrationForm.send
+    send = RegistrationTarget.send
 
     def turning_off(form, row):
         if row["3"] == "ada11@example.com":
             ClickMeetingHook().update_conference(room_id, registration={"enabled": False})
         return send(form, row)
 
-    monkeypatch.setattr(RegistrationForm, "send", turning_off)
+    monkeypatch.setattr(RegistrationTarget, "send", turning_off)
     with pytest.raises(ValueError, match="has it off"):
         register(people(100), max_parallel=1, max_failures=100)
     assert len(entries()) == 10
@@ -580,19 +592,19 @@ def test_one_not_found_is_one_failure(register, sandbox, registered):
     sandbox.fault(REGISTER, "error200", skip=10)
     result = register(people(30), max_failures=1)
     assert counted(result) == {"rows": 30, "created": 29, "failed": 1}
-    assert result["faults"][0]["why"] == "NOT_FOUND: Meeting room not found."
+    assert result["failures"][0]["reason"] == "NOT_FOUND: Meeting room not found."
 
 
 def test_what_clickmeeting_says_of_a_person_names_nobody(register, monkeypatch):
-    from airflow_clickmeeting.api.errors import Problem
+    from airflow_clickmeeting.api.errors import ApiError
     from airflow_clickmeeting.exceptions import ValidationError
-    from airflow_clickmeeting.people.forms import RegistrationForm
+    from airflow_clickmeeting.people.forms import RegistrationTarget
 
-    def refuse(form, row):
-        raise ValidationError(Problem("validation", f"{row['3']} is on our list.", 422))
+    def bad_argument(form, row):
+        raise ValidationError(ApiError("validation", f"{row['3']} is on our list.", 422))
 
-    monkeypatch.setattr(RegistrationForm, "send", refuse)
-    assert register(people(1), max_failures=1)["faults"][0]["why"] == "*** is on our list."
+    monkeypatch.setattr(RegistrationTarget, "send", bad_argument)
+    assert register(people(1), max_failures=1)["failures"][0]["reason"] == "*** is on our list."
 
 
 # --- contacts -----------------------------------------------------------------------------------------------
@@ -603,7 +615,7 @@ def test_contacts(contact, sandbox, entries):
     rows = [person(1, **more), person(2), person(1), person(3, Country="Poland")]
     result = contact(rows, max_failures=1, max_parallel=1)
     assert counted(result) == {"rows": 4, "created": 2, "duplicates": 1, "invalid": 1}
-    assert result["faults"][0]["why"] == "country must be a two-letter country code such as 'PL'; got 'Poland'."
+    assert result["failures"][0]["reason"] == "country must be a two-letter country code such as 'PL'; got 'Poland'."
     assert sandbox.state["contacts"][0] == {
         "email": "ada1@example.com",
         "firstname": "Ada",
@@ -618,7 +630,7 @@ def test_contacts(contact, sandbox, entries):
 
 def test_a_contact_without_a_name(contact):
     result = contact([{"e-mail": "ada@example.com", "surname": "Lovelace"}], max_failures=1)
-    assert result["faults"] == [{"row": 1, "outcome": "invalid", "why": "without firstname"}]
+    assert result["failures"] == [{"row": 1, "reason": "without firstname"}]
 
 
 def test_contacts_without_a_ledger_are_brought_up_to_date(contact, sandbox):
@@ -641,14 +653,14 @@ def test_contacts_with_a_wrong_key(contact, sandbox, connect, entries):
 def test_the_log_tells_how_far_it_is_and_names_nobody(run, room_id, sandbox, monkeypatch, caplog):
     log = logging.getLogger("task")
     monkeypatch.setattr(ClickMeetingHook, "log", log)
-    operator = type("Register", (ClickMeetingRegisterParticipantsOperator,), {"log": log})
+    operator = type("Register", (ClickMeetingBulkRegisterParticipantsOperator,), {"log": log})
     with caplog.at_level(logging.INFO):
-        run(operator, room_id=room_id, participants=[*people(1100), {"E-mail": "eve@"}], max_failures=1)
+        run(operator, room_id=room_id, people=[*people(1100), {"E-mail": "eve@"}], max_failures=1)
     told = [record.getMessage() for record in caplog.records if record.name == "task"]
     assert "@" not in "".join(told)
     assert told[1:] == [
         f"get_conference (GET conferences/{room_id}): id {room_id}",
-        "row 1101 invalid: without First Name, Last Name",
+        "Failed: row 1101: without First Name, Last Name",
         "So far 1000 rows: 999 created, 1 invalid",
         "1101 rows: 1100 created, 1 invalid",
     ]
@@ -675,3 +687,55 @@ def test_requests_go_side_by_side(register, sandbox):
 def test_the_ledger_lies_whole_on_the_disk(register, ledger):
     register(people(5))
     assert [path.name for path in Path(ledger).parent.iterdir()] == [ledger.name]
+
+
+class TestCircuitBreaker:
+    """The bound holds whatever the timing: outcomes are recorded by hand, in the worst order."""
+
+    @pytest.fixture
+    def full(self):
+        return ValidationError(ApiError("validation", "full", 422, "LIMIT_REACHED"))
+
+    def test_it_opens_when_twenty_in_a_row_failed_for_one_reason(self, full):
+        breaker = CircuitBreaker()
+        for _ in range(19):
+            breaker.record(breaker.start(), full)
+        assert not breaker.is_open
+        breaker.record(breaker.start(), full)
+        assert breaker.is_open
+        assert breaker.refused_by is full
+
+    def test_a_success_ends_the_row(self, full):
+        breaker = CircuitBreaker()
+        for error in [*[full] * 19, None, *[full] * 19]:
+            breaker.record(breaker.start(), error)
+        assert not breaker.is_open
+
+    def test_a_success_that_started_before_the_first_failure_was_known_does_not(self, full):
+        breaker = CircuitBreaker()
+        late = breaker.start()
+        for _ in range(19):
+            breaker.record(breaker.start(), full)
+        breaker.record(late, None)
+        breaker.record(breaker.start(), full)
+        assert breaker.is_open
+
+    def test_another_reason_begins_another_row(self, full):
+        breaker = CircuitBreaker()
+        other = ValidationError(ApiError("validation", "no", 422, "BLOCKED"))
+        for number in range(100):
+            breaker.record(breaker.start(), full if number % 19 else other)
+        assert not breaker.is_open
+
+    def test_a_field_concerns_one_person_only(self):
+        breaker = CircuitBreaker()
+        for _ in range(100):
+            breaker.record(breaker.start(), ValidationError(ApiError("validation", "no", 422, None, {"3": ("bad",)})))
+        assert not breaker.is_open
+
+    def test_what_is_unclear_opens_it_and_refuses_nobody(self):
+        breaker = CircuitBreaker()
+        for _ in range(20):
+            breaker.record(breaker.start(), ConnectionFailedError(ApiError("connection", "lost")))
+        assert breaker.is_open
+        assert breaker.refused_by is None

@@ -33,7 +33,7 @@ SAME = {
     "access_type": "open",
     "permanent_room": "False",
     "starts_at": datetime(2027, 3, 1, 14, 0, 20, tzinfo=UTC),
-    "duration": 90,
+    "duration": "PT90M",
     "timezone": "Europe/Warsaw",
     "custom_room_url_name": "Q-A",
     "lobby_enabled": 1,
@@ -127,7 +127,7 @@ class TestDifferences:
         }
 
     def test_a_start_is_not_that_of_a_permanent_room(self):
-        found = differences(OFFICE, starts_at="2027-03-01T15:00:00+01:00", duration=90)
+        found = differences(OFFICE, starts_at="2027-03-01T15:00:00+01:00", duration="PT90M")
         assert found == {
             "permanent_room": {"wanted": False, "is": True},
             "starts_at": {"wanted": "2027-03-01T15:00:00+01:00", "is": None},
@@ -135,7 +135,7 @@ class TestDifferences:
         }
 
     def test_a_permanent_room_has_no_duration_to_compare(self):
-        assert differences(OFFICE, permanent_room=True, duration=90) == {}
+        assert differences(OFFICE, permanent_room=True, duration="PT90M") == {}
 
     @pytest.mark.parametrize(
         "hidden",
@@ -145,7 +145,7 @@ class TestDifferences:
             {"settings": {"encryption_enabled": True}},
             {"lobby_enabled": True},
             {"starts_at": "2027-03-01T15:00:00+01:00"},
-            {"duration": 90},
+            {"duration": "PT90M"},
             {"timezone": "Asia/Tokyo"},
             {"custom_room_url_name": "talk"},
             {"registration": {"enabled": True}},
@@ -160,7 +160,7 @@ class TestDifferences:
         assert to_send(sparse, name="Talk", **hidden).keys() >= {"name"} | hidden.keys()
 
     def test_an_end_that_is_not_shown(self):
-        assert differences({key: ROOM[key] for key in ROOM if key != "ends_at"}, duration=5) == {}
+        assert differences({key: ROOM[key] for key in ROOM if key != "ends_at"}, duration="PT5M") == {}
 
     def test_a_password_that_differs_is_not_told(self):
         vault = ROOM | {"access_type": 2, "password": "friend"}
@@ -201,7 +201,7 @@ class TestDifferences:
 
 class TestToSend:
     def test_only_what_differs(self):
-        assert to_send(**SAME | {"lobby_enabled": False, "duration": 60}) == {
+        assert to_send(**SAME | {"lobby_enabled": False, "duration": "PT60M"}) == {
             "lobby_enabled": False,
             "duration": "1:00",
         }

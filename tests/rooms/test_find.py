@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_clickmeeting.api.room_form import room_form
-from airflow_clickmeeting.rooms.find import Search, marker
+from airflow_clickmeeting.rooms.find import RoomQuery, marker
 
 START = datetime(2027, 3, 1, 14, tzinfo=UTC)
 TASK = ("planned", "create", "manual__1", -1)
@@ -21,7 +21,7 @@ def room(room_id=1, **changes):
 
 def search(mark=MARK, **changes):
     given = {"name": "Product tour", "starts_at": START, "timezone": "Europe/Warsaw"}
-    return Search.for_form(room_form(**(given | changes)), mark)
+    return RoomQuery.for_form(room_form(**(given | changes)), mark)
 
 
 def told(found):
@@ -57,31 +57,31 @@ class TestByAddress:
         ],
     )
     def test_whatever_the_spelling_the_name_and_the_start(self, shown):
-        found = search(custom_room_url_name="Product-tour").among([room(7, name="Other", starts_at=None, **shown)])
+        found = search(custom_room_url_name="Product-tour").find_in([room(7, name="Other", starts_at=None, **shown)])
         assert told(found) == (7, "custom_room_url_name")
 
     def test_nothing_else_counts_where_an_address_is_given(self):
-        assert search(custom_room_url_name="tour").among([room(), room(name_url=MARK)]) is None
+        assert search(custom_room_url_name="tour").find_in([room(), room(name_url=MARK)]) is None
 
 
 class TestByMarker:
     def test_comes_before_the_name(self):
-        assert told(search().among([room(1), room(2, name_url=MARK)])) == (2, "marker")
+        assert told(search().find_in([room(1), room(2, name_url=MARK)])) == (2, "marker")
 
     @pytest.mark.parametrize("spelled", [MARK.upper(), MARK.replace("-", "_"), "shorter-" + MARK[-8:]])
     def test_whatever_became_of_its_spelling(self, spelled):
-        assert told(search().among([room(2, name="Renamed", name_url=spelled)])) == (2, "marker")
+        assert told(search().find_in([room(2, name="Renamed", name_url=spelled)])) == (2, "marker")
 
     def test_of_another_task_is_none(self):
         other = marker("Product tour", "planned", "create", "manual__2", -1)
-        assert search(starts_at=None).among([room(2, name_url=other)]) is None
+        assert search(starts_at=None).find_in([room(2, name_url=other)]) is None
 
     def test_ends_the_walk(self):
         def rooms():
             yield room(2, name_url=MARK)
             raise AssertionError("one room too many")
 
-        assert told(search().among(rooms())) == (2, "marker")
+        assert told(search().find_in(rooms())) == (2, "marker")
 
 
 class TestByNameAndStart:
@@ -95,31 +95,31 @@ class TestByNameAndStart:
         ],
     )
     def test_the_same(self, shown):
-        assert told(search().among([room(7, **shown)])) == (7, "name_and_start")
+        assert told(search().find_in([room(7, **shown)])) == (7, "name_and_start")
 
     @pytest.mark.parametrize(
         "shown",
         [{"name": "Product Tour"}, {"starts_at": "2027-03-01T15:00:00+02:00"}, {"starts_at": None}, {"name": None}],
     )
     def test_another(self, shown):
-        assert search().among([room(7, **shown)]) is None
+        assert search().find_in([room(7, **shown)]) is None
 
     def test_an_escaped_name(self):
-        assert search(name="Q&A").among([room(7, name="Q&amp;A")]) is not None
+        assert search(name="Q&A").find_in([room(7, name="Q&amp;A")]) is not None
 
     def test_a_permanent_room_is_found_by_name_and_being_one(self):
         office = search(starts_at=None, permanent_room=True)
-        assert told(office.among([room(1), room(2, permanent_room=True, starts_at=None)])) == (2, "name_and_start")
+        assert told(office.find_in([room(1), room(2, permanent_room=True, starts_at=None)])) == (2, "name_and_start")
 
     def test_a_scheduled_one_is_not_meant_by_that_nor_the_other_way_round(self):
-        assert search(starts_at=None, permanent_room=True).among([room()]) is None
-        assert search().among([room(permanent_room=True, starts_at=None)]) is None
+        assert search(starts_at=None, permanent_room=True).find_in([room()]) is None
+        assert search().find_in([room(permanent_room=True, starts_at=None)]) is None
 
     def test_without_a_start_the_name_tells_nothing(self):
-        assert search(starts_at=None).among([room()]) is None
+        assert search(starts_at=None).find_in([room()]) is None
 
     def test_of_several_the_oldest_with_the_others(self):
-        found = search().among([room(9), room(3), room(5), room(3)])
+        found = search().find_in([room(9), room(3), room(5), room(3)])
         assert (told(found), found.others) == ((3, "name_and_start"), (5, 9))
 
 
@@ -132,8 +132,8 @@ class TestByNameAndStart:
         (search(None, starts_at=None), False),
         (search(None, starts_at=None, permanent_room=True), True),
         (search(None, custom_room_url_name="tour", starts_at=None), True),
-        (Search(), False),
-        (Search(starts_at=START + timedelta(days=1)), False),
+        (RoomQuery(), False),
+        (RoomQuery(starts_at=START + timedelta(days=1)), False),
     ],
 )
 def test_whether_there_is_anything_to_go_by(wanted, can_find):

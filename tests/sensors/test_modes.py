@@ -38,7 +38,7 @@ class Broken(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def seen(self, answer: Any, now: datetime) -> dict[str, Any] | None:
+    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
         return None if answer["name"] == "Talk" else {"name": answer["no such key"]}
 
 

@@ -58,7 +58,7 @@ class Renamed(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def seen(self, answer: Any, now: datetime) -> dict[str, Any] | None:
+    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
         return {"name": answer["name"]} if answer["name"] != self.name else None
 
 
@@ -296,18 +296,18 @@ class TestDeferred:
         sandbox.advance(3 * HOUR)
         deferral = deferred(ClickMeetingSessionEndedSensor, room_id=account.room_id, since=SINCE, poke_interval=0.05)
         event = await anext(deferral.trigger.run())
-        assert event.payload["seen"]["session_id"] == account.session_id
+        assert event.payload["check"]["session_id"] == account.session_id
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
     def test_a_failure_on_the_worker_counts_as_the_first(self, sandbox, account, deferred):
         sandbox.fault("list_sessions", "status", status=503)
         deferral = deferred(ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE)
-        assert (deferral.trigger.failures, deferral.trigger.mark) == (1, None)
+        assert (deferral.trigger.failures, deferral.trigger.fingerprint) == (1, None)
 
     def test_the_deadline_counts_from_the_beginning_and_airflows_own_comes_later(self, account, deferred):
         before = time.time()
         deferral = deferred(ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE, timeout=600)
-        assert before + 600 <= deferral.trigger.patience["deadline"] <= time.time() + 600
+        assert before + 600 <= deferral.trigger.poll_policy["deadline"] <= time.time() + 600
         assert deferral.timeout == timedelta(seconds=660)
 
     def test_the_trigger_is_as_patient_as_the_sensor(self, account, deferred):
@@ -320,13 +320,13 @@ class TestDeferred:
             max_wait=timedelta(hours=2),
             max_consecutive_failures=3,
         )
-        patience = {name: deferral.trigger.patience[name] for name in ("interval", "exponential", "longest")}
-        assert patience == {"interval": 300, "exponential": True, "longest": 7200}
-        assert deferral.trigger.patience["max_consecutive_failures"] == 3
+        poll_policy = {name: deferral.trigger.poll_policy[name] for name in ("interval", "exponential", "longest")}
+        assert poll_policy == {"interval": 300, "exponential": True, "longest": 7200}
+        assert deferral.trigger.poll_policy["max_consecutive_failures"] == 3
 
     def test_who_fails_silently_bears_every_failure(self, account, deferred):
         deferral = deferred(ClickMeetingSensor, condition=Renamed(NOWHERE, "Talk"), silent_fail=True)
-        assert deferral.trigger.patience["max_consecutive_failures"] is None
+        assert deferral.trigger.poll_policy["max_consecutive_failures"] is None
         assert deferral.trigger.failures == 1
 
     def test_reschedule_mode_makes_no_difference(self, account, deferred):

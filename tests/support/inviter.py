@@ -11,14 +11,14 @@ from pathlib import Path
 
 from forks import in_forks
 
-from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
+from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
 
 room_id, people, on_uncertain = sys.argv[1:]
 
 
 def invite() -> None:
     if Path(people).exists():
-        result = ClickMeetingSendInvitationsOperator(
+        result = ClickMeetingBulkSendInvitationsOperator(
             task_id="invite",
             room_id=room_id,
             people=people,

@@ -9,16 +9,16 @@ import sys
 
 from forks import in_forks
 
-from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 from airflow_clickmeeting.people import ledger as ledgers
 
-room_id, participants, ledger = sys.argv[1:]
+room_id, people, ledger = sys.argv[1:]
 ledgers.EVERY = 0.005
 
 
 def register() -> None:
-    ClickMeetingRegisterParticipantsOperator(
-        task_id="register", room_id=room_id, participants=participants, ledger=ledger, confirmation_email=True
+    ClickMeetingBulkRegisterParticipantsOperator(
+        task_id="register", room_id=room_id, people=people, ledger=ledger, confirmation_email=True
     ).execute({})
 
 

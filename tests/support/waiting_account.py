@@ -26,7 +26,7 @@ MODES: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses last milliseconds, also those of `dag.test` between the passes of a rescheduled task."""
-    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.SHORTEST_INTERVAL", 0.02)
+    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.02)
     monkeypatch.setattr("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
     sleep = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))

@@ -152,7 +152,10 @@ def test_a_session_that_still_runs_counts_up_to_now(sandbox, export, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rejoin_gap": -1}, "rejoin_gap must be a timedelta or a number of seconds, zero or more"),
+        (
+            {"rejoin_gap": -1},
+            "rejoin_gap must be a timedelta, ISO 8601 text such as 'PT90S', or a number of seconds, zero or more",
+        ),
         ({"summary_path": "file:///tmp/{room_id}.csv"}, "summary_path must be a path with no placeholder"),
         ({"summary_path": "file:///tmp/a.txt"}, "a file name that ends in one of csv"),
     ],

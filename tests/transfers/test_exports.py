@@ -273,7 +273,7 @@ def test_formulas_are_guarded_where_that_is_wanted(sandbox, account, export, row
     session_id = sandbox.play(account.unused, attendees=[{"nickname": "=1+1"}], start=february(3), end=february(3, 1))
     where = {"room_id": account.unused, "session_id": session_id}
     export(ClickMeetingExportAttendeesOperator, "plain.csv", **where)
-    export(ClickMeetingExportAttendeesOperator, "guarded.csv", guard="true", **where)
+    export(ClickMeetingExportAttendeesOperator, "guarded.csv", escape_formulas="true", **where)
     assert (rows("plain.csv")[0]["nickname"], rows("guarded.csv")[0]["nickname"]) == ("=1+1", "'=1+1")
 
 
@@ -472,7 +472,7 @@ def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, expo
         ({"since": february(2), "until": february(1)}, "until must be no earlier than since"),
         ({"max_parallel": 0}, "max_parallel must be a whole number from 1 to 64"),
         ({"fail_on_skipped": "perhaps"}, "fail_on_skipped must be true or false"),
-        ({"guard": "perhaps"}, "guard must be true or false"),
+        ({"escape_formulas": "perhaps"}, "escape_formulas must be true or false"),
         ({"pseudonymise": ["email"]}, "pseudonymise needs a key"),
         (
             {"pseudonymise": ["email"], "pseudonym_conn_id": "a", "pseudonym_variable": "b"},

@@ -16,7 +16,7 @@ from airflow.sdk import DAG, Asset
 
 from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
 from airflow_clickmeeting.datasets.fetch import Skipped
-from airflow_clickmeeting.datasets.scope import Place
+from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.output import upsert
@@ -65,7 +65,7 @@ def load(warehouse) -> Callable[..., Any]:
     """Execute the operator, which asks for one thing after the other, and return its result, which XCom can keep."""
 
     def load(dataset: str = "attendees", table: str = "loaded", **arguments: Any) -> Any:
-        arguments = {"conn_id": warehouse.conn_id, "max_parallel": 1, **arguments}
+        arguments = {"sql_conn_id": warehouse.conn_id, "max_parallel": 1, **arguments}
         operator = ClickMeetingToSqlOperator(task_id="load", dataset=dataset, table=table, **arguments)
         loaded = operator.execute({})
         assert json.loads(json.dumps(loaded)) == loaded
@@ -170,7 +170,7 @@ def test_in_a_dag(account, warehouse, run_dag):
         ClickMeetingToSqlOperator(
             task_id="load",
             dataset="{{ params.what }}",
-            conn_id=warehouse.conn_id,
+            sql_conn_id=warehouse.conn_id,
             table="clickmeeting_{{ params.what }}",
             params={"what": "sessions"},
             outlets=[Asset("warehouse")],
@@ -230,7 +230,7 @@ def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, war
 
 
 def test_a_row_without_its_key_is_skipped():
-    place, skipped = Place(9000101), Skipped(print)
+    place, skipped = RoomOrSession(9000101), Skipped(print)
     rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
     collection = SimpleNamespace(dataset=RECORDINGS, skipped=skipped, rows=lambda places: [(place, iter(rows))])
     assert [row["id"] for row in with_keys(collection, [place])] == [1, 2]
@@ -266,11 +266,11 @@ REFUSED = [
     ({"table": ""}, "table must be a text that is not blank"),
     ({"table": "None"}, "table must be a text that is not blank"),
     ({"table": "a.b.c"}, "table must be a name such as 'attendees' or 'schema.attendees'; got 'a.b.c'."),
-    ({"conn_id": ""}, "conn_id must be a text that is not blank"),
-    ({"conn_id": "clickmeeting_default"}, "conn_id must be a connection to a database, not to 'clickmeeting'"),
-    ({"conn_id": "odd"}, "conn_id: Unknown hook type \"odd\"; the provider of 'odd' may not be installed."),
-    ({"conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
-    ({"conn_id": "silent"}, "The database of connection 'silent' refused: "),
+    ({"sql_conn_id": ""}, "sql_conn_id must be a text that is not blank"),
+    ({"sql_conn_id": "clickmeeting_default"}, "sql_conn_id must be a connection to a database, not to 'clickmeeting'"),
+    ({"sql_conn_id": "odd"}, "sql_conn_id: Unknown hook type \"odd\"; the provider of 'odd' may not be installed."),
+    ({"sql_conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
+    ({"sql_conn_id": "silent"}, "The database of connection 'silent' refused: "),
     ({"table": "nowhere.loaded"}, "The database of connection 'warehouse' refused: "),
 ]
 

@@ -50,7 +50,7 @@ def eventually() -> Callable[..., Any]:
 def sandbox(clickmeeting_sandbox: Sandbox, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """An empty account, to which a failed request is not sent again."""
     monkeypatch.setattr("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
-    monkeypatch.setattr("airflow_clickmeeting.waiting.polling.LONGEST_PAUSE_AFTER_FAILURE", 0.2)
+    monkeypatch.setattr("airflow_clickmeeting.waiting.polling.MAX_PAUSE_AFTER_FAILURE", 0.2)
     monkeypatch.setattr("airflow_clickmeeting.triggers.watcher.READ_AGAIN", 0.02)
     connect(clickmeeting_sandbox, extra={"max_attempts": 1})
     clickmeeting_sandbox.set_speed(0)
@@ -110,10 +110,10 @@ class States:
     def __getitem__(self, asset: Any) -> State:
         return State(self, asset.name)
 
-    def told(self, asset: Asset) -> list[str]:
+    def reported(self, asset: Asset) -> list[str]:
         """Return the ids of the events that are remembered as told of an asset."""
         rows = [(event, json.loads(row)) for (name, event), row in self.rows.items() if name == asset.name]
-        return [f"{event}-{key}" for event, row in rows for key in row["told"]]
+        return [f"{event}-{key}" for event, row in rows for key in row["reported"]]
 
     def fail_if_ordered(self) -> None:
         if self.failures:
@@ -152,7 +152,7 @@ class Watch:
     """
 
     trigger: Any
-    told: list[dict[str, Any]] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
     told_at: list[int] = field(default_factory=list)
     looks: int = 0
     task: asyncio.Task[None] | None = None
@@ -168,7 +168,7 @@ class Watch:
 
     def hear(self, event: Any) -> None:
         """Take an event."""
-        self.told.append(event.payload)
+        self.reported.append(event.payload)
         self.told_at.append(self.looks)
 
     async def looked(self, times: int = 3) -> None:
@@ -178,10 +178,10 @@ class Watch:
 
     async def tells(self, number: int) -> list[dict[str, Any]]:
         """Wait until it has told so much, and return that once it has looked again and told no more."""
-        await until(lambda: len(self.told) >= number or self._ended())
+        await until(lambda: len(self.reported) >= number or self._ended())
         await self.looked()
-        assert len(self.told) == number, self.told
-        return self.told
+        assert len(self.reported) == number, self.reported
+        return self.reported
 
     def _ended(self) -> bool:
         assert self.task

@@ -36,7 +36,7 @@ from airflow_clickmeeting.waiting.conditions import (
     SessionEnded,
     SessionReport,
 )
-from airflow_clickmeeting.waiting.polling import Patience
+from airflow_clickmeeting.waiting.polling import PollPolicy
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Misread(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def seen(self, answer: Any, now: Any) -> dict[str, Any] | None:
+    def check(self, answer: Any, now: Any) -> dict[str, Any] | None:
         return {"host": answer["no such key"]}
 
 
-def trigger_for(condition: Condition, *, seconds: float = 30, **patience: Any) -> WaitTrigger:
+def trigger_for(condition: Condition, *, seconds: float = 30, **poll_policy: Any) -> WaitTrigger:
     """Return what a sensor that began just now, and waits for so many seconds, defers to."""
     began = time.time()
-    of_it = Patience(**{"interval": 0.02, "began": began, "deadline": began + seconds, **patience})
+    of_it = PollPolicy(**{"interval": 0.02, "began": began, "deadline": began + seconds, **poll_policy})
     return WaitTrigger(condition.to_json(), "clickmeeting_default", of_it.to_json())
 
 
@@ -101,11 +101,11 @@ class TestItFires:
     async def test_with_what_was_seen(self, sandbox, ended, session_id, once_looked):
         once_looked("list_sessions", lambda: sandbox.advance(timedelta(hours=3)))
         event = await fired(trigger_for(ended))
-        assert event["seen"]["session_id"] == session_id
+        assert event["check"]["session_id"] == session_id
 
     async def test_when_what_it_saw_read_the_same_twice(self, sandbox, ended, session_id):
         sandbox.advance(timedelta(hours=3))
-        assert "seen" in await fired(trigger_for(ended))
+        assert "check" in await fired(trigger_for(ended))
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
     async def test_when_recordings_grow_no_more(self, sandbox, room_id, since):
@@ -116,7 +116,7 @@ class TestItFires:
         sandbox.advance(hour + timedelta(minutes=5))
         sandbox.set_speed(600)
         event = await fired(trigger_for(RecordingReady(room_id=room_id, since=since)))
-        assert [each["size"] for each in event["seen"]["recordings"]] == [5000]
+        assert [each["size"] for each in event["check"]["recordings"]] == [5000]
 
     async def test_when_time_is_up(self, sandbox, ended):
         assert await fired(trigger_for(ended, seconds=0.3)) == {"timed_out": True}
@@ -167,7 +167,7 @@ class TestWhatIsFinal:
         error = await failure_of(trigger_for(Misread(room_id=room_id)))
         assert isinstance(error, RuntimeError)
         assert "KeyError: 'no such key'" in str(error)
-        assert "in seen" in str(error)
+        assert "in check" in str(error)
         assert sandbox.count() == 1
 
     async def test_nothing_is_final_for_who_bears_everything(self, sandbox, room_id):
@@ -192,7 +192,7 @@ class TestWhatPasses:
     async def test_it_is_borne_as_often_as_wanted(self, sandbox, report, fault):
         sandbox.fault(LOOK, times=2, **fault)
         event = await fired(trigger_for(report, max_consecutive_failures=2))
-        assert "seen" in event
+        assert "check" in event
         assert sandbox.count(LOOK) == 2 + 3
 
     @pytest.mark.parametrize(("fault", "meaning"), TRANSIENT.values(), ids=TRANSIENT)
@@ -208,7 +208,7 @@ class TestWhatPasses:
         for others in range(3):  # each lets one request pass after the one before
             sandbox.fault(LOOK, "status", status=500, skip=others)
         event = await fired(trigger_for(report, max_consecutive_failures=1))
-        assert "seen" in event
+        assert "check" in event
         assert [entry["status"] for entry in sandbox.log(LOOK)] == [500, 200, 500, 200, 500, 200]
 
     async def test_the_workers_failures_count(self, sandbox, report):
@@ -226,7 +226,7 @@ class TestWhatPasses:
 class TestARestart:
     def test_it_is_made_again_of_what_airflow_keeps(self, ended):
         trigger = trigger_for(ended)
-        trigger.mark, trigger.failures = "ab12", 3
+        trigger.fingerprint, trigger.failures = "ab12", 3
         assert made_again(trigger).serialize() == trigger.serialize()
 
     def test_what_airflow_keeps_holds_no_secret(self, sandbox, ended, connect):
@@ -238,7 +238,7 @@ class TestARestart:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(fired(trigger), 0.3)
         restarted = made_again(trigger)
-        assert restarted.patience == trigger.patience
+        assert restarted.poll_policy == trigger.poll_policy
         assert await fired(restarted) == {"timed_out": True}
 
     async def test_a_deadline_that_has_passed_meanwhile_leaves_one_last_look(self, sandbox, ended):
@@ -248,7 +248,7 @@ class TestARestart:
     async def test_what_happened_meanwhile_is_seen_however_late(self, sandbox, since, room_id, session_id):
         sandbox.advance(timedelta(hours=3))
         late = trigger_for(SessionEnded(room_id=room_id, since=since, settle=0), seconds=-60)
-        assert (await fired(late))["seen"]["session_id"] == session_id
+        assert (await fired(late))["check"]["session_id"] == session_id
 
 
 class TestManyForOneRoom:
@@ -264,13 +264,13 @@ class TestManyForOneRoom:
     async def test_they_make_one_request_per_interval(self, sandbox, report, together):
         events = await together(report)
         assert len(events) == 50
-        assert all("seen" in event for event in events)
+        assert all("check" in event for event in events)
         assert sandbox.count(LOOK) == 3
 
     async def test_they_share_the_attendee_list_too(self, sandbox, ended, session_id, together):
         sandbox.advance(timedelta(hours=3))
         events = await together(ended)
-        assert {event["seen"]["session_id"] for event in events} == {session_id}
+        assert {event["check"]["session_id"] for event in events} == {session_id}
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
     async def test_a_final_failure_is_told_to_each(self, sandbox, report, together):
@@ -281,10 +281,10 @@ class TestManyForOneRoom:
 
 class TestPauses:
     def test_none_is_shorter_than_the_race_in_airflow_lasts(self):
-        assert condition.SHORTEST_INTERVAL == 5
+        assert condition.MIN_INTERVAL == 5
 
     async def test_the_first_look_comes_after_one(self, sandbox, report, monkeypatch):
-        monkeypatch.setattr(condition, "SHORTEST_INTERVAL", 0.3)
+        monkeypatch.setattr(condition, "MIN_INTERVAL", 0.3)
         began = time.monotonic()
         while_pausing = asyncio.create_task(fired(trigger_for(report)))
         await asyncio.sleep(0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_clickmeeting.triggers.cursor import Cursor, Happening
+from airflow_clickmeeting.triggers.cursor import Cursor, Event
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,11 +18,11 @@ DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 
 
-def happening(key: str, at: datetime | None = NOON) -> Happening:
-    return Happening(1, key, at, {})
+def happening(key: str, at: datetime | None = NOON) -> Event:
+    return Event(1, key, at, {})
 
 
-def keys(happenings: list[Happening]) -> list[str]:
+def keys(happenings: list[Event]) -> list[str]:
     return [each.key for each in happenings]
 
 
@@ -33,50 +33,50 @@ def begun() -> Cursor:
 
 
 def test_what_had_happened_before_the_watching_began_is_no_news(begun):
-    assert begun.news([happening("first", NOON - HOUR)]) == []
+    assert begun.new_events([happening("first", NOON - HOUR)]) == []
 
 
 def test_what_happens_from_then_on_is_news_the_oldest_first(begun):
-    happened = [happening("c", NOON + HOUR), happening("b", NOON), happening("a", NOON + HOUR)]
-    assert keys(begun.news(happened)) == ["b", "a", "c"]
+    events_in = [happening("c", NOON + HOUR), happening("b", NOON), happening("a", NOON + HOUR)]
+    assert keys(begun.new_events(events_in)) == ["b", "a", "c"]
 
 
 def test_what_was_told_is_no_news(begun):
-    news = happening("second")
-    assert begun.after([news], WEEK).news([news]) == []
+    new_events = happening("second")
+    assert begun.after([new_events], WEEK).new_events([new_events]) == []
 
 
 def test_what_was_not_told_yet_stays_news(begun):
-    told, waits = happening("told", NOON + HOUR), happening("waits", NOON)
-    assert begun.after([told], WEEK).news([told, waits]) == [waits]
+    reported, waits = happening("reported", NOON + HOUR), happening("waits", NOON)
+    assert begun.after([reported], WEEK).new_events([reported, waits]) == [waits]
 
 
 @pytest.mark.parametrize(
-    ("lateness", "told"),
+    ("lateness", "reported"),
     [(HOUR, True), (WEEK, True), (WEEK + timedelta(seconds=1), False)],
     ids=["an hour", "a week", "more than a week"],
 )
-def test_what_is_shown_late_is_news_within_the_lookback(begun, lateness, told):
+def test_what_is_shown_late_is_news_within_the_lookback(begun, lateness, reported):
     newest = happening("newest", NOON + DAY)
     late = happening("late", newest.at - lateness)
-    assert begun.after([newest], WEEK).news([late]) == [late] * told
+    assert begun.after([newest], WEEK).new_events([late]) == [late] * reported
 
 
 def test_it_follows_what_happens_and_no_clock(begun):
     """After a pause of a month, everything of that month is news."""
     missed = [happening(str(day), NOON + day * DAY) for day in range(1, 30)]
-    assert begun.news(missed) == missed
+    assert begun.new_events(missed) == missed
 
 
 def test_it_forgets_what_lies_before_the_lookback(begun):
     later = begun.after([happening("second"), happening("third", NOON + WEEK)], WEEK)
-    assert later.told == {"second": NOON, "third": NOON + WEEK}
-    assert later.news([happening("first", NOON - HOUR)]) == []
+    assert later.reported == {"second": NOON, "third": NOON + WEEK}
+    assert later.new_events([happening("first", NOON - HOUR)]) == []
 
 
 def test_it_does_not_go_back_when_the_newest_happening_is_deleted(begun):
     later = begun.after([happening("newest", NOON + DAY)], WEEK)
-    assert later.after([happening("older", NOON)], WEEK).horizon == later.horizon
+    assert later.after([happening("older", NOON)], WEEK).watermark == later.watermark
 
 
 def test_nothing_at_all_has_happened_yet():
@@ -87,20 +87,20 @@ def test_nothing_at_all_has_happened_yet():
 
 def test_what_has_no_date_is_told_once_and_first(begun):
     undated, dated = happening("undated", None), happening("dated")
-    assert begun.news([dated, undated]) == [undated, dated]
-    assert begun.after([undated], WEEK).news([undated]) == []
+    assert begun.new_events([dated, undated]) == [undated, dated]
+    assert begun.after([undated], WEEK).new_events([undated]) == []
 
 
 def test_what_has_no_date_and_was_there_before_is_no_news():
     undated = happening("undated", None)
-    assert Cursor.starting([undated], NOON, WEEK).news([undated]) == []
+    assert Cursor.starting([undated], NOON, WEEK).new_events([undated]) == []
 
 
 def test_it_is_made_again_of_its_json(begun):
     in_warsaw = NOON.astimezone(timezone(HOUR))
     cursor = begun.after([happening("dated", in_warsaw), happening("undated", None)], WEEK)
     data = json.loads(json.dumps(cursor.to_json()))
-    assert data["told"] == {"first": int(NOON.timestamp()) - 3600, "dated": int(NOON.timestamp()), "undated": None}
+    assert data["reported"] == {"first": int(NOON.timestamp()) - 3600, "dated": int(NOON.timestamp()), "undated": None}
     assert Cursor.from_json(data) == cursor
 
 
@@ -108,7 +108,7 @@ def test_it_is_made_again_of_its_json(begun):
 class Shown:
     """A happening, and when ClickMeeting begins to list it."""
 
-    happening: Happening
+    happening: Event
     since: datetime
 
 
@@ -132,7 +132,7 @@ def histories(draw: st.DrawFn) -> tuple[timedelta, list[Shown], list[datetime], 
 @given(histories(), st.randoms(use_true_random=False))
 def test_each_happening_is_told_exactly_once(history, random):
     lookback, everything, looks, restarts = history
-    cursor, told = None, []
+    cursor, reported = None, []
     for number, now in enumerate(looks):
         shown = [each for each in everything if each.since <= now]
         # a room that fails is left out, and what it holds comes again with the next look
@@ -142,16 +142,16 @@ def test_each_happening_is_told_exactly_once(history, random):
         random.shuffle(listed)
         if cursor is None:
             cursor = Cursor.starting(listed, now, lookback)
-        news = cursor.news(listed)
-        told += news
-        cursor = cursor.after(news, lookback)
+        new_events = cursor.new_events(listed)
+        reported += new_events
+        cursor = cursor.after(new_events, lookback)
         if number in restarts:
             cursor = Cursor.from_json(json.loads(json.dumps(cursor.to_json())))
 
         # it holds nothing that happened before the lookback
         dates = {each.happening.key: each.happening.at for each in shown}
         earliest = max(dates.values(), default=now) - lookback
-        assert cursor.to_json()["told"].keys() <= {key for key, at in dates.items() if at >= earliest}
+        assert cursor.to_json()["reported"].keys() <= {key for key, at in dates.items() if at >= earliest}
 
     began, ended = looks[0], looks[-1]
-    assert sorted(keys(told)) == sorted(each.happening.key for each in everything if began < each.since <= ended)
+    assert sorted(keys(reported)) == sorted(each.happening.key for each in everything if began < each.since <= ended)

@@ -35,19 +35,19 @@ class TestEachWatcher:
         watch = await triggerer.watch(clickmeeting_asset(event))
         room_id = account.open_room("Second talk")
         await account.everything_happens(room_id)
-        (told,) = await watch.tells(1)
-        assert told["id"].startswith(f"{event}-{room_id}")
-        assert (told["event"], told["room_id"], told["room_name"]) == (event, room_id, "Second talk")
+        (reported,) = await watch.tells(1)
+        assert reported["id"].startswith(f"{event}-{room_id}")
+        assert (reported["event"], reported["room_id"], reported["room_name"]) == (event, room_id, "Second talk")
 
     async def test_tells_no_secret_no_address_and_nobodys_name(self, event, triggerer, sandbox, account):
         watch = await triggerer.watch(clickmeeting_asset(event))
         room_id = account.open_room(access_type=2, password="open-sesame")
         await account.everything_happens(room_id)
-        told = json.dumps(await watch.tells(1)).lower()
+        reported = json.dumps(await watch.tells(1)).lower()
         room = await ClickMeetingAsyncHook().get_conference(room_id)
         hidden = ["ada", "lovelace", "bob", "babbage", "example.com", "http", "open-sesame", "sandbox"]
         hidden += [str(room["room_pin"]), room["autologin_hash"], *room["access_role_hashes"].values()]
-        assert [each for each in hidden if each.lower() in told] == []
+        assert [each for each in hidden if each.lower() in reported] == []
 
     async def test_counts_only_rooms_whose_name_matches(self, event, triggerer, account):
         watch = await triggerer.watch(clickmeeting_asset(event, room_name="weekly*"))
@@ -70,8 +70,8 @@ async def test_only_one_room_is_watched(event, triggerer, sandbox, account, room
     watch = await triggerer.watch(clickmeeting_asset(event, room_id=room_id))
     await account.everything_happens(other)
     await account.everything_happens(room_id)
-    (told,) = await watch.tells(1)
-    assert (told["room_id"], told["room_name"]) == (room_id, "Talk")
+    (reported,) = await watch.tells(1)
+    assert (reported["room_id"], reported["room_name"]) == (room_id, "Talk")
     assert sandbox.count("list_conferences") == 0
 
 
@@ -96,21 +96,21 @@ async def test_the_last_of_several_is_told_with_the_next_look(triggerer, sandbox
 
 class TestAllWatchersTogether:
     @pytest.fixture
-    async def told(self):
+    async def reported(self):
         """Wait until all of them have told so much, and return that."""
 
-        async def told(watches, number):
+        async def reported(watches, number):
             return await asyncio.gather(*(watch.tells(number) for watch in watches))
 
-        return told
+        return reported
 
-    async def test_each_tells_its_own(self, triggerer, account, told):
+    async def test_each_tells_its_own(self, triggerer, account, reported):
         watches = await triggerer.watch(*map(clickmeeting_asset, WATCHERS))
         await account.everything_happens(account.open_room())
-        assert [each["event"] for (each,) in await told(watches, 1)] == list(WATCHERS)
+        assert [each["event"] for (each,) in await reported(watches, 1)] == list(WATCHERS)
 
     async def test_they_go_on_after_an_outage_and_tell_what_happened_meanwhile(
-        self, triggerer, sandbox, account, told, eventually
+        self, triggerer, sandbox, account, reported, eventually
     ):
         watches = await triggerer.watch(*map(clickmeeting_asset, WATCHERS))
         sandbox.forget_requests()
@@ -119,18 +119,18 @@ class TestAllWatchersTogether:
         room_id = account.open_room()
         await eventually(lambda: sandbox.count() > 20)
         await account.everything_happens(room_id)
-        assert {each["room_id"] for (each,) in await told(watches, 1)} == {room_id}
+        assert {each["room_id"] for (each,) in await reported(watches, 1)} == {room_id}
 
-    async def test_they_begin_once_clickmeeting_is_there(self, triggerer, sandbox, account, told, eventually):
+    async def test_they_begin_once_clickmeeting_is_there(self, triggerer, sandbox, account, reported, eventually):
         await account.everything_happens(account.open_room())
         sandbox.forget_requests()
         sandbox.fault("*", "status", status=500, times=None)
         watches = await triggerer.watch(*map(clickmeeting_asset, WATCHERS), begun=False)
         await eventually(lambda: sandbox.count() > 8)
         sandbox.clear_faults()
-        await told(watches, 0)
+        await reported(watches, 0)
         await account.everything_happens(account.open_room())
-        await told(watches, 1)
+        await reported(watches, 1)
 
 
 class TestPayload:
@@ -241,8 +241,8 @@ class TestSettling:
         sandbox.advance(HOUR)
         # two minutes or more go by between two looks
         sandbox.set_speed(4000)
-        (told,) = await watch.tells(1)
-        assert told["total_visitors"] == 60
+        (reported,) = await watch.tells(1)
+        assert reported["total_visitors"] == 60
         *_, before, last = [datetime.fromisoformat(each["time"]) for each in sandbox.log("list_session_attendees")]
         assert end + HOUR <= before < last
 

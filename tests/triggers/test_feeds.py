@@ -36,7 +36,7 @@ def look(sandbox):
     return look
 
 
-def asked(sandbox, operation):
+def last_polled_at(sandbox, operation):
     """Return the rooms that were asked."""
     return {int(request["path"].split("/")[3]) for request in sandbox.log(operation)}
 
@@ -81,18 +81,18 @@ class TestSessions:
         account.room_that_was_held(now - 30 * DAY)
         sessions = feed("sessions")
         snapshot, requests = await look(sessions)
-        assert asked(sandbox, "list_sessions") == snapshot.found.keys() == always | hourly | once
+        assert last_polled_at(sandbox, "list_sessions") == snapshot.found.keys() == always | hourly | once
         assert requests == {"list_conferences": 2, "list_sessions": 5}
 
         snapshot, requests = await look(sessions)
-        assert asked(sandbox, "list_sessions") == always
+        assert last_polled_at(sandbox, "list_sessions") == always
         assert requests == {"list_conferences": 1, "list_sessions": 3}
         # what was seen before is still there
         assert snapshot.found.keys() == always | hourly | once
 
         sandbox.advance(HOUR)
         await look(sessions)
-        assert asked(sandbox, "list_sessions") == always | hourly
+        assert last_polled_at(sandbox, "list_sessions") == always | hourly
 
     async def test_a_room_that_fails_is_left_out_does_not_hide_the_others_and_is_asked_again(
         self, feed, look, sandbox, account, caplog
@@ -106,7 +106,7 @@ class TestSessions:
         snapshot, requests = await look(sessions)
         assert snapshot.found.keys() == rooms
         assert requests == {"list_conferences": 1, "list_sessions": 1}
-        assert asked(sandbox, "list_sessions") == {failed}
+        assert last_polled_at(sandbox, "list_sessions") == {failed}
 
     async def test_of_a_room_that_fails_later_stay_as_they_were(self, feed, look, sandbox, account):
         rooms = {account.open_room(), account.open_room()}
@@ -255,9 +255,9 @@ class TestRecordings:
         once = {account.room_that_starts(sandbox.now + DAY), account.room_that_was_held(sandbox.now - 3 * DAY)}
         recordings = feed("recordings")
         await look(recordings)
-        assert asked(sandbox, "list_recordings") == {room_id} | once
+        assert last_polled_at(sandbox, "list_recordings") == {room_id} | once
         _, requests = await look(recordings)
-        assert asked(sandbox, "list_recordings") == {room_id}
+        assert last_polled_at(sandbox, "list_recordings") == {room_id}
         assert requests == {"list_all_recordings": 1, "list_conferences": 1, "list_recordings": 1}
 
 
@@ -351,8 +351,8 @@ class TestSnapshots:
 
     async def test_pauses_grow_while_looks_fail(self, stream, sandbox, eventually, monkeypatch):
         pauses = []
-        pause = feeds.Patience.pause
-        monkeypatch.setattr(feeds.Patience, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
+        pause = feeds.PollPolicy.pause
+        monkeypatch.setattr(feeds.PollPolicy, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
         sandbox.fault("list_conferences", "status", times=4)
         await anext(stream)
         await anext(stream)

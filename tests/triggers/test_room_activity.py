@@ -17,16 +17,20 @@ SECOND = timedelta(seconds=1)
 
 
 def permanent(**known: Any) -> KnownRoom:
-    return KnownRoom({"id": 1, "status": "active"}, **({"asked": NOON - MINUTE} | known))
+    return KnownRoom({"id": 1, "status": "active"}, **({"last_polled_at": NOON - MINUTE} | known))
 
 
 def starting(at: datetime, **known: Any) -> KnownRoom:
-    return KnownRoom({"id": 1, "status": "active", "starts_at": at.isoformat()}, **({"asked": NOON - MINUTE} | known))
+    return KnownRoom(
+        {"id": 1, "status": "active", "starts_at": at.isoformat()}, **({"last_polled_at": NOON - MINUTE} | known)
+    )
 
 
 def over(since: datetime, **known: Any) -> KnownRoom:
     """A room that became inactive some time ago."""
-    return KnownRoom({"id": 1, "status": "inactive", "starts_at": (since - HOUR).isoformat()}, left=since, **known)
+    return KnownRoom(
+        {"id": 1, "status": "inactive", "starts_at": (since - HOUR).isoformat()}, inactive_since=since, **known
+    )
 
 
 def registration(enabled: bool | None, **known: Any) -> KnownRoom:
@@ -38,23 +42,27 @@ YES, NO = True, False
 # at noon; where nothing else is said, the room was asked a minute ago
 AGAIN = {
     #                                                                         sessions  recordings
-    "a new room": (permanent(asked=None), YES, YES),
+    "a new room": (permanent(last_polled_at=None), YES, YES),
     "a permanent room": (permanent(), YES, YES),
     "one that starts tomorrow": (starting(NOON + DAY), NO, NO),
-    "one that starts tomorrow, asked 59 minutes ago": (starting(NOON + DAY, asked=NOON - 59 * MINUTE), NO, NO),
-    "one that starts tomorrow, asked an hour ago": (starting(NOON + DAY, asked=NOON - HOUR), YES, YES),
+    "one that starts tomorrow, asked 59 minutes ago": (starting(NOON + DAY, last_polled_at=NOON - 59 * MINUTE), NO, NO),
+    "one that starts tomorrow, asked an hour ago": (starting(NOON + DAY, last_polled_at=NOON - HOUR), YES, YES),
     "one that starts tomorrow, where people are already": (starting(NOON + DAY, running=True), YES, YES),
     "one that starts in 61 minutes": (starting(NOON + 61 * MINUTE), NO, NO),
     "one that starts in an hour": (starting(NOON + HOUR), YES, YES),
     "one that has started": (starting(NOON - MINUTE), YES, YES),
     "one that is long past its start": (starting(NOON - 5 * HOUR), YES, YES),
-    "over for a minute": (over(NOON - MINUTE, asked=NOON - 2 * MINUTE), YES, YES),
-    "over for an hour, asked before that hour was full": (over(NOON - HOUR, asked=NOON - SECOND), YES, YES),
-    "over for an hour, asked since": (over(NOON - HOUR - MINUTE, asked=NOON - MINUTE), NO, YES),
-    "over for a day, asked since": (over(NOON - DAY - MINUTE, asked=NOON - MINUTE), NO, NO),
-    "over for a day, where people still are": (over(NOON - DAY - MINUTE, asked=NOON - MINUTE, running=True), YES, YES),
+    "over for a minute": (over(NOON - MINUTE, last_polled_at=NOON - 2 * MINUTE), YES, YES),
+    "over for an hour, asked before that hour was full": (over(NOON - HOUR, last_polled_at=NOON - SECOND), YES, YES),
+    "over for an hour, asked since": (over(NOON - HOUR - MINUTE, last_polled_at=NOON - MINUTE), NO, YES),
+    "over for a day, asked since": (over(NOON - DAY - MINUTE, last_polled_at=NOON - MINUTE), NO, NO),
+    "over for a day, where people still are": (
+        over(NOON - DAY - MINUTE, last_polled_at=NOON - MINUTE, running=True),
+        YES,
+        YES,
+    ),
     "over for a week, with a session that has no end": (
-        over(NOON - 7 * DAY, asked=NOON - MINUTE, running=True),
+        over(NOON - 7 * DAY, last_polled_at=NOON - MINUTE, running=True),
         NO,
         NO,
     ),
@@ -63,35 +71,38 @@ AGAIN = {
     "over for longer, never asked": (over(NOON - 7 * DAY - SECOND), NO, NO),
     # a clock that was set
     "one that starts tomorrow, and it was later when it was asked": (
-        starting(NOON + DAY, asked=NOON + MINUTE),
+        starting(NOON + DAY, last_polled_at=NOON + MINUTE),
         YES,
         YES,
     ),
-    "over from a later moment on than now": (over(NOON + HOUR, asked=NOON), YES, YES),
+    "over from a later moment on than now": (over(NOON + HOUR, last_polled_at=NOON), YES, YES),
 }
 
 
 @pytest.mark.parametrize(("room", "sessions", "recordings"), AGAIN.values(), ids=AGAIN.keys())
 def test_a_room_is_asked_again_if_something_can_have_changed(room, sessions, recordings):
-    assert room.can_have_met(NOON) is sessions
-    assert room.can_have_been_recorded(NOON) is recordings
+    assert room.may_have_new_sessions(NOON) is sessions
+    assert room.may_have_new_recordings(NOON) is recordings
 
 
 REGISTRATION = {
-    "registration is on": (registration(True, asked=NOON - SECOND), YES),
+    "registration is on": (registration(True, last_polled_at=NOON - SECOND), YES),
     "registration is off": (registration(False), NO),
     "ClickMeeting does not say": (registration(None), YES),
-    "over since it was asked": (registration(True, asked=NOON - MINUTE, left=NOON - SECOND), YES),
-    "over, and asked since": (registration(True, asked=NOON - SECOND, left=NOON - MINUTE), NO),
-    "over, and registration is off": (registration(False, asked=NOON - MINUTE, left=NOON - SECOND), NO),
-    "over for seven days, never asked": (registration(True, left=NOON - 7 * DAY), YES),
-    "over for longer, never asked": (registration(True, left=NOON - 7 * DAY - SECOND), NO),
+    "over since it was asked": (registration(True, last_polled_at=NOON - MINUTE, inactive_since=NOON - SECOND), YES),
+    "over, and asked since": (registration(True, last_polled_at=NOON - SECOND, inactive_since=NOON - MINUTE), NO),
+    "over, and registration is off": (
+        registration(False, last_polled_at=NOON - MINUTE, inactive_since=NOON - SECOND),
+        NO,
+    ),
+    "over for seven days, never asked": (registration(True, inactive_since=NOON - 7 * DAY), YES),
+    "over for longer, never asked": (registration(True, inactive_since=NOON - 7 * DAY - SECOND), NO),
 }
 
 
-@pytest.mark.parametrize(("room", "asked"), REGISTRATION.values(), ids=REGISTRATION.keys())
-def test_registrations_are_asked_for_while_somebody_can_register(room, asked):
-    assert room.can_have_been_registered_for(NOON) is asked
+@pytest.mark.parametrize(("room", "last_polled_at"), REGISTRATION.values(), ids=REGISTRATION.keys())
+def test_registrations_are_asked_for_while_somebody_can_register(room, last_polled_at):
+    assert room.may_have_new_registrations(NOON) is last_polled_at
 
 
 @pytest.fixture
@@ -99,7 +110,7 @@ def known() -> dict[int, KnownRoom]:
     """Room 1 as it is known at noon: active, and asked."""
     rooms: dict[int, KnownRoom] = {}
     update(rooms, [{"id": 1, "name": "Talk", "status": "active"}], NOON)
-    rooms[1].asked = NOON
+    rooms[1].last_polled_at = NOON
     return rooms
 
 
@@ -110,70 +121,70 @@ def test_a_new_room_was_never_asked(known):
 
 def test_a_room_without_a_status_is_active(known):
     update(known, [{"id": 1}], NOON)
-    assert known[1].left is None
+    assert known[1].inactive_since is None
 
 
 def test_what_is_listed_of_a_room_is_renewed_and_what_is_known_of_its_past_stays(known):
     update(known, [{"id": 1, "name": "New name", "status": "active"}], NOON + MINUTE)
-    assert known[1] == KnownRoom({"id": 1, "name": "New name", "status": "active"}, asked=NOON)
+    assert known[1] == KnownRoom({"id": 1, "name": "New name", "status": "active"}, last_polled_at=NOON)
 
 
 def test_a_room_that_is_not_among_the_active_ones_any_more_left_just_now(known):
     update(known, [], NOON + MINUTE)
-    assert known[1].left == NOON + MINUTE
+    assert known[1].inactive_since == NOON + MINUTE
 
 
 @pytest.mark.parametrize("listed", [[], [{"id": 1, "status": "inactive"}]], ids=["not listed", "listed as inactive"])
 def test_it_has_left_since_then_however_often_it_is_looked_for(known, listed):
     update(known, [], NOON + MINUTE)
     update(known, listed, NOON + HOUR)
-    assert known[1].left == NOON + MINUTE
+    assert known[1].inactive_since == NOON + MINUTE
 
 
 def test_a_room_that_ends_between_two_listings_of_all_rooms_left_just_now(known):
     update(known, [{"id": 1, "status": "inactive", "updated_at": "2027-02-01T09:00:00+00:00"}], NOON + MINUTE)
-    assert known[1].left == NOON + MINUTE
+    assert known[1].inactive_since == NOON + MINUTE
 
 
 def test_a_room_that_was_inactive_when_the_watching_began_left_when_it_was_last_changed():
     rooms: dict[int, KnownRoom] = {}
     update(rooms, [{"id": 1, "status": "inactive", "updated_at": "2027-01-31T15:30:01+01:00"}], NOON)
-    assert rooms[1].left == datetime(2027, 1, 31, 14, 30, 1, tzinfo=UTC)
+    assert rooms[1].inactive_since == datetime(2027, 1, 31, 14, 30, 1, tzinfo=UTC)
 
 
 def test_or_just_now_if_clickmeeting_does_not_say_when():
     rooms: dict[int, KnownRoom] = {}
     update(rooms, [{"id": 1, "status": "inactive"}], NOON)
-    assert rooms[1].left == NOON
+    assert rooms[1].inactive_since == NOON
 
 
 def test_a_room_that_was_reopened_is_asked_again(known):
     update(known, [], NOON)
-    known[1].asked = NOON + DAY
-    assert not known[1].can_have_met(NOON + DAY)
+    known[1].last_polled_at = NOON + DAY
+    assert not known[1].may_have_new_sessions(NOON + DAY)
     update(known, [{"id": 1, "status": "active"}], NOON + DAY)
-    assert known[1].left is None
-    assert known[1].can_have_met(NOON + DAY)
+    assert known[1].inactive_since is None
+    assert known[1].may_have_new_sessions(NOON + DAY)
 
 
 def test_one_that_ends_a_second_time_is_asked_for_another_hour(known):
     update(known, [], NOON)
     update(known, [{"id": 1, "status": "active"}], NOON + DAY)
     update(known, [], NOON + 2 * DAY)
-    known[1].asked = NOON + 2 * DAY + 59 * MINUTE
-    assert known[1].can_have_met(NOON + 2 * DAY + HOUR)
+    known[1].last_polled_at = NOON + 2 * DAY + 59 * MINUTE
+    assert known[1].may_have_new_sessions(NOON + 2 * DAY + HOUR)
 
 
 def test_a_clock_that_jumps_ahead_and_back_hides_nothing(known):
     ahead = NOON + 30 * DAY
     room = {"id": 1, "status": "active", "starts_at": (NOON + 2 * HOUR).isoformat()}
     update(known, [room], ahead)
-    known[1].asked = ahead
+    known[1].last_polled_at = ahead
     for minutes in (0, 60, 120):
         now = NOON + minutes * MINUTE
         update(known, [room], now)
-        assert known[1].can_have_met(now)
+        assert known[1].may_have_new_sessions(now)
     # and it ends while the clock is a month ahead
     update(known, [], ahead)
-    known[1].asked = now
-    assert known[1].can_have_met(now + MINUTE)
+    known[1].last_polled_at = now
+    assert known[1].may_have_new_sessions(now + MINUTE)

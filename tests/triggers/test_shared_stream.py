@@ -44,8 +44,8 @@ def start(sandbox, room_id):
     return start
 
 
-def ids(told):
-    return [each["id"] for each in told]
+def ids(reported):
+    return [each["id"] for each in reported]
 
 
 class TestSharing:
@@ -130,7 +130,7 @@ class TestRestart:
         watch = await triggerer.watch(asset)
         event = start()
         await watch.tells(1)
-        await eventually(lambda: triggerer.states.told(asset) == [event])
+        await eventually(lambda: triggerer.states.reported(asset) == [event])
         await triggerer.restart()
         watch = await triggerer.watch(asset)
         assert await watch.tells(0) == []
@@ -144,16 +144,16 @@ class TestConfirming:
         await eventually(lambda: triggerer.states.writes)
         await watch.looked(5)
         assert triggerer.states.writes == 1
-        assert triggerer.states.told(asset) == []
+        assert triggerer.states.reported(asset) == []
 
     async def test_an_event_counts_as_told_once_airflow_holds_it(self, triggerer, asset, start, eventually):
         triggerer.confirming = False
         watch = await triggerer.watch(asset)
         event = start()
         await watch.tells(1)
-        assert triggerer.states.told(asset) == []
+        assert triggerer.states.reported(asset) == []
         triggerer.confirm()
-        await eventually(lambda: triggerer.states.told(asset) == [event])
+        await eventually(lambda: triggerer.states.reported(asset) == [event])
         assert ids(await watch.tells(1)) == [event]
 
     async def test_a_kill_before_that_repeats_it_with_the_same_id(self, triggerer, asset, start, eventually):
@@ -176,7 +176,7 @@ class TestConfirming:
         events = ids(await watch.tells(3))
         triggerer.confirm(1)
         await watch.looked()
-        assert triggerer.states.told(asset) == []
+        assert triggerer.states.reported(asset) == []
         await triggerer.restart()
         watch = await triggerer.watch(asset)
         assert ids(await watch.tells(3)) == events
@@ -188,9 +188,9 @@ class TestConfirming:
         await watch.tells(1)
         events.append(start())
         assert ids(await watch.tells(2)) == events
-        assert triggerer.states.told(asset) == []
+        assert triggerer.states.reported(asset) == []
         triggerer.confirm()
-        await eventually(lambda: triggerer.states.told(asset) == events)
+        await eventually(lambda: triggerer.states.reported(asset) == events)
 
     async def test_every_asset_has_its_own_cursor(self, triggerer, asset, start, eventually):
         mine = clickmeeting_asset(STARTED, name="mine")
@@ -200,8 +200,8 @@ class TestConfirming:
         await triggerer.watch(mine)
         second = start()
         await watch.tells(2)
-        await eventually(lambda: triggerer.states.told(asset) == [first, second])
-        await eventually(lambda: second in triggerer.states.told(mine))
+        await eventually(lambda: triggerer.states.reported(asset) == [first, second])
+        await eventually(lambda: second in triggerer.states.reported(mine))
 
     async def test_nothing_is_written_down_of_a_look_whose_events_airflow_does_not_hold(self):
         written = []
@@ -225,7 +225,7 @@ class TestStore:
         await eventually(lambda: triggerer.states.writes)
         triggerer.states.failures = 1
         event = start()
-        await eventually(lambda: triggerer.states.told(asset) == [event])
+        await eventually(lambda: triggerer.states.reported(asset) == [event])
         assert "A cursor was not stored" in caplog.text
         assert ids(await watch.tells(1)) == [event]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_clickmeeting.api.errors import Problem
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ClickMeetingError,
@@ -20,7 +20,7 @@ from airflow_clickmeeting.exceptions import (
     ValidationError,
 )
 from airflow_clickmeeting.waiting import polling
-from airflow_clickmeeting.waiting.polling import Patience, unmoved_clock
+from airflow_clickmeeting.waiting.polling import PollPolicy, monotonic_clock
 
 NOON = 1_800_000_000.0
 
@@ -28,13 +28,13 @@ TRANSIENT = [ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAns
 FINAL = [AuthenticationError, NotFoundError, ValidationError, ClickMeetingError]
 
 
-def patient(interval: float = 60, **more: Any) -> Patience:
+def patient(interval: float = 60, **more: Any) -> PollPolicy:
     """Return a patience that began at noon and ends an hour later."""
-    return Patience(**{"interval": interval, "began": NOON, "deadline": NOON + 3600, **more})
+    return PollPolicy(**{"interval": interval, "began": NOON, "deadline": NOON + 3600, **more})
 
 
 def trouble(kind: type = ServerError, retry_after: float | None = None) -> ClickMeetingError:
-    return kind(Problem("server", "Not now.", retry_after=retry_after))
+    return kind(ApiError("server", "Not now.", retry_after=retry_after))
 
 
 class TestPause:
@@ -78,34 +78,34 @@ class TestPause:
 
 class TestDeadline:
     def test_it_comes_nearer(self):
-        assert [patient().left(NOON + gone) for gone in (0, 3599, 3600, 9999)] == [3600, 1, 0, 0]
+        assert [patient().remaining(NOON + gone) for gone in (0, 3599, 3600, 9999)] == [3600, 1, 0, 0]
 
 
 class TestFailures:
     @pytest.mark.parametrize("kind", TRANSIENT)
     def test_what_passes_is_borne_so_often_in_a_row(self, kind):
         some = patient(max_consecutive_failures=2)
-        assert [some.bears(trouble(kind), failures) for failures in (1, 2, 3)] == [True, True, False]
+        assert [some.tolerates(trouble(kind), failures) for failures in (1, 2, 3)] == [True, True, False]
 
     @pytest.mark.parametrize("kind", TRANSIENT)
     def test_none_at_all(self, kind):
-        assert not patient(max_consecutive_failures=0).bears(trouble(kind), 1)
+        assert not patient(max_consecutive_failures=0).tolerates(trouble(kind), 1)
 
     @pytest.mark.parametrize("kind", FINAL)
     def test_what_is_final_is_not_borne(self, kind):
-        assert not patient().bears(trouble(kind), 1)
+        assert not patient().tolerates(trouble(kind), 1)
 
     def test_a_mistake_is_not_borne(self):
-        assert not patient().bears(KeyError("name"), 1)
+        assert not patient().tolerates(KeyError("name"), 1)
 
     @pytest.mark.parametrize("error", [*map(trouble, TRANSIENT + FINAL), KeyError("name")])
     def test_without_a_limit_everything_is_borne(self, error):
-        assert patient(max_consecutive_failures=None).bears(error, 1_000_000)
+        assert patient(max_consecutive_failures=None).tolerates(error, 1_000_000)
 
 
 def test_it_travels_as_plain_json():
     of_its_own = patient(exponential=True, longest=100, max_consecutive_failures=None)
-    assert Patience(**json.loads(json.dumps(of_its_own.to_json()))) == of_its_own
+    assert PollPolicy(**json.loads(json.dumps(of_its_own.to_json()))) == of_its_own
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan")])
@@ -120,9 +120,9 @@ def test_the_number_of_failures_cannot_be_negative():
 
 
 def test_the_clock_does_not_notice_when_the_machines_own_is_set(monkeypatch):
-    now = unmoved_clock()
+    now = monotonic_clock()
     assert now() == pytest.approx(time.time(), abs=60)
     before = now()
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert before <= now() < before + 60
-    assert polling.unmoved_clock()() < 60, "one made later begins with what the machine says"
+    assert polling.monotonic_clock()() < 60, "one made later begins with what the machine says"

@@ -14,15 +14,15 @@ from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.exceptions import AuthenticationError, ServerError
 from airflow_clickmeeting.sandbox.handle import Sandbox
 from airflow_clickmeeting.waiting import shared
-from airflow_clickmeeting.waiting.conditions import Fingerprint, fingerprint
-from airflow_clickmeeting.waiting.shared import Board, shared_board
+from airflow_clickmeeting.waiting.conditions import Fingerprint, fingerprint_of_rows
+from airflow_clickmeeting.waiting.shared import RequestSharer, shared_requests
 
 LATER = 60
 
 
 @pytest.fixture
 async def board(sandbox):
-    with shared_board("clickmeeting_default") as board:
+    with shared_requests("clickmeeting_default") as board:
         yield board
 
 
@@ -32,9 +32,9 @@ def room(room_id):
     return lambda: calls.get_conference(room_id)
 
 
-def waiting(board: Board, *asked, within: float = 0) -> asyncio.Future:
+def waiting(board: RequestSharer, *asked, within: float = 0) -> asyncio.Future:
     """Let somebody wait for the answer to each of some calls."""
-    return asyncio.gather(*[board.next_answer(call, within) for call in asked], return_exceptions=True)
+    return asyncio.gather(*[board.next_response(call, within) for call in asked], return_exceptions=True)
 
 
 async def until(condition) -> None:
@@ -44,7 +44,7 @@ async def until(condition) -> None:
 
 
 async def test_an_answer_comes_with_clickmeetings_time(board, room, room_id, sandbox):
-    answer, now = await board.next_answer(room())
+    answer, now = await board.next_response(room())
     assert answer["id"] == room_id
     assert abs((now - sandbox.now).total_seconds()) < 60
 
@@ -68,7 +68,7 @@ async def test_a_call_and_its_fingerprint_are_two(board, room_id, session_id, sa
     sandbox.set_time(sandbox.now.replace(hour=15))
     call = calls.list_session_attendees(room_id, session_id)
     ((rows, _), (read, _)) = await waiting(board, call, replace(call, read=Fingerprint(call.read)))
-    assert read == fingerprint(rows)
+    assert read == fingerprint_of_rows(rows)
     assert sandbox.counts == {"list_session_attendees": 2}
 
 
@@ -79,7 +79,7 @@ async def test_calls_that_ask_of_two_rooms_are_two(board, room, sandbox):
 
 
 async def test_two_connections_share_nothing(board, room, connect, sandbox):
-    with Sandbox(api_key="another") as elsewhere, shared_board(connect(elsewhere, "second")) as second:
+    with Sandbox(api_key="another") as elsewhere, shared_requests(connect(elsewhere, "second")) as second:
         ((answer, _),) = await waiting(board, room())
         (failure,) = await waiting(second, room())
         assert answer["name"] == "Talk"
@@ -90,7 +90,7 @@ async def test_two_connections_share_nothing(board, room, connect, sandbox):
 async def test_the_first_who_must_know_asks_and_the_others_take_it(board, room, sandbox):
     patient = waiting(board, room(), room(), within=LATER)
     await asyncio.sleep(0)
-    await board.next_answer(room())
+    await board.next_response(room())
     assert len(await patient) == 2
     assert sandbox.count() == 1
 
@@ -121,7 +121,7 @@ async def test_who_is_due_while_the_crowd_is_woken_does_not_ask_again(board, roo
 
 async def test_who_comes_after_an_answer_gets_a_new_one(board, room, sandbox):
     for asked in (1, 2, 3):
-        await board.next_answer(room())
+        await board.next_response(room())
         assert sandbox.count() == asked
 
 
@@ -135,16 +135,16 @@ async def test_a_failure_reaches_all_who_waited(board, room, sandbox):
 async def test_after_a_failure_the_next_answer_is_a_new_one(board, room, room_id, sandbox):
     sandbox.fault("get_conference", "status", status=503)
     await waiting(board, room())
-    answer, _ = await board.next_answer(room())
+    answer, _ = await board.next_response(room())
     assert answer["id"] == room_id
 
 
 async def test_a_key_that_was_mended_meanwhile_is_used(board, room, room_id, connect, sandbox):
     connect(sandbox, password="not-the-key")
     with pytest.raises(AuthenticationError):
-        await board.next_answer(room())
+        await board.next_response(room())
     connect(sandbox)
-    answer, _ = await board.next_answer(room())
+    answer, _ = await board.next_response(room())
     assert answer["id"] == room_id
 
 
@@ -187,7 +187,7 @@ class TestWhoGoes:
         assert sandbox.count() == 1
 
     async def test_the_others_get_their_answer_though_some_go_while_it_is_handed_out(self, board, room, sandbox):
-        crowd = [asyncio.create_task(board.next_answer(room())) for _ in range(10 * shared.CROWD)]
+        crowd = [asyncio.create_task(board.next_response(room())) for _ in range(10 * shared.CROWD)]
         await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
         going, staying = crowd[::2], crowd[1::2]
         gone = [task.cancel() for task in going]
@@ -201,22 +201,22 @@ class TestWhoGoes:
         assert not board._questions
 
     async def test_the_board_goes_with_its_last_user(self, sandbox):
-        boards = shared._boards.setdefault(asyncio.get_running_loop(), {})
+        boards = shared._sharers.setdefault(asyncio.get_running_loop(), {})
         with ExitStack() as last:
-            with shared_board("clickmeeting_default") as first:
-                assert last.enter_context(shared_board("clickmeeting_default")) is first
+            with shared_requests("clickmeeting_default") as first:
+                assert last.enter_context(shared_requests("clickmeeting_default")) is first
             assert boards == {"clickmeeting_default": first}
         assert boards == {}
 
     async def test_the_board_goes_with_a_user_who_failed(self, sandbox):
-        with pytest.raises(KeyError), shared_board("clickmeeting_default"):
+        with pytest.raises(KeyError), shared_requests("clickmeeting_default"):
             raise KeyError
-        assert shared._boards[asyncio.get_running_loop()] == {}
+        assert shared._sharers[asyncio.get_running_loop()] == {}
 
 
 def test_each_event_loop_has_a_board_of_its_own(sandbox):
-    async def board() -> Board:
-        with shared_board("clickmeeting_default") as board:
+    async def board() -> RequestSharer:
+        with shared_requests("clickmeeting_default") as board:
             return board
 
     assert asyncio.run(board()) is not asyncio.run(board())

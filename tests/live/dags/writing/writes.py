@@ -11,9 +11,9 @@ from airflow_clickmeeting.operators.conferences import (
     ClickMeetingPurgeConferencesOperator,
     ClickMeetingUpdateConferenceOperator,
 )
-from airflow_clickmeeting.operators.contacts import ClickMeetingCreateContactsOperator
-from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationsOperator
-from airflow_clickmeeting.operators.registrations import ClickMeetingRegisterParticipantsOperator
+from airflow_clickmeeting.operators.contacts import ClickMeetingBulkCreateContactsOperator
+from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
+from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator
 
 ROOM = "{{ dag_run.conf['room_id'] }}"
@@ -41,15 +41,15 @@ with DAG(
     ).expand(name=[f"Talk {number}" for number in range(8)])
     ClickMeetingUpdateConferenceOperator(task_id="update", room_id=ROOM, lobby_description="Welcome")
     ClickMeetingGenerateTokensOperator(task_id="tokens", room_id="{{ dag_run.conf['token_room_id'] }}", at_least=3500)
-    ClickMeetingRegisterParticipantsOperator(
+    ClickMeetingBulkRegisterParticipantsOperator(
         task_id="register",
         room_id=ROOM,
-        participants=PEOPLE,
+        people=PEOPLE,
         confirmation_email=True,
         ledger=f"{LEDGERS}/registrations.jsonl",
     )
-    ClickMeetingCreateContactsOperator(task_id="contacts", participants=PEOPLE, ledger=f"{LEDGERS}/contacts.jsonl")
-    ClickMeetingSendInvitationsOperator(
+    ClickMeetingBulkCreateContactsOperator(task_id="contacts", people=PEOPLE, ledger=f"{LEDGERS}/contacts.jsonl")
+    ClickMeetingBulkSendInvitationsOperator(
         task_id="invite", room_id=ROOM, people=PEOPLE, batch_size=10, ledger=f"{LEDGERS}/invitations.jsonl"
     )
     ClickMeetingPurgeConferencesOperator(task_id="purge", older_than=timedelta(days=60), max_deletions=10)
