@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_clickmeeting.storage import add_line, located, open_atomic
 
@@ -21,13 +21,13 @@ TASK = ("dag_id", "task_id", "run_id", "map_index", "try_number")
 
 
 class Audit:
-    """Writes down the deletions of a task, as JSON objects of one line.
+    """Writes the deletions of a task as JSON lines.
 
-    :param hook: the account, whose clock says when.
-    :param context: whose task it is.
+    :param hook: the account; the times in the lines are by its clock.
+    :param context: the context of the task that deletes.
     :param path: a file that gets the lines too, or a folder with a slash at its end, in which each deletion has a file
         of its own; None is the log alone.
-    :param forced: whether reasons against deletions are passed over.
+    :param forced: whether the task deletes although a safety check blocks it.
     """
 
     def __init__(
@@ -48,69 +48,57 @@ class Audit:
         name: str | None = None,
         blockers: Sequence[str] = (),
     ) -> None:
-        """Make a call that deletes something: "asked" is written before, and "deleted", "was gone" or "failed" after.
+        """Delete something: "asked" is written before the request, and "deleted", "was gone" or "failed" after it.
 
-        Where the answer was lost, ClickMeeting says to the next attempt that it was gone.
+        When a response is lost and the request is sent again, ClickMeeting responds that the thing was gone.
 
         :param call: the deletion.
-        :param room_id: the room that goes, or loses recordings.
-        :param recordings: the recordings that go.
+        :param room_id: the room that is deleted, or whose recordings are.
+        :param recordings: the recordings that are deleted.
         :param name: the room's name.
-        :param against: what blocked it.
+        :param blockers: why safety checks blocked the deletion, where it is forced.
         """
-        entry = self._entry(call, room_id, recordings, name, blockers)
-        entry.write("asked")
+        write = self._writer(call, room_id, recordings, name, blockers)
+        write("asked")
         try:
             deleted = self._hook.run(call)
         except Exception as error:
-            entry.write("failed", why=f"{type(error).__name__}: {error}")
+            write("failed", why=f"{type(error).__name__}: {error}")
             raise
-        entry.write("deleted" if deleted else "was gone")
+        write("deleted" if deleted else "was gone")
 
     def gone(self, call: Call[bool], room_id: int) -> None:
-        """Write that there was nothing to delete, which also tells the end of a deletion that was broken off."""
-        self._entry(call, room_id).write("was gone")
+        """Write that there was nothing to delete; this also completes the lines of a try that was interrupted."""
+        self._writer(call, room_id)("was gone")
 
-    def _entry(
+    def _writer(
         self,
         call: Call[bool],
         room_id: int,
         recordings: Sequence[int] = (),
         name: str | None = None,
         blockers: Sequence[str] = (),
-    ) -> _Entry:
+    ) -> Callable[..., None]:
+        """Return a function that writes a line about one deletion, given the outcome and further keys."""
         what = {"operation": call.name, "room_id": room_id, "name": name, "recordings": [*recordings]}
-        told = {**self._who, **what, "blockers": [*blockers], "forced": self._forced}
-        return _Entry(self._hook, told, self._path)
+        facts = {**self._who, **what, "blockers": [*blockers], "forced": self._forced}
+        has_own_file = isinstance(self._path, str) and self._path.endswith("/")
+        # the random part gives each try and each task another file
+        file_name = f"{self._hook.now():%Y%m%dT%H%M%S}-{call.name}-{room_id}-{secrets.token_hex(4)}.jsonl"
+        path = None if self._path is None else located(self._path, file_name)
+        lines: list[bytes] = []
 
+        def write(outcome: str, **more: str) -> None:
+            at = self._hook.now().astimezone(UTC).isoformat(timespec="seconds")
+            text = json.dumps({"at": at, **facts, "outcome": outcome, **more}, ensure_ascii=False)
+            self._hook.log.info("Audit: %s", text)
+            lines.append(f"{text}\n".encode())
+            if path is None:
+                return
+            if not has_own_file:
+                add_line(path, lines[-1])
+                return
+            with open_atomic(path) as file:  # most object storages cannot append to a file, so it is written again
+                file.write(b"".join(lines))
 
-class _Entry:
-    """The lines of one deletion: in the log, and at the end of a file or in one of their own in a folder.
-
-    :param hook: the account.
-    :param told: who deletes what.
-    :param path: the file, or the folder with a slash at its end; None is the log alone.
-    """
-
-    def __init__(self, hook: ClickMeetingHook, told: dict[str, Any], path: Path | None) -> None:
-        self._hook = hook
-        self._told = told
-        self._has_own = isinstance(path, str) and path.endswith("/")
-        # with chance in it, so that another try, or another task, has another file
-        name = f"{hook.now():%Y%m%dT%H%M%S}-{told['operation']}-{told['room_id']}-{secrets.token_hex(4)}.jsonl"
-        self._file = None if path is None else located(path, name)
-        self._written = b""
-
-    def write(self, outcome: str, **more: str) -> None:
-        at = self._hook.now().astimezone(UTC).isoformat(timespec="seconds")
-        text = json.dumps({"at": at, **self._told, "outcome": outcome, **more}, ensure_ascii=False)
-        self._hook.log.info("Audit: %s", text)
-        line = f"{text}\n".encode()
-        self._written += line
-        if self._file is None:
-            return
-        if not self._has_own:
-            add_line(self._file, line)
-            return
-        with open_atomic(self._file) as file:  # most object storages cannot add to a file
-            file.write(self._written)
+        return write

@@ -6,7 +6,7 @@ They are `AirflowException`s, since sensors treat only those softly. Wrong argum
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -115,15 +115,6 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
     "unexpected": UnexpectedAnswerError,
     "other": ClickMeetingError,
 }
-
-
-def first_few(texts: Sequence[str], separator: str = "; ", *, count: int | None = None) -> str:
-    """Return the first five texts, and how many more there are, for a message that shall not get long.
-
-    :param count: how many there are, where not all of them were kept.
-    """
-    left = (len(texts) if count is None else count) - 5
-    return separator.join([*texts[:5], *[f"and {left} more"] * (left > 0)])
 
 
 def error_for(problem: ApiError, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:

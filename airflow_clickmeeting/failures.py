@@ -85,9 +85,8 @@ class FailureLog:
         """
         if self.count > allowed_failures(max_failures, total):
             first = format_first([format_failure(failure) for failure in self.kept], count=self.count)
-            raise AirflowException(
-                f"{self.count} of {total} {self._unit} failed (max_failures={max_failures:g}): {first}. {advice}"
-            )
+            failed = f"{self.count} of {total} {self._unit} failed (max_failures={max_failures:g})"
+            raise AirflowException(f"{failed}: {first.rstrip('.')}. {advice}")
 
 
 def allowed_failures(max_failures: float, total: int) -> int:

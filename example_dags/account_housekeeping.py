@@ -1,8 +1,8 @@
-"""Keep an account tidy: save the library's files, archive recordings, and delete rooms in which nobody met for long.
+"""Keep an account tidy: save the library's files, archive recordings, and delete rooms not used for long.
 
-It is dry by default: it says what it would delete. Trigger it with `dry_run` off to have it done. A room goes only
-when all its recordings are in the archive. When there are more rooms to delete than `max_deletions`, none goes: look
-then whether `older_than_days` is what you meant.
+By default it is a dry run, which only prints what it would delete. Trigger the DAG with `dry_run` off to delete. A room
+is deleted only when all its recordings are in the archive; the task `purge` fails when it had to keep old rooms. When
+more than `max_deletions` rooms would be deleted, none is: check then whether `older_than_days` is what you meant.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
     max_active_runs=1,  # two runs would write the same manifests
     tags=["clickmeeting"],
     params={
-        "dry_run": Param(True, type="boolean", description="Only say what would be deleted"),
+        "dry_run": Param(True, type="boolean", description="Only print what would be deleted"),
         "older_than_days": Param(90, type="integer", minimum=1, description="Rooms that ended before are old"),
         "max_deletions": Param(10, type="integer", minimum=1, description="Delete nothing when more rooms are old"),
         "folder": Param("file:///tmp/clickmeeting", description="Where files, recordings and the audit go"),
@@ -40,7 +40,7 @@ def account_housekeeping():
 
     archive = ClickMeetingArchiveRecordingsOperator(task_id="archive", folder="{{ params.folder }}/recordings/")
 
-    # after all is safe; an account without any files skips that task, and still wants this one
+    # runs after the files and recordings are saved; an account without files skips `save`, but is purged too
     purge = ClickMeetingPurgeConferencesOperator(
         task_id="purge",
         trigger_rule="none_failed",
@@ -52,14 +52,14 @@ def account_housekeeping():
     )
 
     @task
-    def tell(purged: dict) -> None:
+    def report(purged: dict) -> None:
         for room in [*purged["would_delete"], *purged["deleted"]]:
             print(f"{'Would delete' if room['dry_run'] else 'Deleted'} room {room['room_id']}: {room['name']}")
         for room in purged["kept"]:
-            print(f"Kept room {room['room_id']}: {room['name']}, because {', '.join(room['against'])}")
+            print(f"Kept room {room['room_id']}: {room['name']}, because {', '.join(room['blockers'])}")
 
     [save, archive] >> purge
-    tell(purge.output)
+    report(purge.output)
 
 
 account_housekeeping()

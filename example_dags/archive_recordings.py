@@ -1,7 +1,7 @@
-"""Keep recordings: every night, those that are new go into a folder, with a manifest for each room.
+"""Archive recordings: every night, download the new ones into a folder, with a manifest for each room.
 
-ClickMeeting keeps recordings for a limited time only. Trigger it with `delete_after` on to have them deleted from there
-as soon as the folder is proved to hold them.
+ClickMeeting keeps recordings for a limited time only. Trigger the DAG with `delete_after` on to delete each recording
+from ClickMeeting after the checksum of its file was verified.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
     render_template_as_native_obj=True,  # so that rooms come as a list, or as None
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting/recordings", description="Where they stay: any object storage"),
-        "rooms": Param(None, type=["array", "null"], items={"type": "integer"}, description="Only those of some rooms"),
-        "delete_after": Param(False, type="boolean", description="Delete from ClickMeeting what is proved to be kept"),
+        "folder": Param("file:///tmp/clickmeeting/recordings", description="The archive, on any object storage"),
+        "rooms": Param(
+            None, type=["array", "null"], items={"type": "integer"}, description="Only recordings of these rooms"
+        ),
+        "delete_after": Param(False, type="boolean", description="Delete verified recordings from ClickMeeting"),
     },
 )
 def archive_recordings():
@@ -34,20 +36,20 @@ def archive_recordings():
         folder="{{ params.folder }}",
         room_id="{{ params.rooms }}",
         delete_after="{{ params.delete_after }}",
-        # what came before a failure is there: another try goes on after it
+        # a retry downloads only the recordings that are missing
         retries=3,
         retry_delay=timedelta(minutes=10),
     )
 
     @task
-    def tell(archived: dict) -> None:
+    def report(archived: dict) -> None:
         for path in archived["manifests"]:
             manifest = json.loads(ObjectStoragePath(path).read_bytes())
             seconds = sum(each["duration"] for each in manifest["recordings"])
             gone = sum(bool(each["deleted_at"]) for each in manifest["recordings"])
             print(f"Room {manifest['room_id']}: {seconds / 3600:.1f} hours kept, {gone} recordings only here")
 
-    tell(archive.output)
+    report(archive.output)
 
 
 archive_recordings()

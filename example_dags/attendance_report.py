@@ -2,7 +2,7 @@
 
 The mail goes out through Airflow's SMTP connection `smtp_default`; names and addresses are in the attached page only.
 A second run mails again. To report by hand, trigger it with `{"sessions": [{"room_id": 10000101, "session_id":
-7000001}]}`. The page needs the extra `report`.
+7000001}]}`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""All that there is of a session in one folder: people, attendance, chat, PDF, files and recordings, with a manifest.
+"""Archive a session in one folder: people, attendance, chat, PDF, files and recordings, with a manifest.
 
-It waits for the session's end, and half a day for its recordings; one that is over is archived at once. Trigger it with
-`{"room_id": 10000101, "session_id": 7000001}`. A second run leaves the same files, and downloads no recording again.
+The DAG waits for the end of the session, and then up to half a day for its recordings. Trigger it with
+`{"room_id": 10000101, "session_id": 7000001}`. A second run writes the same files, and downloads no recording again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ SESSION = {**ROOM, "session_id": "{{ params.session_id }}"}
     params={
         "room_id": Param(type="integer", description="The room"),
         "session_id": Param(type="integer", description="Its session"),
-        "folder": Param("file:///tmp/clickmeeting/archive", description="Where the folder goes: any object storage"),
-        "wait_for_recordings": Param(True, type="boolean", description="Not if nothing was recorded"),
+        "folder": Param(
+            "file:///tmp/clickmeeting/archive", description="The parent of the session's folder, on any object storage"
+        ),
+        "wait_for_recordings": Param(True, type="boolean", description="Turn off if nothing was recorded"),
     },
 )
 def session_archive():
@@ -85,7 +87,7 @@ def session_archive():
     def is_recorded(params: dict | None = None) -> bool:
         return params["wait_for_recordings"]
 
-    # not every session is recorded: this one is given up after half a day, and the rest goes on
+    # not every session is recorded: after half a day the sensor is skipped, and the rest of the DAG continues
     recorded = ClickMeetingRecordingReadySensor(
         task_id="recorded",
         **ROOM,
@@ -115,7 +117,7 @@ def session_archive():
 
 
 def proofs_of(folder: ObjectStoragePath) -> Iterator[dict]:
-    """Yield path, bytes and SHA-256 of each file; those of recordings stand in their own manifest, and are not read."""
+    """Yield path, bytes and SHA-256 of each file; those of recordings come from their own manifest."""
     archived = {}
     for manifest in folder.glob("recordings/*.json"):
         archived |= {entry["path"]: entry for entry in json.loads(manifest.read_bytes())["recordings"]}

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 
-HEAVY = ("requests", "aiohttp", "pandas", "pyarrow", "matplotlib", "starlette", "uvicorn")
+HEAVY = ("requests", "aiohttp", "pandas", "pyarrow", "jinja2", "starlette", "uvicorn")
 SCRIPT = """
 import sys
 import airflow.sdk

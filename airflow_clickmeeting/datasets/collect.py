@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from airflow_clickmeeting.datasets.fetch import Fetcher, Skipped
+from airflow_clickmeeting.datasets.fetch import Fetcher
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Row
+from airflow_clickmeeting.failures import FailureLog
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -21,7 +22,7 @@ TOLD_EVERY = 5.0
 ROWS_BETWEEN = 1000
 
 
-class Collection:
+class DatasetReader:
     """What there is of a dataset in a scope; as a context, it asks for no more at its end.
 
     First `find` the places, and then have the `rows` of as many of them as are wanted, in whatever order.
@@ -46,12 +47,12 @@ class Collection:
         self.dataset = dataset
         self.source = source
         self.scope = scope
-        self.skipped = Skipped(log.warning)
+        self.failures = FailureLog(log, "items")
         self.rooms = 0
         self.sessions = 0
         self.batches = 0
         self._log = log
-        self._asker = Fetcher(hook, max_parallel, self.skipped)
+        self._asker = Fetcher(hook, max_parallel, self.failures)
 
     def __enter__(self) -> Self:
         return self
@@ -83,8 +84,11 @@ class Collection:
             else:
                 self.batches += 1
                 self.sessions += self.source.of_sessions
-                skip = partial(self.skipped.add, place)
+                skip = partial(self._add_failure, place)
                 yield place, progress.counted(self._in_period(self.dataset.rows(items, skip), skip))
+
+    def _add_failure(self, place: RoomOrSession, reason: str) -> None:
+        self.failures.add(reason, **place.ids)
 
     def _rooms(self) -> list[RoomOrSession]:
         if self.scope.rooms is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
-
-from airflow.providers.common.compat.sdk import AirflowException
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_clickmeeting.datasets.scope import RoomOrSession
-from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError, first_few
+from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
+from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.parallel import OrderedExecutor
 
 if TYPE_CHECKING:
@@ -27,14 +26,14 @@ class Fetcher(OrderedExecutor):
 
     :param hook: the account.
     :param max_parallel: how many requests at a time.
-    :param skipped: gets what is wrong with one room.
+    :param failures: gets what is wrong with one room.
     """
 
-    def __init__(self, hook: ClickMeetingHook, max_parallel: int, skipped: Skipped) -> None:
+    def __init__(self, hook: ClickMeetingHook, max_parallel: int, failures: FailureLog) -> None:
         hook.get_conn()  # reads the connection, which only this thread may ask Airflow for
         super().__init__(max_parallel)
         self.hook = hook
-        self.skipped = skipped
+        self.failures = failures
 
     def begin(self, call: Call[list[T]]) -> Future[Unread[T]]:
         """Have a thread make a call."""
@@ -54,64 +53,10 @@ class Fetcher(OrderedExecutor):
         except OF_ONE_ROOM as error:
             if registration_is_off(error):
                 return []
-            self.skipped.add(place, error)
+            self.failures.add(error, **place.ids)
             return None
 
 
 def registration_is_off(error: ClickMeetingError) -> bool:
     """Tell whether a room has no registrations, rather than something wrong with it."""
     return NO_REGISTRATION in {error.name, *error.fields}
-
-
-MAX_FAILURES_KEPT = 100
-
-
-class Skip(TypedDict):
-    """One thing that was left out: whose it is, and why; without a session it concerns the whole room."""
-
-    room_id: int
-    session_id: int | None
-    why: str
-
-
-class Skipped:
-    """What was left out: the first hundred, and how many in all.
-
-    :param warn: writes to the log.
-    """
-
-    def __init__(self, warn: Callable[..., object]) -> None:
-        self._warn = warn
-        self._error: ClickMeetingError | None = None
-        self.kept: list[Skip] = []
-        self.count = 0
-
-    def add(self, place: RoomOrSession, why: str | Exception) -> None:
-        """Note something, and tell the log."""
-        self.count += 1
-        if isinstance(why, ClickMeetingError):
-            self._error = why
-        if self.count > MAX_FAILURES_KEPT:
-            return
-        self.kept.append({"room_id": place.room_id, "session_id": place.session_id, "why": str(why)})
-        self._warn("Skipped: %s", _named(self.kept[-1]))
-        if self.count == MAX_FAILURES_KEPT:
-            self._warn("What else is skipped is only counted")
-
-    def failure(self, *, alone: bool) -> Exception:
-        """Return what a task fails with.
-
-        :param alone: nothing else was asked for, so that the error is told as it is.
-        """
-        if alone and self._error and self.count == 1:
-            return self._error
-        first = first_few([*map(_named, self.kept)], count=self.count)
-        return AirflowException(
-            f"Skipped {self.count}, and all else is done: {first}. "
-            "Another try does everything again; fail_on_skipped=False would let it be."
-        )
-
-
-def _named(skip: Skip) -> str:
-    session = "" if skip["session_id"] is None else f", session {skip['session_id']}"
-    return f"room {skip['room_id']}{session}: {skip['why']}"

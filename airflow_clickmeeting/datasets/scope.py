@@ -24,6 +24,11 @@ class RoomOrSession(NamedTuple):
     room: Room | None = None
 
     @property
+    def ids(self) -> dict[str, int | None]:
+        """The ids that say what failed."""
+        return {"room_id": self.room_id, "session_id": self.session_id}
+
+    @property
     def session_id(self) -> int | None:
         """The session's id."""
         return self.session["id"] if self.session else None

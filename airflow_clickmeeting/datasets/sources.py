@@ -139,9 +139,9 @@ class SessionSource(Source):
         for room, sessions in asker.answers(asked):
             if sessions is None:
                 continue
-            before = asker.skipped.count
+            before = asker.failures.count
             wanted = sorted(_wanted(asker, scope, room, sessions), key=lambda place: _session(place)["id"])
-            if wanted or asker.skipped.count == before:
+            if wanted or asker.failures.count == before:
                 yield room, wanted
 
     def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
@@ -200,10 +200,10 @@ class AttendanceSource(SessionSource):
                 _session(place), entered, registered, rejoin_gap=self._rejoin_gap, until=asker.hook.now()
             )
         except (UnexpectedAnswerError, ValueError) as error:
-            asker.skipped.add(place, error)
+            asker.failures.add(error, **place.ids)
             return None
         for why in found.skipped:
-            asker.skipped.add(place, why)
+            asker.failures.add(why, **place.ids)
         return found
 
 
@@ -240,11 +240,11 @@ def _wanted(asker: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterabl
             if _in_scope(scope, session):
                 yield place
         except (KeyError, TypeError, ValueError) as error:
-            asker.skipped.add(place, f"the session's times or id cannot be read: {error}")
+            asker.failures.add(f"the session's times or id cannot be read: {error}", **place.ids)
     if scope.session_id and not known:
         nowhere = ApiError("not_found", f"there is no session {scope.session_id}")
         path = calls.list_sessions(room.room_id).path
-        asker.skipped.add(room, error_for(nowhere, "list_sessions", asker.hook.clickmeeting_conn_id, path))
+        asker.failures.add(error_for(nowhere, "list_sessions", asker.hook.clickmeeting_conn_id, path), **room.ids)
 
 
 def _in_scope(scope: Scope, session: Session) -> bool:

@@ -1,4 +1,4 @@
-"""What blocks the deletion of a room or of its recordings, judged from what ClickMeeting says of them."""
+"""Safety checks: what blocks the deletion of a room or of its recordings, judged from what ClickMeeting lists."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.facts import over_for, recorded
 from airflow_clickmeeting.api.types import Recording, Room, Session
-from airflow_clickmeeting.exceptions import first_few
+from airflow_clickmeeting.failures import format_first
 
-# a session that runs may have the present, in whole minutes, as its end
+# ClickMeeting may report the present time, in whole minutes, as the end of a running session
 SETTLED = timedelta(minutes=5)
 
 
 class RoomSnapshot(NamedTuple):
-    """What there is of a room: itself, its sessions, and the recordings that would go."""
+    """A room, its sessions, and those of its recordings that would be deleted."""
 
     room: Room
     sessions: Sequence[Session]
@@ -24,14 +24,14 @@ class RoomSnapshot(NamedTuple):
 
 
 def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> list[str]:
-    """Return in words which sessions block a deletion: the coming, the running, and the latest within grace.
+    """Return in words which sessions block a deletion: future and running ones, and the latest within the grace period.
 
-    What a room is scheduled for is a session, even if the list of sessions does not show it. A permanent room is
-    scheduled for nothing.
+    The scheduled time of a room counts as a session, even if the list of sessions does not show it. A permanent room
+    has no scheduled time.
 
     :param found: the room.
-    :param grace: how long the end of the last session must lie back.
-    :param now: by ClickMeeting's clock.
+    :param grace: how long ago the last session must have ended.
+    :param now: the time by ClickMeeting's clock.
     """
     scheduled = _scheduled(found.room)
     ends = {} if scheduled is None else {"its scheduled time": scheduled}
@@ -44,15 +44,15 @@ def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> li
     recent = {what: end for what, end in ends.items() if now - grace < end <= now}
     if recent:
         last = max(recent, key=lambda what: recent[what])
-        reasons.append(f"{last} ended at {recent[last].isoformat()}, within the grace of {_told(grace)}")
+        reasons.append(f"{last} ended at {recent[last].isoformat()}, within the grace of {_format_length(grace)}")
     return reasons
 
 
 def recording_blockers(recordings: Iterable[Recording], covered: Callable[[Recording], bool]) -> list[str]:
-    """Return in words which recordings block their deletion: those that no archive has.
+    """Return in words which recordings block their deletion: those that are in no archive.
 
-    :param recordings: those that would go.
-    :param covered: tells whether an archive has a recording.
+    :param recordings: the recordings that would be deleted.
+    :param covered: returns whether a recording is archived.
     """
     pending, missing = [], []
     for recording in recordings:
@@ -60,14 +60,14 @@ def recording_blockers(recordings: Iterable[Recording], covered: Callable[[Recor
             pending.append(recording["id"])
         elif not covered(recording):
             missing.append(recording["id"])
-    reasons = [f"no archive manifest covers {_named(missing)}"] * bool(missing)
-    return reasons + [f"ClickMeeting still processes {_named(pending)}"] * bool(pending)
+    reasons = [f"no archive manifest covers {_format_recordings(missing)}"] * bool(missing)
+    return reasons + [f"ClickMeeting still processes {_format_recordings(pending)}"] * bool(pending)
 
 
 def last_end(found: RoomSnapshot) -> datetime | None:
-    """Return when a room was last met in, by schedule or by session; of one that never was, when it was made.
+    """Return when the last session of a room ended or was scheduled to end; without any, when the room was created.
 
-    None is for a room that is being met in, or of which nothing is known.
+    None is returned for a room with a running session, or one without any of these times.
     """
     ends = [times.parse(str(session["end_date"])) for session in found.sessions if session.get("end_date")]
     if len(ends) < len(found.sessions):
@@ -79,11 +79,11 @@ def last_end(found: RoomSnapshot) -> datetime | None:
 
 
 def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
-    """Return what a refused deletion says: of which room, each reason, and what to do."""
+    """Return the message of a refused deletion: the room, each reason, and what to do."""
     return (
         f"{operation}: room {room['id']} ({room.get('name')!r}): {'; '.join(blockers)}. Nothing was deleted. Archive "
         "recordings with ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, wait until the grace "
-        "is over, or set force=True to delete all the same."
+        "period is over, or set force=True to delete it although a safety check blocks it."
     )
 
 
@@ -92,10 +92,10 @@ def _scheduled(room: Room) -> datetime | None:
     return None if room.get("permanent_room") or not written else times.parse(written)
 
 
-def _named(recordings: Sequence[int]) -> str:
-    return f"recording{'s' * (len(recordings) > 1)} {first_few([*map(str, recordings)], ', ')}"
+def _format_recordings(recordings: Sequence[int]) -> str:
+    return f"recording{'s' * (len(recordings) > 1)} {format_first([*map(str, recordings)], ', ')}"
 
 
-def _told(length: timedelta) -> str:
+def _format_length(length: timedelta) -> str:
     days, rest = divmod(length, timedelta(days=1))
     return str(length) if rest else f"{days} day{'s' * (days != 1)}"

@@ -1,4 +1,4 @@
-"""How something is deleted from ClickMeeting: looked at, judged, written down, and only then asked for."""
+"""Delete something from ClickMeeting: read it, judge it, write an audit line, and only then send the request."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Deletion(TypedDict):
-    """What became of a deletion.
+    """The result of a deletion.
 
-    `deleted` tells whether it was there and is gone now, `recordings` are the ids of those that go with it, and
-    `blockers` tells what blocks it, which only `dry_run` and `force` bear.
+    `deleted` is whether it existed and was deleted; `recordings` are the ids of the recordings deleted with it; and
+    `blockers` are the reasons of safety checks, which are empty unless `dry_run` or `force` is set.
     """
 
     room_id: int
@@ -40,9 +40,9 @@ class Deleter:
     """Deletes what no safety check blocks.
 
     :param hook: the account.
-    :param audit: is told of each deletion.
-    :param grace: how long the end of the last session must lie back.
-    :param archive: where the manifests are.
+    :param audit: records each deletion.
+    :param grace: how long ago the last session must have ended.
+    :param archive: the folder of the archive's manifests.
     :param force: whether to delete although a safety check blocks it.
     :param dry_run: whether to delete nothing.
     """
@@ -54,24 +54,24 @@ class Deleter:
     force: bool
     dry_run: bool
 
-    def look(self, room_id: int) -> RoomSnapshot:
-        """Read what there is of a room.
+    def read_room(self, room_id: int) -> RoomSnapshot:
+        """Read a room, its sessions and its recordings.
 
-        :raises NotFoundError: when it is gone.
+        :raises NotFoundError: when the room does not exist.
         """
         room = self.hook.get_conference(room_id)
         return RoomSnapshot(room, self.hook.list_sessions(room_id), self.hook.list_recordings(room_id))
 
     def delete(self, call: Call[bool], found: RoomSnapshot) -> Deletion:
-        """Delete something, unless that is refused, or only to be tried.
+        """Delete something, unless a safety check blocks it or this is a dry run.
 
         :param call: the deletion.
-        :param found: the room, and the recordings that would go.
+        :param found: the room, and the recordings that would be deleted.
         :raises DeletionRefusedError: naming what blocks it.
         """
         judged = self.judge(found)
         if self.dry_run:
-            self._tell(call, judged)
+            self._log_dry_run(call, judged)
             return judged
         if judged["blockers"] and not self.force:
             raise DeletionRefusedError(refusal(call.name, found.room, judged["blockers"]))
@@ -81,7 +81,7 @@ class Deleter:
         return {**judged, "deleted": True}
 
     def judge(self, found: RoomSnapshot) -> Deletion:
-        """Return what would go, and what blocks it."""
+        """Return what would be deleted, and what blocks it."""
         covered, damage = self._archived(found)
         return {
             **self._nothing(found.room["id"]),
@@ -95,7 +95,7 @@ class Deleter:
         }
 
     def gone(self, call: Call[bool], room_id: int) -> Deletion:
-        """Return what there is to tell where nothing is left to delete."""
+        """Write an audit line that there was nothing to delete, and return a result that says so."""
         if not self.dry_run:
             self.audit.gone(call, room_id)
         return self._nothing(room_id)
@@ -110,14 +110,15 @@ class Deleter:
             "blockers": [],
         }
 
-    def _tell(self, call: Call[bool], judged: Deletion) -> None:
-        told = "would be refused" if judged["blockers"] and not self.force else "would be sent"
+    def _log_dry_run(self, call: Call[bool], judged: Deletion) -> None:
+        outcome = "would be refused" if judged["blockers"] and not self.force else "would be sent"
         blockers = "; ".join(judged["blockers"]) or "nothing"
-        words = "Dry run: %s of room %d (%r) with recordings %s %s; blocked by: %s"
-        self.hook.log.info(words, call.name, judged["room_id"], judged["name"], judged["recordings"], told, blockers)
+        message = "Dry run: %s of room %d (%r) with recordings %s %s; blocked by: %s"
+        what = (judged["room_id"], judged["name"], judged["recordings"])
+        self.hook.log.info(message, call.name, *what, outcome, blockers)
 
     def _archived(self, found: RoomSnapshot) -> tuple[Callable[[Recording], bool], list[str]]:
-        """Return what tells whether a recording is in the archive, and what is wrong with the room's manifest."""
+        """Return a function that returns whether a recording is archived, and errors of the manifest."""
         if self.archive is None or not found.recordings:
             return lambda _: False, []
         try:

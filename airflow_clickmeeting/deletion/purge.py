@@ -1,10 +1,10 @@
-"""How old rooms are found and deleted: all are judged first, so that a wrong filter cannot empty an account."""
+"""Find and delete old rooms; all are judged before the first deletion, so that a wrong filter empties no account."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
@@ -13,16 +13,25 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end
-from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError, first_few
+from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError
+from airflow_clickmeeting.failures import FailureLog
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.times import When
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.deletion.delete import Deleter, Deletion
+    from airflow_clickmeeting.failures import Failure
+
+
+RETRY = "A retry tries to delete the rooms whose request failed."
+UNBLOCK = (
+    "To delete blocked rooms, archive their recordings with ClickMeetingArchiveRecordingsOperator and name its folder "
+    "in `archive`, or wait until the grace period is over; to keep them, raise max_failures."
+)
 
 
 class Counts(TypedDict):
-    """How many rooms were `listed`, are `old`, and became what."""
+    """How many rooms were `listed`, and how many of them are `old`; and how many of those are in each list."""
 
     listed: int
     old: int
@@ -32,23 +41,28 @@ class Counts(TypedDict):
 
 
 class PurgeResult(TypedDict):
-    """What a purge did: rooms that are gone, that a real run would delete, and that are kept, with why."""
+    """The rooms that a purge deleted, that a real run would delete, and that a safety check blocks.
+
+    `failures` are rooms that are kept because a safety check blocks them, and rooms on which a request failed.
+    """
 
     dry_run: bool
     deleted: list[Deletion]
     would_delete: list[Deletion]
     kept: list[Deletion]
     counts: Counts
+    failures: list[Failure]
+    failure_count: int
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Which rooms are old.
 
-    :param older_than: how long ago the last session must have ended, or before when.
-    :param status: of which list: `inactive`, `active` or `all`.
+    :param older_than: how long ago the last session must have ended, or the moment before which it must have.
+    :param status: which rooms to list: `inactive`, `active` or `all`.
     :param name_matches: a pattern such as `Test *` for the whole name; None is any name.
-    :param permanent_rooms: whether permanent rooms count.
+    :param permanent_rooms: whether permanent rooms are included.
     """
 
     older_than: timedelta | datetime
@@ -57,13 +71,13 @@ class Wanted:
     permanent_rooms: bool
 
     def may_be(self, room: Room, now: datetime) -> bool:
-        """Tell whether a room may be old, as far as the list of rooms tells."""
+        """Return whether a room may be old, judged by its entry in the list of rooms alone."""
         permanent = room.get("permanent_room", False) or not room.get("ends_at")
         named = self.name_matches is None or fnmatchcase(str(room.get("name")), self.name_matches)
         return named and (self.permanent_rooms if permanent else self.is_old(RoomSnapshot(room, [], []), now))
 
     def is_old(self, found: RoomSnapshot, now: datetime) -> bool:
-        """Tell whether a room was last met in long enough ago."""
+        """Return whether the last session of a room is old enough."""
         limit = self.older_than if isinstance(self.older_than, datetime) else now - self.older_than
         last = last_end(found)
         return last is not None and last < limit
@@ -79,91 +93,113 @@ def age_of(older_than: timedelta | When) -> timedelta | datetime:
     return times.length("older_than", older_than, also=", a time with its zone or UTC offset,")
 
 
-@dataclass
 class Purge:
     """Deletes the old rooms of an account that no safety check blocks.
 
     :param deleter: judges and deletes.
     :param wanted: which rooms are old.
-    :param max_deletions: when there would be more, there is none.
+    :param max_deletions: when more rooms would be deleted, none is.
     """
 
-    deleter: Deleter
-    wanted: Wanted
-    max_deletions: int
-    failed: list[str] = field(default_factory=list)
-    listed: int = 0
+    def __init__(self, deleter: Deleter, wanted: Wanted, max_deletions: int) -> None:
+        self._deleter = deleter
+        self._wanted = wanted
+        self._max_deletions = max_deletions
+        self._failures = FailureLog(deleter.hook.log, "old rooms")
+        self._kept: list[Deletion] = []
+        self._listed = 0
 
-    def run(self) -> PurgeResult:
+    def run(self, max_failures: float = 0) -> PurgeResult:
         """Judge all rooms, then delete.
 
-        :raises DeletionRefusedError: when there would be too many deletions.
-        :raises AirflowException: when something failed, after the others were tried.
+        :param max_failures: how many old rooms may fail: a number, or below 1 a share of the old rooms.
+        :raises DeletionRefusedError: when there would be too many deletions, and none was sent; or when safety checks
+            block too many rooms, and the others were deleted.
+        :raises AirflowException: when requests failed on too many rooms, after the others were deleted.
         """
+        dry_run, force = self._deleter.dry_run, self._deleter.force
         judged = list(self._judged())
-        kept = [each for each in judged if each["blockers"] and not self.deleter.force]
-        ready = [each for each in judged if not each["blockers"] or self.deleter.force]
-        self._brake(len(ready))
-        deleted = [] if self.deleter.dry_run else list(self._deleted(ready, kept))
-        if self.failed:
-            failed = f"{len(self.failed)} failed: {first_few(self.failed)}"
-            raise AirflowException(f"{len(deleted)} rooms were deleted, but {failed}. Another try goes on.")
-        would_delete = ready if self.deleter.dry_run else []
+        old = len(judged) + self._failures.count
+        ready = [each for each in judged if not each["blockers"] or force]
+        for each in judged:
+            if each["blockers"] and not force:
+                self._keep(each)
+        self._check_deletions(len(ready))
+        deleted = [] if dry_run else list(self._deleted(ready))
+        self._failures.log_counts()
+        if not dry_run:
+            self._check_failures(max_failures, old)
+        would_delete = ready if dry_run else []
         return {
-            "dry_run": self.deleter.dry_run,
+            "dry_run": dry_run,
             "deleted": deleted,
             "would_delete": would_delete,
-            "kept": kept,
+            "kept": self._kept,
             "counts": {
-                "listed": self.listed,
+                "listed": self._listed,
                 "old": len(judged),
                 "deleted": len(deleted),
                 "would_delete": len(would_delete),
-                "kept": len(kept),
+                "kept": len(self._kept),
             },
+            "failures": self._failures.kept,
+            "failure_count": self._failures.count,
         }
 
     def _judged(self) -> Iterator[Deletion]:
-        """Yield what would become of each old room; a room that cannot be looked at is noted."""
-        hook = self.deleter.hook
-        rooms = list(hook.iter_conferences(self.wanted.status))
-        self.listed = len(rooms)
+        """Yield what would be deleted with each old room; a room that cannot be read is a failure."""
+        hook = self._deleter.hook
+        rooms = list(hook.iter_conferences(self._wanted.status))
+        self._listed = len(rooms)
         for room in rooms:
-            if not self.wanted.may_be(room, hook.now()):
+            if not self._wanted.may_be(room, hook.now()):
                 continue
             try:
                 found = RoomSnapshot(room, hook.list_sessions(room["id"]), [])
-                if self.wanted.is_old(found, hook.now()):
-                    yield self.deleter.judge(found._replace(recordings=hook.list_recordings(room["id"])))
+                if self._wanted.is_old(found, hook.now()):
+                    yield self._deleter.judge(found._replace(recordings=hook.list_recordings(room["id"])))
             except NotFoundError:
-                hook.log.info("Room %d is gone meanwhile", room["id"])
+                hook.log.info("Room %d was deleted after it was listed", room["id"])
             except OF_ONE_ROOM as error:
-                self._note(room["id"], error)
+                self._add_failure(room["id"], error)
 
-    def _brake(self, ready: int) -> None:
-        if ready <= self.max_deletions:
+    def _check_deletions(self, ready: int) -> None:
+        if ready <= self._max_deletions:
             return
-        many = f"{ready} rooms would be deleted, more than max_deletions={self.max_deletions}, so none is"
-        if not self.deleter.dry_run:
+        many = f"{ready} rooms would be deleted, more than max_deletions={self._max_deletions}, so none is"
+        if not self._deleter.dry_run:
             raise DeletionRefusedError(
-                f"{many}. See with dry_run=True which they are, then narrow them down or raise max_deletions."
+                f"{many}. Use dry_run=True to list them, then narrow down which rooms are old, or raise max_deletions."
             )
-        self.deleter.hook.log.warning("In a real run, %s", many)
+        self._deleter.hook.log.warning("In a real run, %s", many)
 
-    def _deleted(self, ready: Sequence[Deletion], kept: list[Deletion]) -> Iterator[Deletion]:
-        """Delete each room after another look at it, for the first may have been a while ago."""
+    def _deleted(self, ready: Sequence[Deletion]) -> Iterator[Deletion]:
+        """Delete each room after it was read and judged again, since the first time may have been a while ago."""
         for each in ready:
             call = calls.delete_conference(each["room_id"])
             try:
-                found = self.deleter.look(each["room_id"])
-                yield self.deleter.delete(call, found)
+                found = self._deleter.read_room(each["room_id"])
+                yield self._deleter.delete(call, found)
             except NotFoundError:
-                self.deleter.gone(call, each["room_id"])
+                self._deleter.gone(call, each["room_id"])
             except DeletionRefusedError:
-                kept.append(self.deleter.judge(found))
-            except Exception as error:  # noqa: BLE001 - the others are to be tried first, and then the task fails
-                self._note(each["room_id"], error)
+                self._keep(self._deleter.judge(found))
+            except Exception as error:  # noqa: BLE001 - the other rooms are deleted before the task fails
+                self._add_failure(each["room_id"], error)
 
-    def _note(self, room_id: int, error: Exception) -> None:
-        self.failed.append(f"room {room_id}: {type(error).__name__}: {error}")
-        self.deleter.hook.log.error("Failed: %s", self.failed[-1])
+    def _keep(self, judged: Deletion) -> None:
+        self._kept.append(judged)
+        self._failures.add(f"blocked by: {'; '.join(judged['blockers'])}", room_id=judged["room_id"])
+
+    def _add_failure(self, room_id: int, error: Exception) -> None:
+        self._failures.add(f"{type(error).__name__}: {error}", room_id=room_id)
+
+    def _check_failures(self, max_failures: float, old: int) -> None:
+        requests_failed = self._failures.count > len(self._kept)
+        advice = " ".join([RETRY] * requests_failed + [UNBLOCK] * bool(self._kept))
+        try:
+            self._failures.check(max_failures, old, f"The other old rooms were deleted. {advice}")
+        except AirflowException as error:
+            if requests_failed:
+                raise
+            raise DeletionRefusedError(str(error)) from None  # a retry would find the same rooms blocked

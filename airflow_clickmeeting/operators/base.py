@@ -100,22 +100,22 @@ class SessionOperator(RoomOperator):
 
 
 class DeletionOperator(ClickMeetingOperator):
-    """Base of operators that delete rooms or recordings, for good, where no safety check blocks it.
+    """Base of operators that delete rooms or recordings permanently, unless a safety check blocks it.
 
-    These block it: recordings that would go and that no archive manifest covers, or that ClickMeeting still
-    processes; a session in the future or running; and one whose end is within `grace`. What a room is scheduled for
-    counts as a session. Then a `DeletionRefusedError` is raised before a deletion is sent.
+    These block it: recordings to be deleted that no archive manifest covers, or that ClickMeeting still processes; a
+    session that is in the future or running, or that ended within `grace`. The scheduled time of a room counts as a
+    session. A blocked deletion raises a `DeletionRefusedError` before any request to delete is sent.
 
-    Each deletion is written down before it is sent and after it was answered, as JSON objects of one line: who (the
-    task, its run and its try), what, when, and what came of it. Airflow's log of the task always gets the lines.
+    Each deletion is recorded before the request is sent and after the response, as JSON lines: who (the task, its run
+    and its try), what, when, and the outcome. The task's log always gets the lines.
 
     :param force: whether to delete although a safety check blocks it.
-    :param dry_run: whether only to look, and return what would go and what blocks it.
-    :param grace: how long the end of the last session must lie back, a timedelta or days.
+    :param dry_run: whether to delete nothing, and return what would be deleted and what blocks it.
+    :param grace: how long ago the last session must have ended: a timedelta, or ISO 8601 text such as `P30D`.
     :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests cover recordings; None
         covers none.
-    :param audit_path: where the lines go besides the log: a folder with a slash at its end, in which each deletion
-        gets a file of its own, or a file that grows, on a storage that can add to files.
+    :param audit_path: where the lines are written besides the log: a folder with a slash at its end, in which each
+        deletion gets a file of its own, or a file to append the lines to, if the storage can append to files.
     """
 
     template_fields: Sequence[str] = (
@@ -145,7 +145,7 @@ class DeletionOperator(ClickMeetingOperator):
         self.audit_path = audit_path
 
     def deleter(self, context: Context) -> Deleter:
-        """Check the arguments, and return what deletes.
+        """Check the arguments, and return a deleter with them.
 
         :raises ValueError: naming the argument and what it may be.
         """
@@ -173,7 +173,7 @@ class RoomDeletionOperator(DeletionOperator):
     """Base of operators that delete a room or recordings of it.
 
     :param room_id: the room's id.
-    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
+    :param ignore_missing: whether the task succeeds when it was deleted already, as in a second run.
     """
 
     template_fields: Sequence[str] = (*DeletionOperator.template_fields, "room_id", "ignore_missing")
@@ -188,20 +188,20 @@ class RoomDeletionOperator(DeletionOperator):
         raise NotImplementedError
 
     def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
-        """Return the room with those of its recordings alone that would go.
+        """Return the room with only those of its recordings that would be deleted.
 
         :raises NotFoundError: when there is nothing to delete.
         """
         return found
 
     def execute(self, context: Context) -> Deletion:
-        """Look at the room, judge, and delete."""
+        """Read the room, judge it, and delete."""
         from airflow_clickmeeting.exceptions import NotFoundError
 
         call, deleter = self.call(), self.deleter(context)
         room_id = int(self.room_id)
         try:
-            found = self.concerned(deleter.look(room_id))
+            found = self.concerned(deleter.read_room(room_id))
         except NotFoundError:
             if not call.treat_as:
                 raise

@@ -260,10 +260,10 @@ class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
 
 
 class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
-    """Delete a room and its recordings, for good, unless a safety check blocks it; a second run finds it gone.
+    """Delete a room and its recordings permanently, unless a safety check blocks it; a second run finds it gone.
 
-    :return: `deleted`, whether it was there and is gone now; `room_id` and `name`; `recordings`, the ids of those that
-        go with it; `dry_run`; and `blockers`, what blocks it.
+    :return: `deleted`, whether it existed and was deleted; `room_id` and `name`; `recordings`, the ids of the
+        recordings deleted with it; `dry_run`; and `blockers`, what blocks it.
     """
 
     def call(self) -> Call[bool]:
@@ -301,23 +301,26 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
 
 
 class ClickMeetingPurgeConferencesOperator(DeletionOperator):
-    """Delete the rooms in which nobody has met for long, and their recordings, for good.
+    """Delete rooms that have not been used for a long time, and their recordings, permanently.
 
-    All old rooms are judged first. Those that a safety check blocks are kept. When there would be more deletions
-    than `max_deletions`, there is none, and the task fails. A deletion that fails does not keep the others from being
-    tried; then the task fails too. A second run, or a retry, goes on with what is left.
+    All old rooms are judged before the first deletion. Rooms that a safety check blocks are kept. When more than
+    `max_deletions` rooms would be deleted, none is, and the task fails. A request that fails for one room does not
+    stop the others. A second run, or a retry, deletes the rooms that are left.
 
-    :param older_than: how long ago the last session in a room must have ended, a timedelta or days; or before when, an
-        aware datetime or ISO 8601 text. What a room was scheduled for counts as a session; for a permanent room that
-        was never used, it is when it was made.
-    :param status: which rooms to look at: `inactive` (not those over six months old), `active` or `all`.
+    :param older_than: how long ago the last session in a room must have ended, as a timedelta or ISO 8601 text such as
+        `P90D`; or the moment before which it must have, as an aware datetime or ISO 8601 text. The scheduled time of
+        a room counts as a session; for a permanent room that was never used, the time of its creation does.
+    :param status: which rooms to list: `inactive` (not those over six months old), `active` or `all`.
     :param name_matches: a pattern for the whole name, with `*`, `?` and `[...]`, whose case matters; None is any name.
     :param permanent_rooms: whether permanent rooms may be deleted too.
-    :param max_deletions: the brake: how many rooms one run may delete.
-    :param fail_on_refused: whether the task fails, after all else is done, when old rooms are kept.
+    :param max_deletions: how many rooms one run may delete.
+    :param max_failures: how many failures the task accepts, after everything else is done: a number, or a float below
+        1 as a share of the old rooms. Rooms that a safety check blocks and rooms on which a request failed both count.
+        A dry run accepts all of them.
     :return: `deleted`, `would_delete` (with `dry_run`) and `kept`, each a list of rooms with `room_id`, `name`, the ids
         of their `recordings`, and their `blockers`; `counts` of those, of the rooms `listed` and of the
-        `old` ones among them; and `dry_run`.
+        `old` ones among them; the first hundred `failures`, each with `room_id` and `reason`; `failure_count`; and
+        `dry_run`.
     """
 
     template_fields: Sequence[str] = (
@@ -327,7 +330,7 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         "name_matches",
         "permanent_rooms",
         "max_deletions",
-        "fail_on_refused",
+        "max_failures",
     )
 
     def __init__(
@@ -338,7 +341,7 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         name_matches: str | None = None,
         permanent_rooms: bool | Id = False,
         max_deletions: Id = 10,
-        fail_on_refused: bool | Id = False,
+        max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -347,16 +350,15 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         self.name_matches = name_matches
         self.permanent_rooms = permanent_rooms
         self.max_deletions = max_deletions
-        self.fail_on_refused = fail_on_refused
+        self.max_failures = max_failures
 
     def execute(self, context: Context) -> PurgeResult:
         """Judge all old rooms, then delete those that no safety check blocks."""
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.api.pagination import STATUSES
         from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of
-        from airflow_clickmeeting.exceptions import DeletionRefusedError, first_few
 
-        fail_on_refused = validate.decided("fail_on_refused", self.fail_on_refused)
+        max_failures = validate.max_failures("max_failures", self.max_failures)
         wanted = Wanted(
             older_than=age_of(self.older_than),
             status=validate.one_of("status", self.status, STATUSES),
@@ -364,8 +366,4 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
             permanent_rooms=validate.decided("permanent_rooms", self.permanent_rooms),
         )
         most = validate.whole_number("max_deletions", self.max_deletions)
-        done = Purge(self.deleter(context), wanted, most).run()
-        if done["kept"] and fail_on_refused and not done["dry_run"]:
-            kept = first_few([f"room {room['room_id']}: {', '.join(room['blockers'])}" for room in done["kept"]])
-            raise DeletionRefusedError(f"{len(done['kept'])} old rooms are kept, and all else is done: {kept}")
-        return done
+        return Purge(self.deleter(context), wanted, most).run(max_failures)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
@@ -43,7 +42,7 @@ class RecordingsDeletionOperator(RoomDeletionOperator):
     """Base of operators that delete recordings of a room."""
 
     def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
-        """Return the room with the recordings that would go; what is not listed is gone."""
+        """Return the room with the recordings that would be deleted; one that is not listed is gone."""
         from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.exceptions import NotFoundError
 
@@ -55,12 +54,12 @@ class RecordingsDeletionOperator(RoomDeletionOperator):
         return found._replace(recordings=wanted)
 
     def wants(self, recording: Recording) -> bool:
-        """Tell whether a recording would go."""
+        """Return whether a recording would be deleted."""
         return True
 
 
 class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
-    """Delete one recording, for good, unless a safety check blocks it; a second run finds it gone.
+    """Delete one recording permanently, unless a safety check blocks it; a second run finds it gone.
 
     :param recording_id: the recording.
     :return: `deleted`, whether it was there and is gone now; `recordings`, its id in a list; `room_id` and the room's
@@ -80,12 +79,12 @@ class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
         return calls.delete_recording(self.room_id, self.recording_id, ignore_missing=self.ignore_missing)
 
     def wants(self, recording: Recording) -> bool:
-        """Tell whether it is the one."""
+        """Return whether it has the id to delete."""
         return recording["id"] == int(self.recording_id)
 
 
 class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
-    """Delete all recordings of a room, for good, unless a safety check blocks it; a second run finds none.
+    """Delete all recordings of a room permanently, unless a safety check blocks it; a second run finds none.
 
     :return: `deleted`, whether there were some and they are gone now; `recordings`, their ids; `room_id` and the room's
         `name`; `dry_run`; and `blockers`, what blocks it.
@@ -99,23 +98,24 @@ class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
 
 
 class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
-    """Keep recordings in a folder, with a manifest for each room that proves what is there.
+    """Download recordings into a folder, with a manifest for each room that proves which recordings are in it.
 
-    A second run downloads only what the manifest and the size of the file do not prove to be there. Two tasks must not
-    archive the same room into the same folder at the same time.
+    A second run downloads only recordings that the manifest and the size of the file do not prove to be there. Two
+    tasks must not archive the same room into the same folder at the same time.
 
-    :param folder: where the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json` go, on any object
-        storage.
+    :param folder: the folder for the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json`, on any
+        object storage.
     :param room_id: a room, or a list of rooms; None is the whole account.
-    :param session_id: a session of the one room, whose recordings alone are wanted: those that ran while it did, since
-        ClickMeeting does not say which session a recording is of.
-    :param delete_after: whether recordings are deleted from ClickMeeting, for good, once they were downloaded and
-        their files read back from the folder. A deletion that fails is tried again by the next run.
-    :param fail_on_failed: whether the task fails, after all else is done, when something could not be archived or
-        deleted.
-    :return: `folder`; the numbers of recordings `archived`, `skipped` since they were there, `deleted` from
-        ClickMeeting, and `pending` since they are still processed; the `bytes` downloaded; the paths of the
-        `manifests`; and what `failed`, with why.
+    :param session_id: a session of the one room, to archive only its recordings: those that overlap it, since
+        ClickMeeting does not say which session a recording belongs to.
+    :param delete_after: whether recordings are deleted from ClickMeeting permanently, after they were downloaded and
+        the checksums of their files verified. The next run retries a deletion that failed.
+    :param max_failures: how many failures the task accepts, after everything else is done: a number, or a float below
+        1 as a share of all recordings and rooms tried.
+    :return: `folder`; the numbers of recordings `archived`, `unchanged` because they were in the folder already,
+        `deleted` from ClickMeeting, and `pending` because ClickMeeting still processes them; the `bytes` downloaded;
+        the paths of the `manifests`; the first hundred `failures`, each with `room_id`, `recording_id` (unless the
+        whole room failed) and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
@@ -124,7 +124,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         "room_id",
         "session_id",
         "delete_after",
-        "fail_on_failed",
+        "max_failures",
     )
 
     def __init__(
@@ -134,7 +134,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         room_id: Id | Sequence[Id] | None = None,
         session_id: Id | None = None,
         delete_after: bool | Id = False,
-        fail_on_failed: bool | Id = True,
+        max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -142,35 +142,39 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         self.room_id = room_id
         self.session_id = session_id
         self.delete_after = delete_after
-        self.fail_on_failed = fail_on_failed
+        self.max_failures = max_failures
 
     def execute(self, context: Context) -> Archive:
-        """Go through the rooms, and in each download what is missing, then delete what is proved."""
+        """Archive room by room: download the missing recordings, then delete those with an intact file."""
         from airflow.sdk import ObjectStoragePath
 
         from airflow_clickmeeting.audit import Audit
         from airflow_clickmeeting.datasets.scope import scope_of
-        from airflow_clickmeeting.recordings.archive import RoomArchive, rooms_with_recordings, those_of, told
+        from airflow_clickmeeting.failures import FailureLog
+        from airflow_clickmeeting.recordings.archive import RoomArchive, rooms_with_recordings, those_of
 
         validate.filled("folder", str(self.folder))
         folder = ObjectStoragePath(self.folder)
         delete_after = bool(validate.flag("delete_after", self.delete_after))
-        fail_on_failed = validate.flag("fail_on_failed", self.fail_on_failed)
+        max_failures = validate.max_failures("max_failures", self.max_failures)
         scope = scope_of(self.room_id, self.session_id)
+        failures = FailureLog(self.hook.log, "recordings")
         done: Archive = {
             "folder": str(folder),
             "archived": 0,
-            "skipped": 0,
+            "unchanged": 0,
             "deleted": 0,
             "pending": 0,
             "bytes": 0,
             "manifests": [],
-            "failed": [],
+            "failures": failures.kept,
+            "failure_count": 0,
         }
-        audit = Audit(self.hook, context)
+        audit, tried = Audit(self.hook, context), 0
         for room_id in rooms_with_recordings(self.hook) if scope.rooms is None else scope.rooms:
             wanted = those_of(self.hook.get_session(room_id, scope.session_id)) if scope.session_id else None
-            RoomArchive(self.hook, room_id, folder, done, audit, wanted).update(delete_after=delete_after)
-        if done["failed"] and fail_on_failed:
-            raise AirflowException(f"All else is done, but {told(done['failed'])}")
-        return done
+            room = RoomArchive(self.hook, room_id, folder, done, audit, failures, wanted)
+            tried += room.update(delete_after=delete_after)
+        failures.log_counts()
+        failures.check(max_failures, tried, "The rest was archived; a retry does only what is missing.")
+        return {**done, "failure_count": failures.count}

@@ -16,6 +16,7 @@ from airflow_clickmeeting.storage import located, open_atomic
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Attendee, Registration, Report, Room, Session
     from airflow_clickmeeting.attendance.compute import Summary
+    from airflow_clickmeeting.failures import Failure
     from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
@@ -107,23 +108,24 @@ class ReportResult(TypedDict):
 
     path: str
     summary: Summary
-    skipped: list[str]
+    failures: list[Failure]
+    failure_count: int
 
 
 class ClickMeetingAttendanceReportOperator(SessionOperator):
     """Write who was at a session, and for how long, as one HTML page that needs nothing else.
 
     It has the numbers, a curve of how many were present over time, and a table of the people, with the times of the
-    room's zone. It needs the extra `report`. A session that still runs is an error. The file is written beside its
-    place and moved there whole. A second run writes it anew, with the same bytes while ClickMeeting's answers are the
-    same. An asset among the task's outlets is told of it: its event has `path`, `format` and `people` in its extra.
+    room's zone. A session that still runs is an error. The file is written beside its place and moved there whole. A
+    second run writes it anew, with the same bytes while ClickMeeting's answers are the same. An asset among the task's
+    outlets is told of it: its event has `path`, `format` and `people` in its extra.
 
     :param path: the file, or a folder with a slash at its end, on any object storage.
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
     :param title: the heading; by default the room's name.
     :param show_people: whether people are listed; without, nothing personal is in the file.
-    :return: `path`; the `summary`, as `attendance.Summary`; and `skipped`: the first hundred entries and registrations
-        that could not be read and do not count, each with why.
+    :return: `path`; the `summary`, as `attendance.Summary`; the first hundred `failures`: entries and registrations
+        that could not be read and do not count, each with its `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
@@ -152,13 +154,11 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
     def execute(self, context: Context) -> ReportResult:
         """Ask, count, and write."""
         from airflow_clickmeeting.api import times, validate
-        from airflow_clickmeeting.attendance.chart import require_matplotlib
         from airflow_clickmeeting.attendance.compute import attendance_of
         from airflow_clickmeeting.attendance.page import page
-        from airflow_clickmeeting.datasets.fetch import MAX_FAILURES_KEPT
+        from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
         from airflow_clickmeeting.output.outlets import tell_of
 
-        require_matplotlib()
         room_id = validate.identifier("room_id", self.room_id)
         session_id = validate.identifier("session_id", self.session_id)
         gap = times.seconds("rejoin_gap", self.rejoin_gap)
@@ -185,7 +185,12 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         self.log.info("The attendance of session %d is in %s: %s", session_id, target, found.summary)
         if found.skipped:
             self.log.warning("%d entries or registrations could not be read and do not count", len(found.skipped))
-        return {"path": str(target), "summary": found.summary, "skipped": found.skipped[:MAX_FAILURES_KEPT]}
+        return {
+            "path": str(target),
+            "summary": found.summary,
+            "failures": [{"reason": reason} for reason in found.skipped[:MAX_FAILURES_KEPT]],
+            "failure_count": len(found.skipped),
+        }
 
     def _ended(self, session: Session) -> Session:
         from airflow_clickmeeting.api.errors import ApiError

@@ -1,4 +1,4 @@
-"""What an archive of recordings holds, and the proof of it: for each room a JSON file beside the recordings."""
+"""The manifest of an archive: for each room, a JSON file that lists and proves the recordings beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_clickmeeting.api.types import Recording
 
-# what the proof rests on; the other keys are for people
+# the keys that prove a recording to be in the archive; the others are for readers only
 PROOF = {"recording_id": int, "size": int, "sha256": str, "path": str}
 
 
@@ -24,7 +24,7 @@ class Archived(TypedDict):
     """A recording in the archive: duration in seconds, size in bytes, times in ISO 8601.
 
     The path is relative to the manifest, so that an archive can be moved. `delete_asked_at` is written before
-    ClickMeeting is asked to delete the recording, `deleted_at` once it is gone there.
+    the request to delete the recording is sent, `deleted_at` after ClickMeeting deleted it.
     """
 
     recording_id: int
@@ -42,9 +42,9 @@ class Archived(TypedDict):
 class Manifest:
     """The recordings of one room that are in the archive; every change is written at once.
 
-    :param folder: where the files lie, and the manifest beside them.
+    :param folder: the folder of the files and the manifest.
     :param room_id: the room.
-    :raises ValueError: when the manifest that is there is damaged, or something else.
+    :raises ValueError: when there is a file with the manifest's name that is not a complete manifest of the room.
     """
 
     def __init__(self, folder: ObjectStoragePath, room_id: int) -> None:
@@ -57,26 +57,26 @@ class Manifest:
         return bool(self._entries)
 
     def proves(self, recording: Recording) -> bool:
-        """Tell whether a recording is archived with the size that ClickMeeting says, and its file has that size."""
+        """Return whether the manifest lists a recording with its size on ClickMeeting, and its file has it too."""
         entry = self._entries.get(recording["id"])
         if entry is None or entry["size"] != recording.get("recording_file_size"):
             return False
         return entry["size"] == self._stored_size(entry["path"])
 
     def is_intact(self, recording_id: int) -> bool:
-        """Read a recording's file, and tell whether it holds the bytes that were downloaded."""
+        """Read a recording's file, and return whether it has the checksum of the download."""
         entry = self._entries[recording_id]
         with (self._folder / entry["path"]).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
 
     def add(self, recording: Recording, path: str, sha256: str, now: datetime) -> None:
-        """Add a recording whose file is in its place.
+        """Add a recording whose file is complete.
 
         :param recording: as ClickMeeting lists it.
         :param path: the file, relative to the manifest.
-        :param sha256: of the bytes that came.
+        :param sha256: the checksum of the bytes downloaded.
         :param now: by ClickMeeting's clock.
-        :raises OSError: when there is no file of the recording's size.
+        :raises OSError: when the file is missing or does not have the recording's size.
         """
         facts = recording_facts(recording)
         if (stored := self._stored_size(path)) != facts["size"]:
@@ -87,17 +87,17 @@ class Manifest:
         self._write()
 
     def drop(self, recording_id: int) -> None:
-        """Take a recording out, so that it is downloaded again."""
+        """Remove a recording from the manifest, so that it is downloaded again."""
         del self._entries[recording_id]
         self._write()
 
     def note_asked(self, recording_id: int, now: datetime) -> None:
-        """Note that ClickMeeting is about to be asked to delete a recording."""
+        """Note that the request to delete a recording is about to be sent."""
         self._entries[recording_id]["delete_asked_at"] = _stamp(now)
         self._write()
 
     def note_deleted(self, recordings: Collection[int], now: datetime) -> None:
-        """Note that recordings are gone from ClickMeeting, as it was asked for."""
+        """Note that ClickMeeting deleted recordings on request."""
         for recording_id in recordings:
             self._entries[recording_id]["deleted_at"] = _stamp(now)
         if recordings:
@@ -105,7 +105,7 @@ class Manifest:
 
     @property
     def being_deleted(self) -> set[int]:
-        """The recordings that ClickMeeting was asked to delete, and is not known to have deleted."""
+        """The recordings for which a deletion was requested, but not noted as done."""
         entries = self._entries.items()
         return {id_ for id_, entry in entries if entry.get("delete_asked_at") and not entry.get("deleted_at")}
 
@@ -119,12 +119,12 @@ class Manifest:
         try:
             with self.path.open("rb") as file:
                 return _entries(json.load(file), self._room_id)
-        except FileNotFoundError:  # to ask first would take any failure of the storage for an absent file
+        except FileNotFoundError:  # a check with exists() would report a failing storage as an absent file
             return {}
         except ValueError as error:
             raise ValueError(
                 f"{self.path} must be the manifest of room {self._room_id}: {error}. "
-                "Mend it, or move it away to have the recordings downloaded anew."
+                "Correct the file, or move it away to have the recordings downloaded again."
             ) from None
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `python -m airflow_clickmeeting.sandbox`."""
+"""Run the sandbox from the command line: `python -m airflow_clickmeeting.sandbox`."""
 
 from __future__ import annotations
 
@@ -9,32 +9,39 @@ import sys
 from airflow_clickmeeting.sandbox.switches import SWITCHES, Switches
 
 EPILOG = """\
-Connect Airflow to it:
+To connect Airflow to the sandbox, set this variable:
 
   export AIRFLOW_CONN_CLICKMEETING_DEFAULT='{{"conn_type": "clickmeeting",
     "host": "http://127.0.0.1:PORT/v1/", "password": "sandbox"}}'
 
-Steer it while it runs (JSON, no key needed), for example to the next day:
+To control the sandbox while it runs, send JSON to its control endpoints. They need no API key. This request moves
+the clock to the next day:
 
   curl -d '{{"advance": 86400}}' http://127.0.0.1:PORT/_sandbox/clock
 
+Control endpoints:
+
 {endpoints}
 
-Switches, the default first:
+Switches (the first value is the default):
 
 {switches}
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted; returns the exit status."""
+    """Serve until SIGINT or SIGTERM arrives, and return the exit status."""
     try:
         from airflow_clickmeeting.sandbox.control import ENDPOINTS
         from airflow_clickmeeting.sandbox.demo import SEEDS
         from airflow_clickmeeting.sandbox.server import Server
         from airflow_clickmeeting.sandbox.world import World
     except ModuleNotFoundError as error:
-        print(f"{error.name} is missing: pip install 'airflow-clickmeeting[sandbox]'", file=sys.stderr)
+        print(
+            f"The sandbox needs the package {error.name}."
+            " Install the package with: pip install 'airflow-clickmeeting[sandbox]'",
+            file=sys.stderr,
+        )
         return 2
     endpoints = [f"  {method:6} /_sandbox/{path:16} {about}" for (method, path), (_, about) in ENDPOINTS.items()]
     switches = [
@@ -43,21 +50,34 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     parser = argparse.ArgumentParser(
         prog="python -m airflow_clickmeeting.sandbox",
-        description="A ClickMeeting of your own on this machine: it behaves like the service, and keeps"
-        " everything in memory until it ends.",
+        description="The sandbox is a local server that behaves like ClickMeeting. It keeps all data in memory"
+        " and loses the data when it ends.",
         epilog=EPILOG.format(endpoints="\n".join(endpoints), switches="\n".join(switches)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=0, help="where to listen; 0, the default, picks a free port")
-    parser.add_argument("--api-key", default="sandbox", metavar="KEY", help="the key it accepts (sandbox)")
+    parser.add_argument("--port", type=int, default=0, help="port of the API; 0 (the default) selects a free port")
     parser.add_argument(
-        "--seed", choices=sorted(SEEDS), default="demo", help="begin with a small account (demo) or nothing"
+        "--api-key", default="sandbox", metavar="KEY", help="API key that the sandbox accepts (default: sandbox)"
     )
     parser.add_argument(
-        "--speed", type=float, default=1.0, metavar="N", help="seconds of its clock in a real second (1)"
+        "--seed",
+        choices=sorted(SEEDS),
+        default="demo",
+        help="data at the start: a small account (demo, the default) or none (empty)",
     )
     parser.add_argument(
-        "--switch", action="append", default=[], metavar="NAME=VALUE", help="decide a doubtful point; repeatable"
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="seconds that the sandbox's clock moves in one real second (default: 1)",
+    )
+    parser.add_argument(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a switch for uncertain behaviour of the API; you can repeat this option",
     )
     options = parser.parse_args(arguments)
     positions = dict(one.partition("=")[::2] for one in options.switch)
@@ -65,10 +85,15 @@ def main(arguments: list[str] | None = None) -> int:
         Switches(positions)
         world = World(options.api_key, speed=options.speed, switches=positions, seed=SEEDS[options.seed])
         server = Server(world, options.port)
-    except (ValueError, OSError, OverflowError) as error:
+    except OSError as error:
+        reason = f"it cannot listen on port {options.port} ({error}). Select another port with --port."
+        print(f"The sandbox cannot start: {reason}", file=sys.stderr)
+        return 2
+    except (ValueError, OverflowError) as error:
         print(f"The sandbox cannot start: {error}", file=sys.stderr)
         return 2
-    # uvicorn stops at these signals, then raises them again for whoever listened before.
+    # uvicorn stops at these signals and then raises them again. These handlers catch the second signal, so that the
+    # process ends with status 0 and without a traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
     print(f"ClickMeeting sandbox on {server.url} (API key: {options.api_key})", flush=True)

@@ -1,4 +1,4 @@
-"""Everything behind one API key."""
+"""Keep everything that belongs to one API key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_IDS = {
 
 @dataclass
 class Account:
-    """One account, in memory."""
+    """Hold the rooms, files, contacts and mails of one account in memory."""
 
     rooms: dict[int, Room] = field(default_factory=dict)
     files: dict[int, StoredFile] = field(default_factory=dict)
@@ -25,13 +25,13 @@ class Account:
     _taken: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def new_id(self, kind: str, count: int = 1) -> int:
-        """Return the first of `count` fresh ids."""
+        """Reserve `count` consecutive ids that were never used, and return the first one."""
         first = FIRST_IDS[kind] + self._taken[kind]
         self._taken[kind] += count
         return first
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the uploaded files."""
         for stored in self.files.values():
             stored.content.close()
 

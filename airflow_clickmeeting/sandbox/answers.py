@@ -1,4 +1,4 @@
-"""What goes back on the wire, and the wire itself."""
+"""Build HTTP responses and write them to the client's connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass
 class Wire:
-    """One request's connection, down to the transport, and its line in the log."""
+    """Give access to the TCP connection of one request, and to the request's entry in the log."""
 
     scope: Scope
     receive: Receive
@@ -27,43 +27,43 @@ class Wire:
 
     @property
     def transport(self) -> asyncio.Transport:
-        """The TCP connection."""
+        """Return the TCP connection."""
         transport: asyncio.Transport = self.scope["state"]["transport"]
         return transport
 
     @property
     def gone(self) -> bool:
-        """Whether the connection is closed."""
+        """Return whether the connection is closed or closing."""
         return self.transport.is_closing()
 
     async def until_gone(self) -> None:
-        """Wait for the other side to hang up, or for our own closing to take effect."""
+        """Wait until the connection is closed, by the client or by the sandbox."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
     async def abort(self) -> None:
-        """Reset the connection, as a crashed server or a firewall does."""
+        """Reset the connection, as a crashed server or a firewall does, and wait until it is closed."""
         connection: socket.socket = self.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
         await self.until_gone()
 
     async def close(self) -> None:
-        """Close the connection once what was written is out."""
+        """Close the connection after all written bytes are sent, and wait until it is closed."""
         self.transport.close()
         await self.until_gone()
 
 
 @dataclass
 class Answer:
-    """An HTTP answer; a body in pieces is made while it is sent."""
+    """Describe one HTTP response. If the body is an iterator, the sandbox produces it while sending it."""
 
     body: bytes | Iterator[bytes] = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
     async def send(self, wire: Wire, stop_after: int | None = None) -> None:
-        """Send the answer; `stop_after` breaks it off after so many bytes of its body."""
+        """Send the response. With `stop_after`, close the connection after that many bytes of the body."""
         headers = dict(self.headers)
         if isinstance(self.body, bytes):
             headers.setdefault("content-length", str(len(self.body)))
@@ -88,7 +88,7 @@ class Answer:
 
     @property
     def length(self) -> int | None:
-        """The length of the body where it is known beforehand."""
+        """Return the length of the body, or None if it is unknown before the body is produced."""
         if isinstance(self.body, bytes):
             return len(self.body)
         length = self.headers.get("content-length")
@@ -105,12 +105,12 @@ def _limited(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
 
 
 def json_answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """Answer with JSON."""
+    """Return a JSON response."""
     body = json.dumps(data, ensure_ascii=False).encode()
     return Answer(body, status, {"content-type": "application/json", **(headers or {})})
 
 
 def html_answer(title: str, status: int = 200) -> Answer:
-    """Answer with a page that a proxy or a login form might show."""
+    """Return a web page like that of a proxy or a login form, which a client must not accept as JSON."""
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Answer(page.encode(), status, {"content-type": "text/html; charset=utf-8"})

@@ -1,4 +1,4 @@
-"""The API under /v1/: a request becomes a call of an operation, and what that returns becomes an answer."""
+"""Serve the API under /v1/: route each request to an operation and send the operation's result."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from airflow_clickmeeting.sandbox import operations, schedule
+from airflow_clickmeeting.sandbox import routes, schedule
 from airflow_clickmeeting.sandbox.answers import Answer, Wire, json_answer
 from airflow_clickmeeting.sandbox.calls import Call, operation_path, read
 from airflow_clickmeeting.sandbox.errors import ApiError, not_found, plain
-from airflow_clickmeeting.sandbox.faults import deliver
+from airflow_clickmeeting.sandbox.fault_delivery import deliver
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the API."""
+    """Respond to one request to the API, and log it."""
     request = Request(scope, receive)
     path = request.url.path
     inside = path.startswith("/v1/")
-    operation, ids = operations.find(request.method, operation_path(path)) if inside else (None, {})
+    operation, ids = routes.find(request.method, operation_path(path)) if inside else (None, {})
     name = operation.name if operation else "unknown"
     call = await read(request, name, ids)
     entry = world.requests.add(name, request, call.loggable, world.clock.now)
@@ -40,7 +40,7 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
             await call.upload.close()
 
 
-def _work(world: World, operation: operations.Operation | None, call: Call) -> Answer:
+def _work(world: World, operation: routes.Operation | None, call: Call) -> Answer:
     try:
         _check_key(world, call)
         if not operation:

@@ -1,4 +1,4 @@
-"""Who comes to a session and when: as scripted, or made up the same way each time."""
+"""Compute the attendees of a session: those of a script, or generated ones that are the same at each request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_clickmeeting.sandbox.model import HOST_COMES_EARLY, ChatLine, Perso
 
 
 def visits(room: Room, session: Session) -> Iterator[Visit]:
-    """Yield every entry of a session, made up on the fly where there are many."""
+    """Yield every entry into a session. Generated entries are produced one by one, so a large crowd needs no memory."""
     if session.host:
         return _scheduled_visits(room, session, session.host)
     return itertools.chain(session.visits, _crowd_visits(session))
@@ -31,7 +31,7 @@ def _scheduled_visits(room: Room, session: Session, host: Person) -> Iterator[Vi
 
 
 def _guest_visits(room: Room, person: Person, opening: datetime, end: datetime) -> Iterator[Visit]:
-    """Three of four come; some come late, leave early, or drop out for a while."""
+    """Yield the entries of one guest. Of four guests, three attend; some of them join late, leave early or rejoin."""
     dice = random.Random(f"{room.id}/{person.email}")  # noqa: S311
     if dice.random() >= 0.75:
         return
@@ -47,7 +47,7 @@ def _guest_visits(room: Room, person: Person, opening: datetime, end: datetime) 
 
 
 def _crowd_visits(session: Session) -> Iterator[Visit]:
-    """Every tenth of a crowd drops out for a moment, so that it has two entries."""
+    """Yield the entries of a generated crowd. Every tenth person leaves for a minute and rejoins."""
     last = max((session.end - session.start) // MINUTE, 1)
     quarter = last // 4 + 1
     minutes = [min(session.start + minute * MINUTE, session.end) for minute in range(last + 1)]
@@ -68,7 +68,7 @@ def _crowd_visits(session: Session) -> Iterator[Visit]:
 
 
 def chat(room: Room, session: Session) -> Sequence[ChatLine]:
-    """Return the session's chat: as scripted, or a greeting from some who came."""
+    """Return the chat of the script. For a scheduled session without one, return a greeting from each attendee."""
     if session.chat or not session.automatic:
         return session.chat
     lines = [
@@ -80,7 +80,7 @@ def chat(room: Room, session: Session) -> Sequence[ChatLine]:
 
 
 def totals(room: Room, session: Session, now: datetime) -> tuple[int, int]:
-    """Return the entries so far and the peak of people present at once."""
+    """Return the number of entries until now, and the highest number of people in the room at the same time."""
     if session.totals and now >= session.end:
         return session.totals
     changes: Counter[datetime] = Counter()
@@ -97,7 +97,7 @@ def totals(room: Room, session: Session, now: datetime) -> tuple[int, int]:
 
 
 def present(room: Room, session: Session, now: datetime) -> dict[str, datetime]:
-    """Return when each address first came; a made-up crowd is nobody that anyone knows."""
+    """Return each e-mail address with the time of its first entry. A generated crowd does not count."""
     came: dict[str, datetime] = {}
     listed = visits(room, session) if session.automatic else session.visits
     for visit in listed:
@@ -107,7 +107,7 @@ def present(room: Room, session: Session, now: datetime) -> dict[str, datetime]:
 
 
 def guest(account: Account, room: Room, email: str, nickname: str, now: datetime) -> Person:
-    """Return the person behind an address, who may come from now on."""
+    """Return the person with this e-mail address. A new person can attend sessions from now on."""
     known = room.guests.get(email.lower())
     if not known:
         known = Person(account.new_id("person"), nickname, email, since=now)

@@ -1,4 +1,4 @@
-"""A request, read: which operation it is, its ids, and its parameters from wherever they travelled."""
+"""Read the parameters of a request from its query, form, JSON or multipart body."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANY = 1_000_000
 
 @dataclass
 class Call:
-    """One call of an operation."""
+    """Hold the parameters of one request: the ids of its path, its form, its upload and its API key."""
 
     operation: str
     ids: dict[str, str]
@@ -30,17 +30,17 @@ class Call:
         self.loggable = self.form if not self.upload else {**self.form, "uploaded": self.upload.filename}
 
     def id(self, name: str = "room_id") -> int:
-        """Return one of the path's ids."""
+        """Return an id of the path as a number."""
         return int(self.ids[name])
 
 
 def operation_path(path: str) -> str:
-    """Return a path without the version, a format extension or a trailing slash."""
+    """Return a path without `/v1`, the extension `.json` and a trailing slash."""
     return path.removeprefix("/v1").strip("/").removesuffix(".json").strip("/")
 
 
 async def read(request: Request, operation: str, ids: dict[str, str]) -> Call:
-    """Read the parameters: form, JSON, multipart and query, merged."""
+    """Return the call with the parameters of query and body merged. The body's value wins."""
     form = nest(parse_qsl(request.url.query, keep_blank_values=True))
     upload = None
     content_type = request.headers.get("content-type", "")

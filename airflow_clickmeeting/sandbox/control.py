@@ -1,4 +1,4 @@
-"""The control endpoints under /_sandbox/: JSON in, JSON out, no key."""
+"""Serve the control endpoints under /_sandbox/. They take JSON, return JSON and need no API key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_clickmeeting.sandbox import operations, schedule, scripts
+from airflow_clickmeeting.sandbox import routes, schedule, scripts
 from airflow_clickmeeting.sandbox.errors import ApiError
 from airflow_clickmeeting.sandbox.forms import flag
 from airflow_clickmeeting.sandbox.model import Room
@@ -44,7 +44,7 @@ def _switches(world: World, body: Body) -> Any:
 
 def _faults(world: World, body: Body) -> Any:
     if body:
-        world.faults.order(body, operations.NAMES)
+        world.faults.order(body, routes.NAMES)
     return [dataclasses.asdict(fault) for fault in world.faults.ordered]
 
 
@@ -69,7 +69,7 @@ def _forget_requests(world: World, body: Body) -> Any:
 def _room(world: World, body: Body) -> Room:
     room = world.account.rooms.get(int(body["room_id"]))
     if not room:
-        raise ValueError(f"There is no room {body['room_id']}.")
+        raise ValueError(f"Room {body['room_id']} does not exist. GET /_sandbox/state lists the rooms.")
     return room
 
 
@@ -152,24 +152,45 @@ def _reset(world: World, body: Body) -> Any:
 
 
 ENDPOINTS: dict[tuple[str, str], tuple[Endpoint, str]] = {
-    ("GET", "clock"): (_clock, "the sandbox's time and speed"),
-    ("POST", "clock"): (_clock, '{"advance": seconds}, {"set": "2026-01-31T10:00:00+01:00"} or {"speed": 60}'),
-    ("GET", "switches"): (_switches, "the doubtful points of the API, and how they are set"),
-    ("POST", "switches"): (_switches, '{"sizes": "int", ...}'),
-    ("GET", "faults"): (_faults, "the faults still to come"),
-    ("POST", "faults"): (_faults, '{"operation": "list_sessions", "kind": "429", "times": 2, "retry_after": 1}'),
-    ("DELETE", "faults"): (_clear_faults, "no more faults"),
-    ("GET", "requests"): (_requests, "counts and log of the requests; ?operation= narrows the log"),
-    ("GET", "requests/counts"): (_counts, "how many requests each operation got"),
-    ("DELETE", "requests"): (_forget_requests, "forget counts and log"),
-    ("POST", "rooms"): (_add_room, 'a room without the API\'s checks: {"name": ..., "starts_at": ...}'),
-    ("POST", "fields"): (_add_field, '{"room_id": ..., "label": "Company", "required": true}'),
-    ("POST", "sessions"): (_play, '{"room_id": ..., "start", "end", "attendees", "count", "recordings", "chat"}'),
-    ("POST", "recordings"): (_add_recording, '{"room_id": ..., "size": bytes, "duration", "ready_at", "name"}'),
-    ("POST", "bulk"): (_bulk, '{"rooms": 200, "sessions_per_room": 5, "attendees_per_session": 100}'),
-    ("GET", "outbox"): (_outbox, "the mails that would have been sent"),
-    ("GET", "state"): (_state, "what the account holds"),
-    ("POST", "reset"): (_reset, "start over: data, clock, switches, faults, log"),
+    ("GET", "clock"): (_clock, "return the sandbox's time and speed"),
+    ("POST", "clock"): (
+        _clock,
+        'change the clock: {"advance": seconds}, {"set": "2026-01-31T10:00:00+01:00"} or {"speed": 60}',
+    ),
+    ("GET", "switches"): (_switches, "return the value of each switch"),
+    ("POST", "switches"): (_switches, 'set switches: {"sizes": "int", ...}'),
+    ("GET", "faults"): (_faults, "return the ordered faults that are not delivered yet"),
+    ("POST", "faults"): (
+        _faults,
+        'order a fault: {"operation": "list_sessions", "kind": "429", "times": 2, "retry_after": 1}',
+    ),
+    ("DELETE", "faults"): (_clear_faults, "remove all ordered faults"),
+    ("GET", "requests"): (
+        _requests,
+        "return counts and log of the requests; ?operation=NAME selects one operation in the log",
+    ),
+    ("GET", "requests/counts"): (_counts, "return the number of requests for each operation"),
+    ("DELETE", "requests"): (_forget_requests, "clear counts and log"),
+    ("POST", "rooms"): (_add_room, 'create a room, also in the past: {"name": ..., "starts_at": ...}'),
+    ("POST", "fields"): (
+        _add_field,
+        'add a question to a registration form: {"room_id": ..., "label": "Company", "required": true}',
+    ),
+    ("POST", "sessions"): (
+        _play,
+        'add a scripted session: {"room_id": ..., "start", "end", "attendees", "count", "recordings", "chat"}',
+    ),
+    ("POST", "recordings"): (
+        _add_recording,
+        'add a recording: {"room_id": ..., "size": bytes, "duration", "ready_at", "name"}',
+    ),
+    ("POST", "bulk"): (
+        _bulk,
+        'add many ended webinars: {"rooms": 200, "sessions_per_room": 5, "attendees_per_session": 100}',
+    ),
+    ("GET", "outbox"): (_outbox, "return the mails that ClickMeeting would send"),
+    ("GET", "state"): (_state, "return everything in the account"),
+    ("POST", "reset"): (_reset, "reset data, clock, switches, faults and log to the start"),
 }
 
 
@@ -178,11 +199,11 @@ def _index(world: World, body: Body) -> Any:
 
 
 def _absent(world: World, body: Body) -> Any:
-    raise ValueError("There is no such control endpoint. GET /_sandbox/ lists them.")
+    raise ValueError("This control endpoint does not exist. GET /_sandbox/ lists all control endpoints.")
 
 
 async def control(world: World, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the control endpoints."""
+    """Respond to one control request. A wrong value gives HTTP 400 with an explanation under `error`."""
     request = Request(scope, receive)
     path = request.url.path.removeprefix("/_sandbox").strip("/")
     endpoint, _ = ENDPOINTS.get((request.method, path), (_absent if path else _index, ""))
@@ -193,7 +214,7 @@ async def control(world: World, scope: Scope, receive: Receive, send: Send) -> N
         explained = "; ".join(f"{name}: {message}" for name, message in error.errors)
         response = JSONResponse({"error": explained}, 400)
     except KeyError as error:
-        response = JSONResponse({"error": f"{error} is missing."}, 400)
+        response = JSONResponse({"error": f"The key {error} is missing. Add {error} to the JSON body."}, 400)
     except (ValueError, TypeError) as error:
         response = JSONResponse({"error": str(error)}, 400)
     await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""A small believable account to look around in."""
+"""Fill an account with realistic data for a first visit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PEOPLE = {"ada": "Ada Lovelace", "grace": "Grace Hopper", "linus": "Linus Exampl
 
 
 def demo(world: World) -> None:
-    """Live through two weeks: the account's past is made by going back in time and using the API."""
+    """Add two weeks of data. The function sets the clock back and calls the operations of the API, step by step."""
     now, day = world.clock.now, timedelta(days=1)
     hour = floor(now, timedelta(hours=1))
     world.clock.set(now - 14 * day)

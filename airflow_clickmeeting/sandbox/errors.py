@@ -1,4 +1,4 @@
-"""ClickMeeting's error objects."""
+"""Build the error objects of ClickMeeting's API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ REQUIRED = "This field is required."
 
 
 class ApiError(Exception):
-    """An answer that is an error object; each error is a (name, message) pair."""
+    """Make the API respond with an error object. `errors` has a (name, message) pair for each error."""
 
     def __init__(self, code: int, name: str, errors: Sequence[tuple[str | int, str]]) -> None:
         super().__init__(name)
@@ -19,7 +19,7 @@ class ApiError(Exception):
         self.errors = errors
 
     def body(self, *, code_as_string: bool = False) -> dict[str, Any]:
-        """Return the error object."""
+        """Return the error object as the API sends it."""
         return {
             "code": str(self.code) if code_as_string else self.code,
             "name": self.name,
@@ -28,7 +28,7 @@ class ApiError(Exception):
 
 
 def plain(code: int, message: str | None = None, name: str | None = None) -> ApiError:
-    """Return an error named after its HTTP status, with one message."""
+    """Return an error with one message. Its default name is that of the HTTP status."""
     try:
         status = HTTPStatus(code)
     except ValueError:
@@ -38,20 +38,20 @@ def plain(code: int, message: str | None = None, name: str | None = None) -> Api
 
 
 def not_found(what: str = "Meeting room") -> ApiError:
-    """Return the error for something that is not there."""
+    """Return the error 404 for an object that does not exist."""
     return plain(404, f"{what} not found.")
 
 
 def invalid(message: str) -> ApiError:
-    """Return the error for a value that makes no sense."""
+    """Return the error 422 for an invalid value."""
     return plain(422, message, "VALIDATION_ERRORS")
 
 
 def invalid_fields(errors: Sequence[tuple[str | int, str]]) -> ApiError:
-    """Return the error that names the fields at fault."""
+    """Return the error 422 with a (name, message) pair for each invalid field."""
     return ApiError(422, "VALIDATION_ERRORS", errors)
 
 
 def invalid_dates(message: str) -> ApiError:
-    """Return the error for dates that cannot be."""
+    """Return the error 400 for an invalid date."""
     return plain(400, message, "INVALID_DATES")

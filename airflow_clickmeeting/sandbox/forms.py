@@ -1,4 +1,4 @@
-"""Parameters as PHP reads them: bracketed names become nested values, and scalars are taken leniently."""
+"""Read parameters as PHP does: bracketed names give nested values, and scalars may have several spellings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FALSE = {"", "0", "false", "no", "off", "null", "none"}
 
 
 def nest(pairs: Iterable[tuple[str, str]]) -> Form:
-    """Turn `a[0][b]=1&a[1][b]=2` into nested dictionaries; every `[]` opens a new element."""
+    """Return nested dictionaries for names such as `a[0][b]`. Each `[]` adds a new element."""
     root: Form = {}
     for name, value in pairs:
         if not name:
@@ -41,7 +41,7 @@ def _next_index(place: Form) -> str:
 
 
 def items(value: Any) -> list[Any]:
-    """Return the elements of a list, however it was sent."""
+    """Return the elements of a list that was sent as a list, a bracketed group or a single value."""
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, list):
@@ -50,7 +50,7 @@ def items(value: Any) -> list[Any]:
 
 
 def group(form: Form, name: str) -> Form:
-    """Return a bracketed group such as `settings[...]`; an absent one is empty."""
+    """Return a bracketed group such as `settings[...]`. A missing group is empty."""
     value = form.get(name)
     if isinstance(value, list):
         return {str(index): item for index, item in enumerate(value)}
@@ -58,17 +58,17 @@ def group(form: Form, name: str) -> Form:
 
 
 def text(form: Form, name: str) -> str:
-    """Return a parameter as stripped text; an absent one is empty."""
+    """Return a parameter as stripped text. A missing parameter is empty."""
     value = form.get(name)
     return "" if value is None or isinstance(value, dict | list) else str(value).strip()
 
 
 def flag(value: Any) -> bool:
-    """Read a boolean: 1 0 true false True False yes no on off, and empty."""
+    """Return a boolean. Empty, 0, false, no, off, null and none are false; any other value is true."""
     return str(value).strip().lower() not in _FALSE
 
 
 def integer(value: Any) -> int | None:
-    """Read the leading integer, so that `1.json` is 1."""
+    """Return the integer at the start of a value, or None. The value `1.json` gives 1."""
     match = _LEADING_INTEGER.match(str(value))
     return int(match[1]) if match else None

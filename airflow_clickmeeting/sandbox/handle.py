@@ -1,4 +1,4 @@
-"""The sandbox from Python: `SandboxControl` talks to a running one, `Sandbox` runs one in a thread."""
+"""Use the sandbox from Python: `SandboxControl` controls a running one, `Sandbox` starts one in a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT = 120
 
 
 class SandboxControl:
-    """Controls the sandbox behind a URL such as `http://127.0.0.1:8080/v1/`, in whatever process it runs."""
+    """Control the sandbox at a URL such as `http://127.0.0.1:8080/v1/`. The sandbox may run in another process."""
 
     def __init__(self, url: str, api_key: str = "sandbox") -> None:
         self.url = url
@@ -40,63 +40,63 @@ class SandboxControl:
 
     @property
     def connection(self) -> dict[str, object]:
-        """The Airflow connection to this sandbox."""
+        """Return the Airflow connection to this sandbox as a dictionary."""
         return {"conn_type": "clickmeeting", "host": self.url, "password": self.api_key}
 
     @property
     def connection_json(self) -> str:
-        """The Airflow connection as an `AIRFLOW_CONN_...` variable holds it."""
+        """Return the Airflow connection as JSON, for a variable `AIRFLOW_CONN_...`."""
         return json.dumps(self.connection)
 
     @property
     def now(self) -> datetime:
-        """The sandbox's time, aware, in UTC."""
+        """Return the sandbox's current time as an aware datetime in UTC."""
         return datetime.fromisoformat(self._ask("GET", "clock")["now"])
 
     def advance(self, by: timedelta) -> None:
-        """Move the clock ahead."""
+        """Move the clock forward."""
         self._ask("POST", "clock", {"advance": by.total_seconds()})
 
     def set_time(self, to: datetime) -> None:
-        """Set the clock, ahead or back."""
+        """Set the clock to a time in the future or in the past."""
         self._ask("POST", "clock", {"set": to})
 
     def set_speed(self, speed: float) -> None:
-        """Let so many seconds of the sandbox pass in a real one; 0 stands still."""
+        """Set how many seconds the sandbox's clock moves in one real second. Speed 0 stops the clock."""
         self._ask("POST", "clock", {"speed": speed})
 
     def switch(self, **switches: object) -> None:
-        """Decide doubtful points of the API, e.g. `switch(sizes="int")`."""
+        """Set switches for uncertain behaviour of the API, for example `switch(sizes="int")`."""
         self._ask("POST", "switches", switches)
 
     def fault(self, operation: str, kind: str, *, times: int | None = 1, skip: int = 0, **options: object) -> None:
-        """Order a fault for the next requests of an operation; `times=None` is for good."""
+        """Order a fault for the next requests of an operation. With `times=None`, it applies until you remove it."""
         order = {"operation": operation, "kind": kind, "times": times, "skip": skip, **options}
         self._ask("POST", "faults", order)
 
     def clear_faults(self) -> None:
-        """Take all ordered faults back."""
+        """Remove all ordered faults."""
         self._ask("DELETE", "faults")
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many requests each operation got; `media` is the file host, `unknown` what is no operation."""
+        """Return the number of requests for each operation. `media` is the file host, `unknown` any other URL."""
         counts: dict[str, int] = self._ask("GET", "requests/counts")
         return counts
 
     def count(self, operation: str | None = None) -> int:
-        """Return how many requests an operation got, or all together."""
+        """Return the number of requests for one operation, or for all operations together."""
         counts = self.counts
         return sum(counts.values()) if operation is None else counts.get(operation, 0)
 
     def log(self, operation: str | None = None) -> list[dict[str, Any]]:
-        """Return the requests as they came: method, path, query, headers, form, status, time."""
+        """Return the logged requests, the oldest first: method, path, query, headers, form, status and time."""
         narrowed = f"?operation={quote(operation)}" if operation else ""
         log: list[dict[str, Any]] = self._ask("GET", f"requests{narrowed}")["log"]
         return log
 
     def forget_requests(self) -> None:
-        """Forget all counts and logs."""
+        """Clear the counts and the log of requests."""
         self._ask("DELETE", "requests")
 
     def play(
@@ -110,10 +110,11 @@ class SandboxControl:
         recordings: Iterable[Mapping[str, Any]] = (),
         chat: Iterable[Mapping[str, Any] | str] = (),
     ) -> int:
-        """Hold a session as scripted and return its id; `count` adds that many made-up attendees.
+        """Add a session that follows a script, and return its id. `count` adds that many generated attendees.
 
-        An attendee has `email`, `nickname`, `role`, `visits` and whatever an attendee's row shows; a visit is
-        a pair of joining and leaving, each a datetime, a number of minutes after the start, or `None`.
+        An attendee may have `email`, `nickname`, `role`, `visits`, `rating`, `rating_comment`, `device`, `user_ip`,
+        `city` and `country_iso3`. A visit is a pair of join time and leave time. Each time is a datetime, a number of
+        minutes after the start, or `None` for the start or the end of the session.
         """
         script = {
             "room_id": room_id,
@@ -127,12 +128,12 @@ class SandboxControl:
         return int(self._ask("POST", "sessions", script)["id"])
 
     def add_room(self, **overrides: object) -> dict[str, Any]:
-        """Make a room without the API's checks, so that it may lie in the past, and return it."""
+        """Create a room, also one in the past, and return it as the API shows it."""
         room: dict[str, Any] = self._ask("POST", "rooms", overrides)
         return room
 
     def add_field(self, room_id: int, label: str, required: bool = False) -> int:
-        """Add a question to the room's registration form and return its id."""
+        """Add a question to the registration form of a room, and return the id of the question."""
         question = {"room_id": room_id, "label": label, "required": required}
         return int(self._ask("POST", "fields", question)["id"])
 
@@ -145,7 +146,7 @@ class SandboxControl:
         ready_at: datetime | None = None,
         name: str | None = None,
     ) -> int:
-        """Put a recording of so many bytes into a room and return its id."""
+        """Add a recording of `size` bytes to a room, and return its id. It is visible from `ready_at` on."""
         recording = {
             "room_id": room_id,
             "size": size,
@@ -156,7 +157,7 @@ class SandboxControl:
         return int(self._ask("POST", "recordings", recording)["id"])
 
     def bulk(self, rooms: int, sessions_per_room: int, attendees_per_session: int) -> None:
-        """Fill the account with finished webinars."""
+        """Add many ended webinars to the account, for example to measure a DAG."""
         numbers = {
             "rooms": rooms,
             "sessions_per_room": sessions_per_room,
@@ -166,18 +167,18 @@ class SandboxControl:
 
     @property
     def outbox(self) -> list[dict[str, Any]]:
-        """The mails that would have been sent."""
+        """Return the mails that ClickMeeting would send. The sandbox sends none."""
         outbox: list[dict[str, Any]] = self._ask("GET", "outbox")
         return outbox
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the account holds."""
+        """Return everything in the account: counts, rooms, contacts and files."""
         state: dict[str, Any] = self._ask("GET", "state")
         return state
 
     def reset(self) -> None:
-        """Start over: data, faults, switches, clock, log."""
+        """Reset data, clock, switches, faults and log to the start."""
         self._ask("POST", "reset")
 
 
@@ -186,11 +187,14 @@ def _jsonable(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds() / 3600
-    raise TypeError(f"{type(value).__name__} cannot be sent to the sandbox.")
+    raise TypeError(
+        f"The sandbox cannot receive {value!r} of the type {type(value).__name__}."
+        " Use a JSON value, a date, a datetime or a timedelta."
+    )
 
 
 class Sandbox(SandboxControl):
-    """A sandbox of your own in a background thread, as a context manager."""
+    """Run a sandbox in a background thread of this process. Use it as a context manager."""
 
     def __init__(
         self,
@@ -210,13 +214,16 @@ class Sandbox(SandboxControl):
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Serve; returns when requests are answered."""
+        """Start the server, and return when it accepts requests."""
         try:
             from airflow_clickmeeting.sandbox.demo import SEEDS
             from airflow_clickmeeting.sandbox.server import Server
             from airflow_clickmeeting.sandbox.world import World
         except ModuleNotFoundError as error:
-            raise RuntimeError(f"{error.name} is missing: pip install 'airflow-clickmeeting[sandbox]'") from error
+            raise RuntimeError(
+                f"The sandbox needs the package {error.name}."
+                " Install the package with: pip install 'airflow-clickmeeting[sandbox]'"
+            ) from error
 
         world = World(self.api_key, speed=self._speed, switches=self._positions, seed=SEEDS[self._seed])
         self._server = Server(world, self._port)
@@ -225,11 +232,11 @@ class Sandbox(SandboxControl):
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
-                raise RuntimeError("The sandbox did not start.")
+                raise RuntimeError("The thread of the sandbox ended before the start. Read its traceback on stderr.")
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """End serving and free the ports."""
+        """Stop the server and free its ports."""
         if self._server and self._thread:
             self._server.stop()
             self._thread.join()

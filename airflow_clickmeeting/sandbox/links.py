@@ -1,4 +1,4 @@
-"""Links that let their bearer in: signed ones with an end (`st`, `e`), and hashes that differ at every read."""
+"""Make secret links: signed URLs that expire (`st`, `e`), and login hashes that differ in every response."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LIFETIME = 300
 
 
 class Signer:
-    """Signs paths on the file host."""
+    """Sign the URLs of the file host and check the signatures."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(16)
 
     def query(self, path: str, now: datetime) -> str:
-        """Return the query of a link that works from now for five minutes."""
+        """Return the query of a URL that works for the next five minutes."""
         expires = int(now.timestamp()) + LIFETIME
         return f"st={self._signature(path, expires)}&e={expires}"
 
     def check(self, path: str, signature: str, expires: str, now: datetime) -> bool | None:
-        """Tell whether a link is good; `None` is a good one past its time."""
+        """Return True for a valid signature, None for a valid one that has expired, and False for any other."""
         if not expires.isdecimal() or not hmac.compare_digest(
             self._signature(path, int(expires)), signature.encode("ascii", "replace").decode()
         ):
@@ -38,27 +38,27 @@ class Signer:
 
 
 def recording_path(recording_id: int, started: datetime) -> str:
-    """Return a recording's path on the file host."""
+    """Return the path of a recording on the file host."""
     return f"/download/{started.year}/{started.month}/{started.day}/rec-{recording_id}/1/recording.mp4"
 
 
 def file_path(file_id: int, name: str) -> str:
-    """Return a library file's path on the file host."""
+    """Return the path of a file of the library on the file host."""
     suffix = name.rpartition(".")[2] if "." in name else "bin"
     return quote(f"/download/1/1/{file_id}.{suffix}")
 
 
 def role_hash(now: datetime) -> str:
-    """Return 32 hexadecimal digits, the last 8 of which tell the time."""
+    """Return 32 hexadecimal digits. The last 8 digits are the current time."""
     return secrets.token_hex(12) + f"{int(now.timestamp()):08x}"
 
 
 def autologin_hash() -> str:
-    """Return a fresh login."""
+    """Return a new auto-login hash."""
     return secrets.token_urlsafe(83) + "__"
 
 
 def registration_hash(room_pin: int, registration_id: int, email: str, nickname: str) -> str:
-    """Return a personal entry link's `r`: obfuscated personal data, as the real one."""
+    """Return the parameter `r` of a join link. It contains encoded personal data, as ClickMeeting's does."""
     data = json.dumps([room_pin, registration_id, email, nickname]).encode()
     return base64.urlsafe_b64encode(data).decode().replace("=", "_")

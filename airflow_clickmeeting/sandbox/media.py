@@ -1,4 +1,4 @@
-"""The file host: another origin, which serves bytes to whoever bears a link, and wants no key."""
+"""Serve the file host: a second origin that sends files to everyone who has a link, and needs no API key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from airflow_clickmeeting.sandbox import reports
 from airflow_clickmeeting.sandbox.answers import Answer, Wire, html_answer, json_answer
-from airflow_clickmeeting.sandbox.faults import deliver
+from airflow_clickmeeting.sandbox.fault_delivery import deliver
 from airflow_clickmeeting.sandbox.model import StoredFile
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _block(recording_id: int) -> bytes:
 
 
 def recording_bytes(recording_id: int, start: int, stop: int) -> Iterator[bytes]:
-    """Yield a stretch of a recording; every byte follows from the recording's id and its offset."""
+    """Yield the bytes from `start` to `stop` of a recording. They depend only on the id and the offset."""
     block = _block(recording_id)
     while start < stop:
         offset = start % BLOCK
@@ -45,7 +45,7 @@ def recording_bytes(recording_id: int, start: int, stop: int) -> Iterator[bytes]
 
 
 def file_bytes(stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
-    """Yield a stretch of an uploaded file."""
+    """Yield the bytes from `start` to `stop` of an uploaded file."""
     while start < stop:
         stored.content.seek(start)
         piece = stored.content.read(min(BLOCK, stop - start))
@@ -54,7 +54,7 @@ def file_bytes(stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
 
 
 def answer(world: World, request: Request) -> Answer:
-    """Answer a request to the file host."""
+    """Return the response to a request: a recording, a file, a report, or an error page."""
     path = request.url.path
     if path.startswith("/elsewhere"):
         return json_answer({"elsewhere": path.removeprefix("/elsewhere")})
@@ -115,7 +115,7 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
 
 
 async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the file host."""
+    """Respond to one request to the file host, and log it."""
     request = Request(scope)
     entry = world.requests.add("media", request, {}, world.clock.now)
     await deliver(world, "media", Wire(scope, receive, send, entry), lambda: answer(world, request))

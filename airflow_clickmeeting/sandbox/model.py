@@ -1,4 +1,4 @@
-"""What a ClickMeeting account holds."""
+"""Define the objects of a ClickMeeting account: rooms, sessions, recordings, files and mails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARCHIVED_AFTER = timedelta(days=183)
 
 @dataclass(slots=True)
 class Person:
-    """Somebody who may come, or came, to a room."""
+    """Describe a person who may attend, or attended, a session of a room."""
 
     uid: int
     nickname: str
@@ -35,7 +35,7 @@ class Person:
 
 
 class Visit(NamedTuple):
-    """One entry of one person; who leaves and returns has several. Only the first carries the rating."""
+    """Describe one entry of one person. A person who rejoins has several; only the first has the rating."""
 
     person: Person
     join: datetime
@@ -45,7 +45,7 @@ class Visit(NamedTuple):
 
 @dataclass
 class ChatLine:
-    """One message in a session's chat."""
+    """Describe one message in the chat of a session."""
 
     at: datetime
     email: str | None
@@ -55,7 +55,7 @@ class ChatLine:
 
 @dataclass
 class Report:
-    """A PDF report of a session in one language: a job, then a document."""
+    """Describe the job that makes the PDF report of a session in one language."""
 
     code: str
     requested: datetime
@@ -64,7 +64,7 @@ class Report:
 
 @dataclass
 class Session:
-    """One meeting in a room."""
+    """Describe one meeting in a room. Only a session that the schedule created has a `host`."""
 
     id: int
     start: datetime
@@ -79,13 +79,13 @@ class Session:
 
     @property
     def automatic(self) -> bool:
-        """Whether it came about by the schedule, not by a script."""
+        """Return whether the schedule created the session, and not a script."""
         return self.host is not None
 
 
 @dataclass
 class Recording:
-    """A recorded session, processed from its end until it is ready; its bytes follow from its id."""
+    """Describe a recording. ClickMeeting processes it from `ended` to `ready_at`; its id determines its bytes."""
 
     id: int
     name: str
@@ -99,7 +99,7 @@ class Recording:
 
 @dataclass
 class Token:
-    """An access token, perhaps bound to an address."""
+    """Describe an access token. It may be bound to an e-mail address."""
 
     token: str
     sent_to_email: str | None = None
@@ -107,7 +107,7 @@ class Token:
 
 @dataclass
 class Field:
-    """A question of the registration form."""
+    """Describe a question of the registration form."""
 
     id: int
     label: str
@@ -116,7 +116,7 @@ class Field:
 
 @dataclass
 class Registration:
-    """A filled-in registration form."""
+    """Describe the registration of one person for a room."""
 
     id: int
     email: str
@@ -128,7 +128,7 @@ class Registration:
 
 
 def standard_fields() -> list[Field]:
-    """Return the three questions every registration form asks."""
+    """Return the three questions that every registration form has."""
     return [Field(FIRST_NAME, "First Name"), Field(LAST_NAME, "Last Name"), Field(EMAIL, "Email Address")]
 
 
@@ -149,7 +149,7 @@ def standard_settings() -> dict[str, bool | str]:
 
 @dataclass
 class Room:
-    """A conference room and everything in it."""
+    """Describe a room with its tokens, registrations, sessions and recordings."""
 
     id: int
     created_at: datetime
@@ -180,27 +180,27 @@ class Room:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The room's time zone."""
+        """Return the time zone of the room."""
         return ZoneInfo(self.timezone)
 
     @property
     def pin(self) -> int:
-        """The number that is a room address, and no id."""
+        """Return the number that addresses the room in join links. It is not the id of the room."""
         return 890_000_000 + self.id
 
     @property
     def url(self) -> str:
-        """The room's address."""
+        """Return the URL of the room."""
         return f"https://{ACCOUNT_HOST}/{self.name_url}"
 
     @property
     def ends_at(self) -> datetime | None:
-        """The scheduled end."""
+        """Return the scheduled end, or None for a permanent room."""
         return self.starts_at + self.duration if self.starts_at else None
 
     @property
     def retired_at(self) -> datetime | None:
-        """When the periodic job, on every half hour, makes an ended room inactive."""
+        """Return the time at which ClickMeeting's half-hourly job makes the ended room inactive."""
         return floor(self.ends_at, HALF_HOUR) + HALF_HOUR if self.ends_at else None
 
     def status(self, now: datetime) -> str:
@@ -210,14 +210,14 @@ class Room:
         return "inactive" if self.retired_at and now >= self.retired_at else "active"
 
     def archived(self, now: datetime) -> bool:
-        """Tell whether the room has been inactive for over six months."""
+        """Return whether the room has been inactive for more than six months."""
         since = self.updated_at if self.set_status else self.retired_at
         return self.status(now) == "inactive" and since is not None and now - since > ARCHIVED_AFTER
 
 
 @dataclass
 class StoredFile:
-    """A file of the library; its bytes were uploaded, and lie in a temporary file when they are many."""
+    """Describe a file of the library. A large file keeps its bytes in a temporary file."""
 
     id: int
     name: str
@@ -229,7 +229,7 @@ class StoredFile:
 
 @dataclass
 class Mail:
-    """A mail that would have been sent."""
+    """Describe a mail that ClickMeeting would send."""
 
     recipient: str
     kind: str

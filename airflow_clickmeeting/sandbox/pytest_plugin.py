@@ -1,4 +1,4 @@
-"""The fixture `clickmeeting_sandbox`, for DAG authors' own tests."""
+"""Provide the pytest fixture `clickmeeting_sandbox` to the tests of DAG authors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _clickmeeting_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def clickmeeting_sandbox(_clickmeeting_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Return an empty ClickMeeting, to which the connection `clickmeeting_default` leads."""
+    """Return an empty sandbox. The Airflow connection `clickmeeting_default` connects to it."""
     sandbox = _clickmeeting_sandbox_server
     sandbox.reset()
     monkeypatch.setenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT", sandbox.connection_json)

@@ -1,4 +1,4 @@
-"""The PDF report of a session: a job that takes a moment, then a document."""
+"""Make the PDF report of a session, in a job that takes a minute or three polls."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TAKES_POLLS = 3
 
 
 def request(session: Session, lang: str, now: datetime) -> Report:
-    """Start the job when there is none; each call is also a poll."""
+    """Return the job of a report, and start it if necessary. Each call counts as a poll."""
     report = session.reports.setdefault(lang, Report(secrets.token_hex(8).upper(), now))
     report.polls += 1
     return report
 
 
 def progress(report: Report, now: datetime) -> int:
-    """Return how far the job is, in per cent: it needs a minute or three polls."""
+    """Return the progress of the job as a percentage."""
     by_clock = (now - report.requested) / TAKES
     by_polls = (report.polls - 1) / (TAKES_POLLS - 1)
     return max(0, min(100, int(100 * max(by_clock, by_polls))))
@@ -35,7 +35,7 @@ def status(report: Report, now: datetime) -> str:
 
 
 def pdf(room: Room, session: Session, lang: str) -> bytes:
-    """Return a one-page document."""
+    """Return a PDF document of one page."""
     title = f"Session {session.id}, {room.name}, {lang}".encode("ascii", "replace")
     safe = title.replace(b"\\", b"").replace(b"(", b"").replace(b")", b"")
     content = b"BT /F1 14 Tf 60 760 Td (" + safe + b") Tj ET"

@@ -1,4 +1,4 @@
-"""The log of requests, so that a test can prove what was sent and how often."""
+"""Log the requests, so that a test can check which requests a client sent and how often."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KEPT = 100_000
 
 
 class RequestLog:
-    """Counts every request; remembers the last ones in full."""
+    """Count every request, and keep the last 100,000 in full."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def add(self, operation: str, request: Request, form: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Note a request; its status is filled in when it was answered."""
+        """Add a request and return its entry. The entry gets its status when the sandbox sends the response."""
         entry = {
             "operation": operation,
             "method": request.method,
@@ -37,10 +37,10 @@ class RequestLog:
         return entry
 
     def of(self, operation: str | None) -> list[dict[str, Any]]:
-        """Return the remembered requests, of one operation or all."""
+        """Return the logged requests of one operation, or of all operations for None."""
         return [entry for entry in self.entries if operation in {None, entry["operation"]}]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Clear the counts and the log."""
         self.counts.clear()
         self.entries.clear()

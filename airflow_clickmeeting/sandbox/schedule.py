@@ -1,4 +1,4 @@
-"""What happens in rooms by the schedule: sessions are held, and recorded."""
+"""Hold and record the scheduled sessions at their time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTES_PER_SECOND = 1000
 
 
 def settle(account: Account, switches: Switches, now: datetime) -> None:
-    """Let the sessions happen whose time has come."""
+    """Add the scheduled sessions that have started until now."""
     if not switches.on("auto_sessions"):
         return
     for room in account.rooms.values():
@@ -45,7 +45,7 @@ def record(
     name: str | None = None,
     session: Session | None = None,
 ) -> Recording:
-    """Put a recording into a room, ready from `ready_at` on; without a session it needs no processing."""
+    """Add a recording that is ready from `ready_at` on. A recording without a session needs no processing."""
     started = session.start if session else ready_at - timedelta(seconds=duration)
     recording = Recording(
         id=account.new_id("recording"),
@@ -62,7 +62,7 @@ def record(
 
 
 def end_running(room: Room, at: datetime, now: datetime) -> None:
-    """Let the room's running session end at another time, and its recording come accordingly."""
+    """Change the end of the running session, and move its recording by the same time."""
     for session in room.sessions:
         if session.automatic and session.start <= now < session.end:
             shift = max(at, floor(now)) - session.end
@@ -75,7 +75,7 @@ def end_running(room: Room, at: datetime, now: datetime) -> None:
 
 
 def drop_automatic(room: Room, since: datetime = LONG_AGO) -> None:
-    """Unmake the schedule's sessions that start at `since` or later, and their recordings."""
+    """Remove the scheduled sessions that start at `since` or later, with their recordings."""
     gone = {session.id for session in room.sessions if session.automatic and session.start >= since}
     room.sessions = [session for session in room.sessions if session.id not in gone]
     room.recordings = {id_: recording for id_, recording in room.recordings.items() if recording.session_id not in gone}

@@ -1,4 +1,4 @@
-"""What a test can put into the account without going through the API: rooms, sessions, recordings, masses."""
+"""Add rooms, sessions and recordings to the account directly, without the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DETAILS = ("role", "rating", "rating_comment", "device", "user_ip", "city", "cou
 
 
 def add_room(world: World, wanted: Mapping[str, Any]) -> Room:
-    """Make a room that may lie in the past; by default a webinar in an hour, for an hour."""
+    """Create a room, also in the past. By default it is a webinar that starts in an hour and lasts an hour."""
     in_an_hour = (floor(world.clock.now) + timedelta(hours=1)).isoformat()
     defaults = {
         "name": "Sandbox room",
@@ -38,14 +38,14 @@ def add_room(world: World, wanted: Mapping[str, Any]) -> Room:
 
 
 def add_field(room: Room, label: str, *, required: bool) -> int:
-    """Ask one more question on the room's registration form; the first has the id 10."""
+    """Add a question to the registration form and return its id. The first added question has the id 10."""
     field = Field(max(9, *(field.id for field in room.fields)) + 1, label, required)
     room.fields.append(field)
     return field.id
 
 
 def add_recording(world: World, room: Room, wanted: Mapping[str, Any]) -> Recording:
-    """Put a recording into a room, listed at once or from `ready_at` on."""
+    """Add a recording to a room. Lists show it from `ready_at` on, by default at once."""
     return schedule.record(
         world.account,
         room,
@@ -57,7 +57,7 @@ def add_recording(world: World, room: Room, wanted: Mapping[str, Any]) -> Record
 
 
 def play(world: World, room: Room, script: Mapping[str, Any]) -> Session:
-    """Hold a session exactly as scripted, instead of the one of the schedule."""
+    """Add a session that follows the script. It replaces the session that the schedule would hold."""
     start = floor(_moment(script["start"]) if script.get("start") else room.starts_at or world.clock.now)
     if script.get("end"):
         end = floor(_moment(script["end"]))
@@ -66,7 +66,10 @@ def play(world: World, room: Room, script: Mapping[str, Any]) -> Session:
     else:
         end = floor(room.ends_at)
     if end < start:
-        raise ValueError("A session cannot end before it starts.")
+        raise ValueError(
+            f"A session cannot end before it starts: `end` is {end.isoformat()} and `start` is {start.isoformat()}."
+            " Set `end` to the start or later."
+        )
     schedule.drop_automatic(room)
     room.held = room.starts_at
     session = Session(world.account.new_id("session"), start, end)
@@ -93,7 +96,7 @@ def _visits(world: World, attendee: Mapping[str, Any], start: datetime, end: dat
 
 
 def _within(written: Any, start: datetime, default: datetime) -> datetime:
-    """Read a moment of a session; a number is in minutes after its start."""
+    """Return a time of a session. A number means minutes after the start of the session."""
     if written is None:
         return default
     if isinstance(written, int | float):
@@ -128,7 +131,7 @@ def _record(world: World, room: Room, session: Session, wanted: Mapping[str, Any
 
 
 def bulk(world: World, rooms: int, sessions_per_room: int, attendees_per_session: int) -> None:
-    """Fill the account with finished webinars of the last two months."""
+    """Add ended webinars of the last two months."""
     now = floor(world.clock.now)
     for number in range(rooms):
         start = now - timedelta(days=number % 60 + 2)

@@ -1,4 +1,4 @@
-"""Two listeners on loopback, the API's and the file host's, in one event loop."""
+"""Listen on two loopback ports, one for the API and one for the file host, in one event loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class _Protocol(H11Protocol):
-    """HTTP that lets the application reach the TCP connection, to break it."""
+    """Pass the TCP connection to the application, which can then reset or close it for a fault."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.app_state = {**self.app_state, "transport": transport}
@@ -31,7 +31,7 @@ class _Protocol(H11Protocol):
 
 
 class Server:
-    """A world on the wire. The ports are taken at once, so an occupied one is an `OSError` here."""
+    """Serve a world over HTTP. The constructor opens the ports, and raises `OSError` if a port is in use."""
 
     def __init__(self, world: World, port: int = 0) -> None:
         self._world = world
@@ -56,23 +56,23 @@ class Server:
 
     @property
     def started(self) -> bool:
-        """Whether requests are answered."""
+        """Return whether the server accepts requests."""
         return self._uvicorn.started
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until `stop` is called, then close the files of the account."""
         try:
             asyncio.run(self._uvicorn.serve(self._sockets))
         finally:
             self._world.account.close()
 
     def stop(self) -> None:
-        """Make `run` return soon."""
+        """Make `run` end. This method does not wait for it."""
         self._uvicorn.should_exit = True
 
 
 def _listen(port: int) -> socket.socket:
-    # asyncio sends small answers at once (no Nagle) only on sockets that name their protocol.
+    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol. Without it, small responses are delayed.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -96,7 +96,7 @@ def _application(world: World, media_port: int) -> ASGIApp:
             app = media.serve
         elif scope["path"].startswith("/_sandbox"):
             app = control
-        with suppress(ClientDisconnect):  # a client that is killed has nobody to be answered
+        with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
             await app(world, scope, receive, send_dated)
 
     return application

@@ -1,4 +1,4 @@
-"""One running sandbox: its clock, account, switches, faults and log."""
+"""Keep the state of one running sandbox: its clock, account, switches, faults and log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_clickmeeting.sandbox.switches import Switches
 
 
 class World:
-    """What all requests share. `api_url` and `media_url` are set once the ports are known."""
+    """Hold the state that all requests share. The server sets `api_url` and `media_url` when it knows its ports."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Start over: data, clock, switches, faults and log."""
+        """Reset data, clock, switches, faults and log to the start."""
         self.clock = Clock(self._speed)
         self.switches = Switches(self._positions)
         self.faults = Faults()

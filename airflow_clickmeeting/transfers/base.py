@@ -12,20 +12,22 @@ from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.datasets.collect import Collection
-    from airflow_clickmeeting.datasets.fetch import Skip
+    from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.scope import Interval, Scope
     from airflow_clickmeeting.datasets.sources import Source
     from airflow_clickmeeting.datasets.table import Dataset
+    from airflow_clickmeeting.failures import Failure
+
+ADVICE = "Everything else was read and written. Set max_failures to accept this; a retry does everything again."
 
 
 class ReadResult(TypedDict):
-    """What was read: rooms, sessions, and the first hundred things of `skipped_count` that were not."""
+    """What was read: rooms, sessions, and the first hundred failures."""
 
     rooms: int
     sessions: int
-    skipped: list[Skip]
-    skipped_count: int
+    failures: list[Failure]
+    failure_count: int
 
 
 class RoomsOperator(ClickMeetingOperator):
@@ -38,7 +40,8 @@ class RoomsOperator(ClickMeetingOperator):
     :param room_id: a room's id, a list of them, or None for the whole account, active and inactive rooms.
     :param max_parallel: how many requests at a time, 1 to 64; the connection's `max_requests_per_second` is the pace of
         all together.
-    :param fail_on_skipped: whether the task fails when something was skipped, after all else was done.
+    :param max_failures: how much may fail before the task does, after all else was done: a number of rooms, sessions
+        and rows, or a float below 1 as a share of them.
     :param pseudonymise: names of personal columns to replace by keyed hashes, with the key from one of the following.
     :param pseudonym_conn_id: a connection whose password is the key.
     :param pseudonym_variable: an Airflow variable that is the key.
@@ -48,7 +51,7 @@ class RoomsOperator(ClickMeetingOperator):
         *ClickMeetingOperator.template_fields,
         "room_id",
         "max_parallel",
-        "fail_on_skipped",
+        "max_failures",
         "pseudonymise",
         "pseudonym_conn_id",
         "pseudonym_variable",
@@ -60,7 +63,7 @@ class RoomsOperator(ClickMeetingOperator):
         *,
         room_id: Id | Sequence[Id] | None = None,
         max_parallel: Id = 8,
-        fail_on_skipped: bool | Id = True,
+        max_failures: float | str = 0,
         pseudonymise: Sequence[str] | None = None,
         pseudonym_conn_id: str | None = None,
         pseudonym_variable: str | None = None,
@@ -69,7 +72,7 @@ class RoomsOperator(ClickMeetingOperator):
         super().__init__(**kwargs)
         self.room_id = room_id
         self.max_parallel = max_parallel
-        self.fail_on_skipped = fail_on_skipped
+        self.max_failures = max_failures
         self.pseudonymise = pseudonymise
         self.pseudonym_conn_id = pseudonym_conn_id
         self.pseudonym_variable = pseudonym_variable
@@ -87,34 +90,42 @@ class RoomsOperator(ClickMeetingOperator):
 
         return scope_of(self.room_id)
 
-    def collection(self, context: Context) -> Collection:
+    def collection(self, context: Context) -> DatasetReader:
         """Check all arguments, and return what there is to collect, before anything is sent.
 
         :raises ValueError: naming the argument and what it may be.
         """
-        from airflow_clickmeeting.api.validate import flag, whole_number
-        from airflow_clickmeeting.datasets.collect import Collection
+        from airflow_clickmeeting.api.validate import max_failures, whole_number
+        from airflow_clickmeeting.datasets.collect import DatasetReader
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
 
         source = self.source()
         scope = self.scope(source, context)
         dataset = self._pseudonymised(source.dataset)
-        flag("fail_on_skipped", self.fail_on_skipped)
+        max_failures("max_failures", self.max_failures)
         max_parallel = whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
-        return Collection(self.hook, source, scope, dataset, max_parallel, self.log)
+        return DatasetReader(self.hook, source, scope, dataset, max_parallel, self.log)
 
-    def conclude(self, collection: Collection) -> ReadResult:
-        """Return what was read, or fail when something was skipped and that is not wanted."""
-        from airflow_clickmeeting.api.validate import flag
+    def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:
+        """Return what was read, or fail when more failed than may.
 
-        skipped = collection.skipped
-        if skipped.count and flag("fail_on_skipped", self.fail_on_skipped) is not False:
-            raise skipped.failure(alone=not collection.batches)
+        :param rows: how many rows were read.
+        """
+        from airflow_clickmeeting.api.validate import max_failures
+        from airflow_clickmeeting.failures import allowed_failures
+
+        failures = reader.failures
+        failures.log_counts()
+        allowed, total = max_failures("max_failures", self.max_failures), failures.count + reader.batches + rows
+        # where nothing else was asked for, its error says more
+        if failures.error and failures.count == 1 > allowed_failures(allowed, total) and not reader.batches:
+            raise failures.error
+        failures.check(allowed, total, ADVICE)
         return {
-            "rooms": collection.rooms,
-            "sessions": collection.sessions,
-            "skipped": skipped.kept,
-            "skipped_count": skipped.count,
+            "rooms": reader.rooms,
+            "sessions": reader.sessions,
+            "failures": failures.kept,
+            "failure_count": failures.count,
         }
 
     def _pseudonymised(self, dataset: Dataset) -> Dataset:

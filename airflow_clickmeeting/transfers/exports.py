@@ -13,7 +13,7 @@ from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator,
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.attendance.compute import SummaryOfSessions
-    from airflow_clickmeeting.datasets.collect import Collection
+    from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.sources import AttendanceSource, Source
     from airflow_clickmeeting.datasets.table import Dataset, Row
     from airflow_clickmeeting.output.outlets import Written
@@ -48,8 +48,8 @@ class ExportOperator(RoomsOperator):
         folder `csv`.
     :param escape_formulas: whether to put, in CSV, an apostrophe before texts that a spreadsheet would take for
         a formula.
-    :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, and what was
-        `skipped`: `room_id`, `session_id` and `why` of the first 100; `skipped_count` is the number of all.
+    :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, the first
+        hundred `failures`, each with `room_id`, perhaps `session_id`, and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "escape_formulas")
@@ -80,10 +80,10 @@ class ExportOperator(RoomsOperator):
         self.log.info("%d rows of %s written, files: %d, %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
         tell(self.hook, self.outlets, context, files, about)
-        collected = self.conclude(collection)
+        collected = self.conclude(collection, rows)
         return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **collected, **more})
 
-    def more(self, collection: Collection) -> dict[str, Any]:
+    def more(self, collection: DatasetReader) -> dict[str, Any]:
         """Do what else is to be done with what was collected, and return what to add to the result."""
         return {}
 
@@ -161,18 +161,18 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
 
         return AttendanceSource(seconds("rejoin_gap", self.rejoin_gap))
 
-    def collection(self, context: Context) -> Collection:
+    def collection(self, context: Context) -> DatasetReader:
         """Check all arguments, and return what there is to collect."""
         if self.summary_path is not None:
             self._summary_file(self.summary_path)
         return super().collection(context)
 
-    def more(self, collection: Collection) -> dict[str, Any]:
+    def more(self, collection: DatasetReader) -> dict[str, Any]:
         """Write the summaries, unless all was skipped."""
         from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 
         source = cast("AttendanceSource", collection.source)
-        if self.summary_path is not None and (source.summaries or not collection.skipped.count):
+        if self.summary_path is not None and (source.summaries or not collection.failures.count):
             path, file_format = self._summary_file(self.summary_path)
             _write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
         return {"summary": source.totals.summary}
@@ -186,11 +186,11 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
 
 
 def _written(
-    collection: Collection, template: PathTemplate, file_format: str, *, escape_formulas: bool
+    collection: DatasetReader, template: PathTemplate, file_format: str, *, escape_formulas: bool
 ) -> Iterator[Written]:
     """Write one file after the other, as its rows come; none where all of it was skipped."""
     found = collection.find()
-    files = template.files(found) if found or not collection.skipped.count else {}
+    files = template.files(found) if found or not collection.failures.count else {}
     batches = collection.rows(chain.from_iterable(files.values()))
     for path, places in files.items():
         readable = (rows for _, rows in islice(batches, len(places)) if rows is not None)

@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from airflow_clickmeeting.transfers.base import DatasetOperator, ReadResult
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.datasets.collect import Collection
+    from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.scope import RoomOrSession
     from airflow_clickmeeting.datasets.table import Row
 
@@ -40,8 +40,8 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         `attendance_summaries`.
     :param sql_conn_id: the connection to the database, of any type that has a hook of Airflow's common SQL provider.
     :param table: `table` or `schema.table`, letter for letter; the schema must be there.
-    :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, and what was `skipped`: `room_id`,
-        `session_id` and `why` of the first 100; `skipped_count` is the number of all.
+    :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, the first hundred `failures`,
+        each with `room_id`, perhaps `session_id`, and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "sql_conn_id", "table")
@@ -73,15 +73,16 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         self.log.info("%d rows of %s are in the table %s", rows, collection.dataset.name, self.table)
         about = {"table": self.table, "dataset": collection.dataset.name, "rows": rows}
         tell_of(self.hook, self.outlets, context, {where: about}, about)
-        return cast("LoadResult", {**about, **self.conclude(collection)})
+        return cast("LoadResult", {**about, **self.conclude(collection, rows)})
 
 
-def with_keys(collection: Collection, places: Iterable[RoomOrSession]) -> Iterator[Row]:
+def with_keys(collection: DatasetReader, places: Iterable[RoomOrSession]) -> Iterator[Row]:
     """Yield the rows of all places, but for those without a key, which no table could tell apart."""
     key = collection.dataset.key
     for place, rows in collection.rows(places):
         for row in rows or ():
             if missing := [name for name in key if row[name] is None]:
-                collection.skipped.add(place, f"{collection.dataset.name}: a row without {', '.join(missing)}")
+                reason = f"{collection.dataset.name}: a row without {', '.join(missing)}"
+                collection.failures.add(reason, **place.ids)
             else:
                 yield row

@@ -25,7 +25,7 @@ def collect():
         with operator.collection(context or {}) as collection:
             places = [place for _, own in collection.find() for place in own]
             rows = [row for _, found in collection.rows(places) for row in found or ()]
-        return rows, operator.conclude(collection)
+        return rows, operator.conclude(collection, len(rows))
 
     return collect
 

@@ -1,4 +1,4 @@
-"""What blocks a deletion, judged without asking anybody."""
+"""Safety checks, without any request."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class TestMeetings:
             "its scheduled time ended at 2027-01-31T06:00:00+00:00, within the grace of 1 day, 12:00:00"
         ]
 
-    @pytest.mark.parametrize(("age", "speaks"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
-    def test_the_grace_ends_to_the_moment(self, age, speaks):
+    @pytest.mark.parametrize(("age", "blocks"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+    def test_the_grace_ends_to_the_moment(self, age, blocks):
         just_within = NOW - GRACE + timedelta(microseconds=1)
-        assert bool(blockers(PERMANENT, session(1, just_within - age))) is speaks
+        assert bool(blockers(PERMANENT, session(1, just_within - age))) is blocks
 
     def test_each_kind_of_reason_is_told(self):
         room = scheduled(NOW + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Deleting with a net: what is refused, what is only looked at, what is written down, and what troubles do."""
+"""Deletions: what safety checks block, what a dry run does, the audit, and what happens when requests fail."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def refused(delete, sandbox):
 
 @pytest.fixture
 def gone(sandbox, old, room_in):
-    """Tell whether what a deletion is about is gone, and nothing else."""
+    """Return whether the object of a deletion was deleted."""
 
     def gone(operation):
         if operation == "delete_conference":
@@ -207,7 +207,7 @@ class TestNet:
 class TestDryRun:
     @every_deletion
     @pytest.mark.parametrize("covered", [True, False])
-    def test_it_tells_what_would_go_and_what_speaks_against_it(
+    def test_it_returns_what_would_be_deleted_and_what_blocks_it(
         self, delete, sandbox, archived, old, recording_id, gone, operation, covered
     ):
         sandbox.forget_requests()
@@ -382,7 +382,7 @@ class TestTroubles:
         assert sandbox.count(operation) == 1 + trouble.get("times", 1)
         ((asked, answered),) = lines_in(folder)
         assert asked["outcome"] == "asked"
-        # to the attempt after a lost answer, ClickMeeting says that it was gone
+        # when the request is sent again after a lost response, ClickMeeting responds that it was gone
         lost = trouble["kind"] == "lost" and operation != "delete_all_recordings"
         assert answered["outcome"] == ("was gone" if lost else "deleted")
 
@@ -398,7 +398,7 @@ class TestTroubles:
         assert sandbox.count(operation) == 1
 
     @pytest.mark.parametrize("operation", ["get_conference", "list_sessions", "list_recordings"])
-    def test_a_storm_while_it_is_looked_at_is_waited_out(self, delete, sandbox, archived, operation):
+    def test_errors_while_it_is_read_are_retried(self, delete, sandbox, archived, operation):
         sandbox.fault(operation, "status", status=503, times=4)
         assert delete("delete_conference", archive=archived)["deleted"] is True
 

@@ -1,4 +1,4 @@
-"""Old rooms, deleted many at a time: which are old, which are kept, the brake, and what a second run does."""
+"""The purge: which rooms are old, which are kept, the limit of deletions, and what a second run does."""
 
 from __future__ import annotations
 
@@ -119,11 +119,13 @@ class TestWhichAreOld:
 
 
 class TestNet:
-    def test_what_something_speaks_against_is_kept_and_told(self, purge, add, sandbox, left):
+    def test_what_a_safety_check_blocks_is_kept(self, purge, add, sandbox, left):
         gone, kept = add("gone", 100), add("kept", 100)
         recording = sandbox.add_recording(kept, size=10)
-        done = purge()
+        done = purge(max_failures=1000)
         assert ids(done["deleted"]) == [gone]
+        reason = f"blocked by: no archive manifest covers recording {recording}"
+        assert (done["failures"], done["failure_count"]) == ([{"room_id": kept, "reason": reason}], 1)
         assert done["kept"] == [
             {
                 "room_id": kept,
@@ -138,37 +140,70 @@ class TestNet:
 
     def test_a_grace_beyond_the_age(self, purge, add, left):
         add("old", 100)
-        assert "within the grace of 120 days" in purge(grace=timedelta(days=120))["kept"][0]["blockers"][0]
+        assert (
+            "within the grace of 120 days"
+            in purge(grace=timedelta(days=120), max_failures=1000)["kept"][0]["blockers"][0]
+        )
         assert left() == {"old"}
 
     def test_force(self, purge, add, sandbox, left):
         sandbox.add_recording(add("forced", 100), size=10)
         done = purge(force=True)
         assert done["deleted"][0]["blockers"]
-        assert done["kept"] == []
+        assert (done["kept"], done["failures"], done["failure_count"]) == ([], [], 0)
         assert left() == set()
 
-    def test_the_task_fails_for_what_is_kept_where_that_is_wanted(self, purge, add, sandbox, left):
+    def test_the_task_fails_for_what_is_kept(self, purge, add, sandbox, left):
         add("gone", 100)
         kept = add("kept", 100)
         recording = sandbox.add_recording(kept, size=10)
-        assert purge(fail_on_refused=True, dry_run=True)["counts"]["kept"] == 1
+        done = purge(dry_run=True)
+        assert (done["counts"]["kept"], done["failure_count"]) == (1, 1), "a dry run does not fail"
         with pytest.raises(DeletionRefusedError) as error:
-            purge(fail_on_refused=True)
-        told = f"room {kept}: no archive manifest covers recording {recording}"
-        assert str(error.value) == f"1 old rooms are kept, and all else is done: {told}"
+            purge()
+        assert str(error.value) == (
+            f"1 of 2 old rooms failed (max_failures=0): room {kept}: blocked by: no archive manifest covers recording "
+            f"{recording}. The other old rooms were deleted. To delete blocked rooms, archive their recordings with "
+            "ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, or wait until the grace period is "
+            "over; to keep them, raise max_failures."
+        )
         assert left() == {"kept"}
 
-    def test_a_room_is_looked_at_again_before_it_goes(self, purge, add, sandbox, left, monkeypatch):
+    @pytest.mark.parametrize("accepted", ["1", 0.5, "0.5"])
+    def test_a_number_or_a_share_may_be_kept(self, purge, add, sandbox, accepted):
+        add("gone", 100)
+        sandbox.add_recording(add("kept", 100), size=10)
+        assert purge(max_failures=accepted)["failure_count"] == 1
+
+    def test_a_share_is_one_of_the_old_rooms(self, purge, add, sandbox):
+        add("gone", 100)
+        add("young", 10)
+        sandbox.add_recording(add("kept", 100), size=10)
+        with pytest.raises(DeletionRefusedError, match=r"^1 of 2 old rooms failed \(max_failures=0\.49\): "):
+            purge(max_failures=0.49)
+
+    def test_a_retry_is_worth_while_where_a_request_failed_as_well(self, purge, add, sandbox, left):
+        failing = add("failing", 100)
+        sandbox.add_recording(add("kept", 100), size=10)
+        sandbox.fault("delete_conference", "status", status=500)
+        with pytest.raises(AirflowException) as error:
+            purge(max_failures=1)
+        assert not isinstance(error.value, DeletionRefusedError)
+        assert str(error.value).startswith("2 of 2 old rooms failed (max_failures=1): ")
+        assert f"room {failing}: ServerError: " in str(error.value)
+        assert " A retry tries to delete the rooms whose request failed. To delete blocked rooms, " in str(error.value)
+        assert left() == {"failing", "kept"}
+
+    def test_a_room_is_read_again_before_it_is_deleted(self, purge, add, sandbox, left, monkeypatch):
         first, second = add("first", 100), add("second", 100)
         deleted = purging.Purge._deleted
 
-        def later(self, ready, kept):  # between judging all rooms and deleting the first
+        def later(self, ready):  # between judging all rooms and deleting the first
             sandbox.add_recording(second, size=10)
-            return deleted(self, ready, kept)
+            return deleted(self, ready)
 
         monkeypatch.setattr(purging.Purge, "_deleted", later)
-        done = purge()
+        done = purge(max_failures=1000)
         assert (ids(done["deleted"]), ids(done["kept"])) == ([first], [second])
         assert left() == {"second"}
 
@@ -194,7 +229,7 @@ class TestBrake:
         for number in range(3):
             sandbox.add_recording(add(f"room {number}", 100), size=10)
         add("gone", 100)
-        assert purge(max_deletions=1)["counts"]["deleted"] == 1
+        assert purge(max_deletions=1, max_failures=1000)["counts"]["deleted"] == 1
 
     def test_a_dry_run_tells_all_and_warns(self, told_by, add, left):
         for number in range(3):
@@ -223,7 +258,11 @@ class TestSecondRun:
         sandbox.fault("delete_conference", "status", status=500, skip=1)
         with pytest.raises(AirflowException) as error:
             purge(audit_path=f"{tmp_path}/audit.jsonl")
-        assert str(error.value).startswith(f"2 rooms were deleted, but 1 failed: room {two}: ServerError: delete_conf")
+        start = f"1 of 3 old rooms failed (max_failures=0): room {two}: ServerError: delete_conf"
+        assert str(error.value).startswith(start)
+        assert str(error.value).endswith(
+            ". The other old rooms were deleted. A retry tries to delete the rooms whose request failed."
+        )
         assert not isinstance(error.value, DeletionRefusedError), "a retry is worth while"
         assert left() == {"two"}
         lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
@@ -237,12 +276,22 @@ class TestSecondRun:
         ]
         assert ids(purge()["deleted"]) == [two]
 
-    def test_a_room_that_cannot_be_looked_at_does_not_keep_the_others(self, purge, add, sandbox, left):
+    def test_a_room_that_cannot_be_read_does_not_stop_the_others(self, purge, add, sandbox, left):
         one, _ = add("one", 100), add("two", 100)
         sandbox.fault("list_sessions", "status", status=500)
-        with pytest.raises(AirflowException, match=f"1 rooms were deleted, but 1 failed: room {one}: ServerError"):
+        with pytest.raises(
+            AirflowException, match=rf"^1 of 2 old rooms failed \(max_failures=0\): room {one}: ServerError"
+        ):
             purge()
         assert left() == {"one"}
+
+    def test_a_dry_run_returns_failures_and_does_not_fail(self, purge, add, sandbox):
+        one, two = add("one", 100), add("two", 100)
+        sandbox.fault("list_sessions", "status", status=500)
+        done = purge(dry_run=True)
+        assert (ids(done["would_delete"]), done["failure_count"]) == ([two], 1)
+        assert done["failures"][0]["room_id"] == one
+        assert done["failures"][0]["reason"].startswith("ServerError: list_sessions")
 
     def test_a_wrong_key_ends_it_at_once(self, purge, add, sandbox):
         add("one", 100), add("two", 100)
@@ -251,7 +300,7 @@ class TestSecondRun:
             purge()
         assert sandbox.count("list_sessions") == 1
 
-    def test_what_goes_while_it_is_looked_at_is_gone(self, purge, add, sandbox):
+    def test_what_goes_while_it_is_read_is_gone(self, purge, add, sandbox):
         _, two = add("one", 100), add("two", 100)
         sandbox.fault("list_sessions", "status", status=404)  # of the first
         sandbox.fault("get_conference", "status", status=404)
@@ -262,9 +311,9 @@ class TestSecondRun:
         one, two = add("one", 100), add("two", 100)
         deleted = purging.Purge._deleted
 
-        def later(self, ready, kept):  # between judging all rooms and deleting the first
+        def later(self, ready):  # between judging all rooms and deleting the first
             ClickMeetingHook().delete_conference(one)
-            return deleted(self, ready, kept)
+            return deleted(self, ready)
 
         monkeypatch.setattr(purging.Purge, "_deleted", later)
         done = purge(audit_path=f"{tmp_path}/audit.jsonl")
@@ -289,7 +338,7 @@ def test_in_the_end_exactly_what_was_meant_is_gone(purge, add, sandbox, left, tr
     sandbox.add_recording(add("kept", 100), size=10)
     add("young", 10)
     sandbox.fault(operation, **trouble)
-    done = purge()
+    done = purge(max_failures=1000)
     assert ids(done["deleted"]) == gone
     assert left() == {"kept", "young"}
 
@@ -334,7 +383,7 @@ AGE = (
         ({"permanent_rooms": None}, "permanent_rooms must be true or false; got None."),
         ({"max_deletions": 0}, "max_deletions must be a whole number from 1 on; got 0."),
         ({"max_deletions": None}, "max_deletions must be a whole number from 1 on; got None."),
-        ({"fail_on_refused": "x"}, "fail_on_refused must be true or false; got 'x'."),
+        ({"max_failures": "x"}, "max_failures must be a whole number, or a share below 1 such as 0.05; got 'x'."),
         ({"dry_run": "x"}, "dry_run must be true or false; got 'x'."),
     ],
 )

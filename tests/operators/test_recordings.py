@@ -1,4 +1,4 @@
-"""Recordings: of a room, of the account, and their end."""
+"""Recordings: listing and deleting them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TestList:
 
 
 class TestDelete:
-    """Whether they may be deleted is told in test_deleting."""
+    """Safety checks are tested in test_deleting."""
 
     def test_one_recording_goes_the_others_stay(self, run, sandbox, finished, recordings_in):
         other = sandbox.add_recording(finished.room_id, size=10)

@@ -1,4 +1,4 @@
-"""Recordings to an archive: what proves that they are there, and what is deleted from ClickMeeting."""
+"""The archive of recordings: what its manifest proves, and what is deleted from ClickMeeting."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def left(sandbox):
 
 @pytest.fixture
 def archive(sandbox, room_id, tmp_path):
-    """Archive recordings, those of the room in the test's folder if nothing else is said."""
+    """Archive recordings, by default those of the room, in the test's folder."""
 
     def archive(**arguments):
         arguments = {"room_id": room_id, "folder": f"{tmp_path}/archive/", **arguments}
@@ -163,12 +163,13 @@ class TestArchiving:
         assert result == {
             "folder": str(there),
             "archived": 1,
-            "skipped": 0,
+            "unchanged": 0,
             "deleted": 0,
             "pending": 0,
             "bytes": SIZE,
             "manifests": [str(manifest)],
-            "failed": [],
+            "failures": [],
+            "failure_count": 0,
         }
         assert sorted(path.name for path in there.iterdir()) == [video.name, manifest.name]
         assert left() == [recording_id]
@@ -177,7 +178,7 @@ class TestArchiving:
         archive()
         before = manifest()
         result = archive()
-        assert (result["archived"], result["skipped"], result["bytes"]) == (0, 1, 0)
+        assert (result["archived"], result["unchanged"], result["bytes"]) == (0, 1, 0)
         assert sandbox.count("media") == 0
         assert manifest() == before
 
@@ -185,7 +186,7 @@ class TestArchiving:
         archive()
         newer = sandbox.add_recording(room_id, size=10)
         result = archive()
-        assert (result["archived"], result["skipped"]) == (1, 1)
+        assert (result["archived"], result["unchanged"]) == (1, 1)
         assert sandbox.count("media") == 1
         assert [*manifest()] == [recording_id, newer]
         assert file_of(newer).read_bytes() == content(newer, 10)
@@ -215,7 +216,7 @@ class TestArchiving:
     def test_an_archive_may_be_moved(self, archive, sandbox, recording_id, folder, tmp_path):
         archive()
         folder.rename(tmp_path / "elsewhere")
-        assert archive(folder=ObjectStoragePath(f"file://{tmp_path}/elsewhere"))["skipped"] == 1
+        assert archive(folder=ObjectStoragePath(f"file://{tmp_path}/elsewhere"))["unchanged"] == 1
         assert sandbox.count("media") == 0
 
     def test_the_log_has_a_line_for_each_recording_and_no_link(
@@ -248,7 +249,7 @@ class TestRooms:
         sandbox.switch(no_recordings=none)
         for rooms in (room_id, None):
             result = archive(room_id=rooms)
-            assert (result["archived"], result["manifests"], result["failed"]) == (0, [], [])
+            assert (result["archived"], result["manifests"], result["failures"]) == (0, [], [])
         assert not folder.exists()
 
     def test_some_rooms_each_once(self, archive, sandbox, add_room, room_id, recording_id):
@@ -258,22 +259,33 @@ class TestRooms:
         result = archive(room_id=[room_id, str(other), room_id])
         assert (result["archived"], result["bytes"]) == (2, SIZE + 10)
 
-    def test_a_room_that_is_not_there_fails_the_task_once_all_else_is_done(
+    def test_a_missing_room_fails_the_task_after_everything_else_is_done(
         self, archive, recording_id, room_id, manifest
     ):
-        with pytest.raises(AirflowException, match=r"but 1 failed: room 404: NotFoundError: .*Meeting room not"):
+        with pytest.raises(
+            AirflowException,
+            match=r"^1 of 3 recordings failed \(max_failures=0\): room 404: NotFoundError: .*Meeting room not",
+        ):
             archive(room_id=[404, room_id])
         assert [*manifest()] == [recording_id]
 
-    def test_a_failure_may_be_only_told(self, archive, recording_id, room_id):
-        result = archive(room_id=[404, room_id], fail_on_failed=False)
-        assert result["archived"] == 1
-        (failure,) = result["failed"]
-        assert (failure["room_id"], failure["recording_id"]) == (404, None)
-        assert failure["why"].startswith("NotFoundError: ")
+    @pytest.mark.parametrize("accepted", [1, "1", 0.34, "0.34"])
+    def test_some_failures_may_be_accepted(self, archive, recording_id, room_id, accepted):
+        result = archive(room_id=[404, room_id], max_failures=accepted)
+        assert (result["archived"], result["failure_count"]) == (1, 1)
+        (failure,) = result["failures"]
+        assert failure.keys() == {"room_id", "reason"}
+        assert failure["room_id"] == 404
+        assert failure["reason"].startswith("NotFoundError: ")
+
+    def test_a_share_is_one_of_all_recordings_and_rooms_tried(self, archive, recording_id, room_id):
+        with pytest.raises(AirflowException, match=r"^1 of 3 recordings failed \(max_failures=0\.33\): room 404: "):
+            archive(room_id=[404, room_id], max_failures=0.33)
 
     def test_a_long_list_of_failures_is_cut_short(self, archive):
-        with pytest.raises(AirflowException, match=r"but 7 failed: room 401: .*room 405: .*; and 2 more$"):
+        with pytest.raises(
+            AirflowException, match=r"^7 of 7 recordings failed .*: room 401: .*room 405: .*; and 2 more\. The rest"
+        ):
             archive(room_id=[*range(401, 408)])
 
 
@@ -329,7 +341,7 @@ class TestTrouble:
         assert file_of(recording_id).read_bytes() == content(recording_id)
         assert manifest()[recording_id]["sha256"] == hashlib.sha256(content(recording_id)).hexdigest()
 
-    def test_a_link_that_expires_before_all_has_come_is_read_anew(
+    def test_a_link_that_expires_during_a_download_is_requested_again(
         self, archive, sandbox, recording_id, file_of, meanwhile
     ):
         sandbox.fault("media", "cut")
@@ -346,10 +358,22 @@ class TestTrouble:
         connect(sandbox, extra={"max_attempts": 2})
         other = sandbox.add_recording(room_id, size=10)
         sandbox.fault("media", times=2 if fault["kind"] == "reset" else 1, **fault)
-        with pytest.raises(AirflowException, match=f"1 failed: room {room_id}, recording {recording_id}: "):
+        with pytest.raises(
+            AirflowException, match=f"^1 of 3 recordings .*: room {room_id}, recording {recording_id}: "
+        ):
             archive(delete_after=True)
         assert [*manifest()] == [other]
         assert left() == [recording_id]
+
+    def test_a_recording_that_disappears_before_its_download_is_a_failure_with_a_traceback(
+        self, archive, sandbox, room_id, recording_id, meanwhile, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(ClickMeetingHook, "log", logging.getLogger("task"))
+        meanwhile("list_recordings", 1, lambda: ClickMeetingHook().delete_recording(room_id, recording_id))
+        result = archive(max_failures=1)
+        reason = "LookupError: ClickMeeting no longer lists this recording"
+        assert result["failures"] == [{"room_id": room_id, "recording_id": recording_id, "reason": reason}]
+        assert "Traceback of this failure" in caplog.text
 
     def test_a_recording_that_is_still_processed_waits_for_a_later_run(self, archive, sandbox, room_id, left):
         sandbox.switch(unready_recordings="sizeless")
@@ -411,7 +435,9 @@ class TestTrouble:
         folder.mkdir()
         damaged.write_text(text := damage.replace("ROOM", str(room_id)))
         sandbox.add_recording(other := add_room(), size=10)
-        with pytest.raises(AirflowException, match=f"1 failed: .*{damaged} must be the manifest of room .*{why}.*Mend"):
+        with pytest.raises(
+            AirflowException, match=f"^1 of 3 .*{damaged} must be the manifest of room .*{why}.*Correct"
+        ):
             archive(room_id=[room_id, other], delete_after=True)
         assert damaged.read_text() == text
         assert sandbox.count("media") == 1, "the other room's recording"
@@ -443,7 +469,7 @@ class TestDeleting:
     ):
         archive()
         result = archive(delete_after=True)
-        assert (result["skipped"], result["deleted"]) == (1, 1)
+        assert (result["unchanged"], result["deleted"]) == (1, 1)
         assert sandbox.count("media") == 0
         assert left() == []
 
@@ -452,7 +478,7 @@ class TestDeleting:
     ):
         archive()
         file_of(recording_id).write_bytes(bytes(SIZE))
-        with pytest.raises(AirflowException, match=f"recording {recording_id}: OSError: its file is not what was down"):
+        with pytest.raises(AirflowException, match=f"recording {recording_id}: OSError: its file does not have the"):
             archive(delete_after=True)
         assert left() == [recording_id]
         assert sandbox.count("delete_recording") == 0
@@ -553,7 +579,7 @@ class TestArguments:
             ({"room_id": "[1, 2]"}, "room_id must be the positive number of something that exists on ClickMeeting"),
             ({"room_id": [1, None]}, "room_id must be the positive number of something that exists on ClickMeeting"),
             ({"delete_after": "perhaps"}, "delete_after must be true or false; got 'perhaps'."),
-            ({"fail_on_failed": "None"}, "fail_on_failed must be true or false; got 'None'."),
+            ({"max_failures": "None"}, "max_failures must be a whole number, or a share below 1 such as 0.05"),
         ],
         ids=str,
     )

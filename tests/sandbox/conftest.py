@@ -1,4 +1,4 @@
-"""A client that talks plain HTTP to the sandbox, as any program would."""
+"""Fixtures for tests that send plain HTTP requests to the sandbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def room(sandbox: Sandbox) -> int:
-    """An open webinar with registration that begins in an hour."""
+    """Return the id of an open webinar with registration that starts in an hour."""
     return sandbox.add_room(name="Webinar", registration={"enabled": 1})["id"]
 
 
@@ -48,7 +48,7 @@ def register(api: httpx.Client):
 
 @pytest.fixture
 def finished(sandbox: Sandbox) -> tuple[int, int]:
-    """A room and its scripted session of yesterday, with a rejoining attendee, a recording and a chat."""
+    """Return the ids of a room and its scripted session of yesterday, with a rejoin, a recording and a chat."""
     start = sandbox.now - timedelta(days=1)
     room_id = sandbox.add_room(name="Finished", starts_at=start, registration={"enabled": 1})["id"]
     session_id = sandbox.play(

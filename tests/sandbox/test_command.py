@@ -1,4 +1,4 @@
-"""The command line."""
+"""Tests of the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_serves_and_ends_cleanly(number):
+def test_the_command_prints_its_url_serves_and_ends_cleanly(number):
     arguments = ["--api-key", "my-key", "--seed", "empty", "--speed", "3600", "--switch", "created_status=200"]
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
@@ -38,13 +38,13 @@ def test_it_says_where_it_is_serves_and_ends_cleanly(number):
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_help_is_for_newcomers():
+def test_help_shows_the_connection_the_endpoints_and_the_switches():
     text = run("--help").stdout
     for part in ("AIRFLOW_CONN_CLICKMEETING_DEFAULT", "/_sandbox/clock", "--speed", "no_recordings"):
         assert part in text
 
 
-def test_mistakes_are_one_line():
+def test_a_wrong_option_gives_an_error_of_one_line():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -56,11 +56,13 @@ def test_mistakes_are_one_line():
             assert failed.stderr.count("\n") == 1
 
 
-def test_without_the_extra_it_says_what_to_install():
+def test_without_the_extra_the_error_names_the_package_to_install():
     code = (
         "import sys; sys.modules['uvicorn'] = None;"
         "from airflow_clickmeeting.sandbox.__main__ import main; sys.exit(main([]))"
     )
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
     assert failed.returncode == 2
-    assert failed.stderr == "uvicorn is missing: pip install 'airflow-clickmeeting[sandbox]'\n"
+    assert failed.stderr == (
+        "The sandbox needs the package uvicorn. Install the package with: pip install 'airflow-clickmeeting[sandbox]'\n"
+    )

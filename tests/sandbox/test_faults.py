@@ -1,4 +1,4 @@
-"""Ordered faults, seen from the client."""
+"""Tests of ordered faults, from the side of the client."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
+from airflow_clickmeeting.sandbox.fault_delivery import _AROUND, _INSTEAD
+from airflow_clickmeeting.sandbox.faults import KINDS
+
 NEW = {"name": "Plan", "room_type": "webinar", "permanent_room": "1", "access_type": "1"}
 
 
-def test_unknown_faults_are_explained(sandbox):
-    with pytest.raises(ValueError, match="There is no fault 'boom'"):
+def test_the_error_for_an_unknown_fault_names_the_known_ones(sandbox):
+    with pytest.raises(ValueError, match=r"The fault 'boom' does not exist\. Use one of: 429, "):
         sandbox.fault("ping", "boom")
-    with pytest.raises(ValueError, match="There is no operation 'pong'"):
+    with pytest.raises(ValueError, match=r"The operation 'pong' does not exist\. Use one of: "):
         sandbox.fault("pong", "reset")
-    with pytest.raises(ValueError, match="has no option 'retry_after'"):
+    with pytest.raises(ValueError, match=r"The fault 'html' has no option 'retry_after'\. Remove the option\."):
         sandbox.fault("ping", "html", retry_after=1)
+    with pytest.raises(ValueError, match=r"The fault 'cut' has no option 'bytes'\. Use one of: after\."):
+        sandbox.fault("ping", "cut", bytes=1)
 
 
 def test_too_many_requests(api, sandbox):
@@ -47,7 +52,7 @@ def test_any_status_with_any_body(api, sandbox, status):
     assert answers[2].content == b""
 
 
-def test_successes_that_are_none(api, sandbox):
+def test_a_status_200_without_a_result(api, sandbox):
     for kind in ("html", "empty", "error200"):
         sandbox.fault("ping", kind)
     page, empty, error = (api.get("ping") for _ in range(3))
@@ -67,7 +72,7 @@ def test_skip_times_and_star(api, sandbox):
     assert api.get("chats").status_code == 200
 
 
-def test_a_cut_body_promises_more(api, sandbox, finished):
+def test_a_cut_body_is_shorter_than_its_length(api, sandbox, finished):
     sandbox.fault("get_conference", "cut")
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         api.get(f"conferences/{finished[0]}")
@@ -77,7 +82,7 @@ def test_a_cut_body_promises_more(api, sandbox, finished):
     assert api.get("ping").status_code == 200
 
 
-def test_a_reset_does_no_work_and_a_lost_answer_does(api, sandbox):
+def test_the_operation_runs_before_a_lost_response_but_not_before_a_reset(api, sandbox):
     for kind, rooms in (("reset", 0), ("lost", 1)):
         sandbox.fault("create_conference", kind)
         with pytest.raises(httpx.ReadError):
@@ -86,12 +91,12 @@ def test_a_reset_does_no_work_and_a_lost_answer_does(api, sandbox):
     assert [entry["status"] for entry in sandbox.log("create_conference")] == [None, None]
 
 
-def test_a_hanging_answer_comes_in_the_end(api, sandbox):
+def test_a_hanging_response_arrives_after_its_seconds(api, sandbox):
     sandbox.fault("ping", "hang", seconds=0.2)
     assert api.get("ping").status_code == 200
 
 
-def test_who_hangs_up_on_a_hanging_answer_gets_no_work_done(api, sandbox):
+def test_the_operation_does_not_run_if_the_client_closes_a_hanging_request(api, sandbox):
     sandbox.fault("create_conference", "hang", seconds=0.5)
     with pytest.raises(httpx.ReadTimeout):
         api.post("conferences", data=NEW, timeout=0.1)
@@ -123,3 +128,8 @@ def test_faults_of_the_file_host(api, sandbox, finished):
     assert httpx.get(recording["recording_url"], trust_env=False).status_code == 503
     sandbox.fault("*", "status", times=None)
     assert httpx.get(recording["recording_url"], trust_env=False).status_code == 200
+
+
+def test_the_sandbox_can_deliver_every_kind_of_fault():
+    assert _INSTEAD.keys() | _AROUND.keys() == KINDS.keys()
+    assert not _INSTEAD.keys() & _AROUND.keys()

@@ -1,4 +1,4 @@
-"""The Python handle, the fixture and the seeds."""
+"""Tests of the Python handle, the pytest fixture and the seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_plugin_loads_nothing_heavy():
     assert loaded.stdout.strip() == "[]"
 
 
-def test_reset_begins_anew(sandbox, api, finished):
+def test_reset_restores_an_empty_account(sandbox, api, finished):
     sandbox.switch(sizes="int")
     sandbox.fault("*", "status", times=None)
     sandbox.set_time(sandbox.now + timedelta(days=400))
@@ -47,20 +47,24 @@ def test_reset_begins_anew(sandbox, api, finished):
     assert sandbox.state["counts"] == dict.fromkeys(sandbox.state["counts"], 0)
 
 
-def test_control_explains_mistakes(sandbox):
-    with pytest.raises(ValueError, match="There is no room 1"):
+def test_control_errors_name_the_wrong_value(sandbox):
+    with pytest.raises(ValueError, match=r"Room 1 does not exist\. GET /_sandbox/state"):
         sandbox.play(1)
-    with pytest.raises(ValueError, match="cannot end before"):
+    with pytest.raises(ValueError, match=r"cannot end before it starts: `end` is .* and `start` is "):
         sandbox.play(sandbox.add_room()["id"], start=sandbox.now, end=sandbox.now - timedelta(hours=1))
     with pytest.raises(ValueError, match="timezone: This time zone is unknown"):
         sandbox.add_room(timezone="Mars/Olympus")
+    with pytest.raises(ValueError, match=r"The speed of the clock must be 0 or more, not -1\.0\."):
+        sandbox.set_speed(-1)
+    with pytest.raises(TypeError, match=r"cannot receive .* of the type object\. Use "):
+        sandbox.switch(sizes=object())
     answer = httpx.get(sandbox.url.replace("v1", "_sandbox") + "nothing", trust_env=False)
     assert answer.status_code == 400
     index = httpx.get(sandbox.url.replace("v1", "_sandbox"), trust_env=False).json()
     assert "POST /_sandbox/sessions" in index
 
 
-def test_a_room_may_lie_in_the_past(sandbox, api):
+def test_a_room_may_be_in_the_past(sandbox, api):
     start = sandbox.now - timedelta(days=30)
     room = sandbox.add_room(name="Old", starts_at=start, duration=timedelta(minutes=90), timezone="UTC")
     assert room["status"] == "inactive"
@@ -68,7 +72,7 @@ def test_a_room_may_lie_in_the_past(sandbox, api):
     assert [one["id"] for one in api.get("conferences/inactive").json()] == [room["id"]]
 
 
-def test_the_demo_account_is_believable():
+def test_the_demo_account_has_data_of_each_kind():
     with Sandbox(seed="demo") as sandbox:
         counts = sandbox.state["counts"]
         assert counts["rooms"] == 5
@@ -108,7 +112,7 @@ def test_a_million_rows_do_not_fill_the_memory(api, sandbox, room):
     assert memory() - before < 30_000
 
 
-def test_a_crowd_is_whole_json(api, sandbox, room):
+def test_the_rows_of_a_crowd_are_valid_json(api, sandbox, room):
     session = sandbox.play(room, start=sandbox.now - timedelta(hours=3), count=2_000)
     rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
     assert len({row["uid"] for row in rows}) == 2_000

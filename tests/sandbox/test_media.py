@@ -1,4 +1,4 @@
-"""The file host: another origin, links that expire, ranges, and bytes that can be checked."""
+"""Tests of the file host: a second origin, links that expire, range requests and predictable bytes."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_links_lead_to_another_origin_and_need_no_key(api, sandbox, finished, re
     assert get(room["recorder_list"][0]).content == content
 
 
-def test_the_file_host_remembers_what_it_was_sent(sandbox, recording):
+def test_the_file_host_logs_the_headers_of_its_requests(sandbox, recording):
     get(recording["recording_url"])
     get(recording["recording_url"], **{"X-Api-Key": "leaked"})
     assert sandbox.count("media") == 2
     assert [entry["headers"].get("x-api-key") for entry in sandbox.log("media")] == [None, "leaked"]
 
 
-def test_links_live_for_five_minutes(api, sandbox, recording):
+def test_links_work_for_five_minutes(api, sandbox, recording):
     url = recording["recording_url"]
     sandbox.advance(timedelta(seconds=295))
     assert get(url).status_code == 200
@@ -94,7 +94,7 @@ def test_ranges_that_cannot_be_served(sandbox, recording):
     assert "accept-ranges" not in whole.headers
 
 
-def test_a_head_request_brings_no_bytes(recording):
+def test_a_head_request_returns_no_bytes(recording):
     answer = httpx.head(recording["recording_url"], trust_env=False)
     assert answer.headers["content-length"] == "3000000"
 

@@ -1,4 +1,4 @@
-"""Tokens, registrations, invitations and logins."""
+"""Tests of tokens, registrations, invitations and logins."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_an_unconfirmed_registration(api, sandbox, room, register):
     assert api.get(path).json()[0]["registration_confirmed"] is None
 
 
-def test_a_login_demands_what_the_room_demands(api, sandbox, token_room, room):
+def test_a_login_needs_the_password_or_token_of_the_room(api, sandbox, token_room, room):
     def login(room_id, **form):
         return api.post(f"conferences/{room_id}/room/autologin_hash", data={**PERSON, **form})
 

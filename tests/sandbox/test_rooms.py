@@ -1,4 +1,4 @@
-"""Rooms: what is demanded, what changes, pages."""
+"""Tests of rooms: mandatory parameters, changes and pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_values_are_checked(api, wrong):
 
 
 @pytest.mark.parametrize("start", ["2020-01-01 10:00", "tomorrow", "0001-01-01T00:00:00+01:00", "9999-12-31 23:00"])
-def test_dates_that_cannot_be(api, start):
+def test_invalid_dates(api, start):
     answer = api.post("conferences", data={**NEW, "starts_at": start})
     assert answer.status_code == 400
     assert answer.json()["name"] == "INVALID_DATES"
@@ -120,7 +120,7 @@ def test_a_room_can_be_closed_and_reopened(api, room):
     assert api.put(f"conferences/{room}", data={"status": "active"}).json()["conference"]["status"] == "active"
 
 
-def test_a_room_takes_its_recordings_along(api, finished):
+def test_deleting_a_room_deletes_its_recordings(api, finished):
     room, session = finished
     api.delete(f"conferences/{room}")
     assert api.get("conferences/recordings").json() == []

@@ -1,4 +1,4 @@
-"""Every operation answers with exactly the keys that ClickMeeting's recorded answers have."""
+"""Tests that every response has exactly the keys of ClickMeeting's recorded responses."""
 
 from __future__ import annotations
 

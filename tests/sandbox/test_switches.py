@@ -1,4 +1,4 @@
-"""Each doubtful point of the API, both ways."""
+"""Tests of each value of each switch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_clickmeeting.sandbox.switches import SWITCHES, Switches
 NEW = {"name": "Plan & go", "room_type": "webinar", "permanent_room": "1", "access_type": "1"}
 
 
-def test_an_unknown_switch_or_value_is_explained(sandbox):
-    with pytest.raises(ValueError, match=r"There is no switch 'size'\. There are: .*sizes"):
+def test_the_error_for_an_unknown_switch_or_value_names_the_known_ones(sandbox):
+    with pytest.raises(ValueError, match=r"The switch 'size' does not exist\. Use one of: .*sizes"):
         sandbox.switch(size="int")
-    with pytest.raises(ValueError, match="'sizes' may be string, int, not 'float'"):
+    with pytest.raises(ValueError, match=r"The switch 'sizes' cannot be 'float'\. Use one of: string, int\."):
         sandbox.switch(latency=0, sizes="float")
-    with pytest.raises(ValueError, match="'ranges' may be true or false"):
+    with pytest.raises(ValueError, match=r"The switch 'ranges' cannot be 'maybe'\. Use true or false\."):
         sandbox.switch(ranges="maybe")
-    with pytest.raises(ValueError, match="'latency' is a number"):
+    with pytest.raises(ValueError, match=r"The switch 'latency' cannot be 'nan'\. Use a number that is 0 or more\."):
         sandbox.switch(latency="nan")
 
 
@@ -97,7 +97,7 @@ def test_there_may_be_no_list_of_all_recordings(api, sandbox, finished):
 
 @pytest.fixture
 def unready(sandbox, room):
-    """A room whose session ends in a minute; its recording of 1001 bytes is ready 1000 seconds after that."""
+    """Return a room whose session ends in a minute. Its recording of 1001 bytes is ready 1000 seconds later."""
     sandbox.set_speed(0)
     sandbox.set_time(sandbox.now.replace(second=0, microsecond=0))
     end = sandbox.now + timedelta(minutes=1)
@@ -108,7 +108,7 @@ def unready(sandbox, room):
 
 @pytest.fixture
 def sizes(api):
-    """Return the sizes in a room's list of recordings, which are those in the account's."""
+    """Return a function that returns the sizes of a room's recordings, and checks the list of the account."""
 
     def sizes(room):
         answer = api.get(f"conferences/{room}/recordings").json()
@@ -232,7 +232,7 @@ def test_recordings_may_take_longer(api, sandbox, room):
     assert len(api.get("conferences/recordings").json()) == 1
 
 
-def test_chats_of_old(api, sandbox, finished):
+def test_the_chat_format_of_2016(api, sandbox, finished):
     sandbox.switch(chat_format="2016")
     with zipfile.ZipFile(io.BytesIO(api.get(f"chats/{finished[1]}").content)) as archive:
         assert archive.namelist() == ["chat.csv"]

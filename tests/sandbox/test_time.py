@@ -1,4 +1,4 @@
-"""The clock, and what happens by itself as it goes."""
+"""Tests of the clock and of the events that depend on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOON = datetime(2031, 3, 5, 12, tzinfo=UTC)
 
 @pytest.fixture
 def webinar(sandbox, register):
-    """A recorded webinar at noon with eight registered people; it is eleven."""
+    """Return a recorded webinar at noon with eight registered people. The clock stands at eleven."""
     sandbox.set_speed(0)
     sandbox.set_time(NOON - timedelta(hours=1))
     settings = {"recorder_autostart_enabled": 1}
@@ -27,7 +27,7 @@ def sessions(api, room):
     return api.get(f"conferences/{room}/sessions").json()
 
 
-def test_the_clock_moves_as_told(sandbox, api):
+def test_the_clock_can_be_stopped_moved_and_set(sandbox, api):
     assert abs(sandbox.now - datetime.now(UTC)) < timedelta(seconds=5)
     sandbox.set_speed(0)
     before = sandbox.now
@@ -71,7 +71,7 @@ def test_a_session_happens_by_itself(sandbox, api, webinar):
     assert api.get("chats").json()[0]["id"] == ended["id"]
 
 
-def test_the_recording_comes_twenty_minutes_later(sandbox, api, webinar):
+def test_the_recording_is_ready_after_twenty_minutes(sandbox, api, webinar):
     sandbox.set_time(NOON + timedelta(minutes=99))
     assert api.get(f"conferences/{webinar}/recordings").json()["code"] == 404
     sandbox.set_time(NOON + timedelta(minutes=100))
@@ -91,7 +91,7 @@ def test_a_room_retires_at_the_next_half_hour(sandbox, api, webinar):
     assert [one["id"] for one in api.get("conferences/inactive").json()] == [webinar]
 
 
-def test_back_in_time_nothing_has_happened_yet(sandbox, api, webinar):
+def test_sessions_disappear_when_the_clock_is_set_back(sandbox, api, webinar):
     sandbox.set_time(NOON + timedelta(hours=2))
     (before,) = sessions(api, webinar)
     sandbox.set_time(NOON - timedelta(hours=1))

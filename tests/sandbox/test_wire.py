@@ -1,4 +1,4 @@
-"""How clients may talk: paths, parameters, keys, and what comes back for what is not there."""
+"""Tests of HTTP requests: paths, parameters, API keys and unknown URLs."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_unknown_paths_are_error_objects(api, path):
     assert answer.json()["code"] == 404
 
 
-def test_a_pin_is_no_id(api, room):
+def test_a_pin_is_not_an_id(api, room):
     pin = api.get(f"conferences/{room}").json()["conference"]["room_pin"]
     assert api.get(f"conferences/{pin}").status_code == 404
 
 
-def test_logins_differ_at_every_read_and_role_hashes_tell_the_time(api, sandbox, room):
+def test_logins_differ_at_every_read_and_role_hashes_contain_the_time(api, sandbox, room):
     one, two = (api.get(f"conferences/{room}").json()["conference"] for _ in range(2))
     assert one["autologin_hash"] != two["autologin_hash"]
     assert one["autologin_hash"] == one["autologin_hashes"]["host"]

@@ -216,7 +216,7 @@ def test_registrations_belong_to_the_period_of_their_own_time(sandbox, export, r
 
 def test_a_room_without_registration_has_none(account, export):
     exported = export(ClickMeetingExportRegistrationsOperator, "r.csv")
-    assert (exported["rows"], exported["rooms"], exported["skipped"]) == (0, 3, [])
+    assert (exported["rows"], exported["rooms"], exported["failures"]) == (0, 3, [])
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -363,20 +363,18 @@ NOWHERE = 99999999
 
 
 def test_a_room_that_is_not_there_does_not_sink_the_others(account, export, tmp_path):
-    with pytest.raises(AirflowException, match=r"^Skipped 1, and all else is done: room 9+: ") as failure:
+    with pytest.raises(AirflowException, match=r"^1 of 7 items failed \(max_failures=0\): room 9+: ") as failure:
         export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk])
     assert type(failure.value) is AirflowException
     assert len(rows_of(tmp_path / "a.csv")) == 4
 
 
 def test_what_was_skipped_is_in_the_result_where_the_task_is_not_to_fail(account, export):
-    exported = export(
-        ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk], fail_on_skipped=False
-    )
-    (skipped,) = exported["skipped"]
-    assert (skipped["room_id"], skipped["session_id"]) == (NOWHERE, None)
-    assert "not found" in skipped["why"].lower()
-    assert (exported["skipped_count"], exported["rooms"], exported["rows"]) == (1, 1, 4)
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk], max_failures=999)
+    (skipped,) = exported["failures"]
+    assert (skipped["room_id"], skipped.get("session_id")) == (NOWHERE, None)
+    assert "not found" in skipped["reason"].lower()
+    assert (exported["failure_count"], exported["rooms"], exported["rows"]) == (1, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -385,9 +383,9 @@ def test_what_was_skipped_is_in_the_result_where_the_task_is_not_to_fail(account
 def test_a_session_with_a_bad_answer_is_skipped(sandbox, account, export, rows, fault):
     sandbox.fault("list_session_attendees", **fault)
     exported = export(
-        ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, max_parallel=1, fail_on_skipped="false"
+        ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, max_parallel=1, max_failures="999"
     )
-    (skipped,) = exported["skipped"]
+    (skipped,) = exported["failures"]
     assert (skipped["room_id"], skipped["session_id"]) == (account.talk, account.first)
     assert {row["session_id"] for row in rows("a.csv")} == {str(account.second)}
 
@@ -395,12 +393,12 @@ def test_a_session_with_a_bad_answer_is_skipped(sandbox, account, export, rows, 
 def test_an_odd_row_is_skipped_with_its_number(sandbox, account, export, rows):
     people = [{"nickname": "Ada", "rating": "good"}, {"nickname": "Bob", "rating": "4"}]
     session_id = sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
-    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, fail_on_skipped=False)
-    assert exported["skipped"] == [
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, max_failures=999)
+    assert exported["failures"] == [
         {
             "room_id": account.unused,
             "session_id": session_id,
-            "why": "attendees, row 1: rating must be a whole number; got 'good'.",
+            "reason": "attendees, row 1: rating must be a whole number; got 'good'.",
         }
     ]
     assert [row["nickname"] for row in rows("a.csv")] == ["Bob"]
@@ -409,8 +407,8 @@ def test_an_odd_row_is_skipped_with_its_number(sandbox, account, export, rows):
 def test_a_hundred_of_what_was_skipped_are_told_and_all_are_counted(sandbox, account, export):
     people = [{"nickname": "Ada", "rating": "good"}] * 120
     sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
-    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, fail_on_skipped=False)
-    assert (len(exported["skipped"]), exported["skipped_count"]) == (100, 120)
+    exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, max_failures=999)
+    assert (len(exported["failures"]), exported["failure_count"]) == (100, 120)
 
 
 def test_the_file_of_a_room_stays_when_all_of_it_was_skipped(sandbox, account, export, tmp_path):
@@ -419,12 +417,12 @@ def test_the_file_of_a_room_stays_when_all_of_it_was_skipped(sandbox, account, e
     sandbox.fault("list_session_attendees", "html", times=2)
     rooms = [account.talk, account.party, NOWHERE]
     exported = export(
-        ClickMeetingExportAttendeesOperator, "{room_id}.csv", room_id=rooms, max_parallel=1, fail_on_skipped=False
+        ClickMeetingExportAttendeesOperator, "{room_id}.csv", room_id=rooms, max_parallel=1, max_failures=999
     )
     files = files_in(tmp_path)
     assert files[f"{account.talk}.csv"] == files[f"{NOWHERE}.csv"] == "older"
     assert len(rows_of(tmp_path / f"{account.party}.csv")) == 2
-    assert exported["skipped_count"] == 3
+    assert exported["failure_count"] == 3
 
 
 def test_the_only_session_that_is_not_there_is_told_as_it_is_and_leaves_the_older_file(account, export, tmp_path):
@@ -471,7 +469,7 @@ def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, expo
         ({"since": "2027-02-01 10:00"}, "since must be a time with its zone"),
         ({"since": february(2), "until": february(1)}, "until must be no earlier than since"),
         ({"max_parallel": 0}, "max_parallel must be a whole number from 1 to 64"),
-        ({"fail_on_skipped": "perhaps"}, "fail_on_skipped must be true or false"),
+        ({"max_failures": "perhaps"}, "max_failures must be a whole number, or a share below 1"),
         ({"escape_formulas": "perhaps"}, "escape_formulas must be true or false"),
         ({"pseudonymise": ["email"]}, "pseudonymise needs a key"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,9 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, Asset
 
 from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
-from airflow_clickmeeting.datasets.fetch import Skipped
 from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.exceptions import AuthenticationError
+from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.output import upsert
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_keys
@@ -92,7 +93,7 @@ def test_a_second_run_changes_nothing(dataset, account, warehouse, load):
     rows, rooms, sessions = COUNTS[dataset]
     numbers = {"rows": rows, "rooms": rooms, "sessions": sessions}
     loaded = load(dataset)
-    assert loaded == {"table": "loaded", "dataset": dataset, **numbers, "skipped": [], "skipped_count": 0}
+    assert loaded == {"table": "loaded", "dataset": dataset, **numbers, "failures": [], "failure_count": 0}
     before = warehouse.rows()
     assert len(before) == rows
     assert load(dataset) == loaded
@@ -201,23 +202,25 @@ def test_a_session_that_cannot_be_read_is_skipped_and_keeps_its_rows(account, sa
     load()
     before = warehouse.rows()
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
-    with pytest.raises(AirflowException, match="Skipped 1, and all else is done"):
+    with pytest.raises(AirflowException, match=r"^1 of 5 items failed .* Everything else was read and written\."):
         load()
     assert warehouse.rows() == before
 
 
 def test_all_else_is_written_before_the_task_fails(account, sandbox, warehouse, load):
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
-    with pytest.raises(AirflowException, match="Skipped 1"):
+    with pytest.raises(AirflowException, match=r"^1 of 5 items failed"):
         load()
     assert {row["session_id"] for row in warehouse.rows()} == {account.first}
 
 
 def test_what_was_skipped_is_returned_where_that_is_fine(account, sandbox, warehouse, load):
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
-    loaded = load(fail_on_skipped=False)
-    assert (loaded["rows"], loaded["sessions"], loaded["skipped_count"]) == (3, 1, 1)
-    assert [(skip["room_id"], skip["session_id"]) for skip in loaded["skipped"]] == [(account.party, account.second)]
+    loaded = load(max_failures=999)
+    assert (loaded["rows"], loaded["sessions"], loaded["failure_count"]) == (3, 1, 1)
+    assert [(failure["room_id"], failure["session_id"]) for failure in loaded["failures"]] == [
+        (account.party, account.second)
+    ]
 
 
 def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, warehouse, load):
@@ -230,11 +233,11 @@ def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, war
 
 
 def test_a_row_without_its_key_is_skipped():
-    place, skipped = RoomOrSession(9000101), Skipped(print)
+    place, failures = RoomOrSession(9000101), FailureLog(logging.getLogger())
     rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
-    collection = SimpleNamespace(dataset=RECORDINGS, skipped=skipped, rows=lambda places: [(place, iter(rows))])
+    collection = SimpleNamespace(dataset=RECORDINGS, failures=failures, rows=lambda places: [(place, iter(rows))])
     assert [row["id"] for row in with_keys(collection, [place])] == [1, 2]
-    assert skipped.kept == [{"room_id": 9000101, "session_id": None, "why": "recordings: a row without id"}]
+    assert failures.kept == [{"room_id": 9000101, "reason": "recordings: a row without id"}]
 
 
 # --- trouble with the database ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Ping, lists of zones, skins and phone gateways, and contacts."""
+"""Implement ping, the lists of time zones, skins and phone gateways, and contacts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REGIONS = r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|In
 
 
 def ping(world: World, call: Call) -> Any:
-    """Say pong."""
+    """Return `pong`, so that a client can check the URL and the API key."""
     return {"ping": "pong"}
 
 
@@ -55,7 +55,7 @@ def list_timezones_by_country(world: World, call: Call) -> Any:
 
 
 def list_phone_gateways(world: World, call: Call) -> Any:
-    """List the dial-in numbers."""
+    """List the dial-in phone numbers."""
     return [
         _gateway("DE", "Germany, Berlin", "+49 30 000 00 00", 52.52, 13.4),
         _gateway("PL", "Poland, Gdansk", "+48 58 000 00 00", 54.35, 18.65),
@@ -85,7 +85,7 @@ def list_skins(world: World, call: Call) -> Any:
 
 
 def create_contact(world: World, call: Call) -> Any:
-    """Add a contact, or update the one with this address."""
+    """Add a contact, or update the contact with the same e-mail address."""
     contact = {name: text(call.form, name) for name in CONTACT if name in call.form}
     missing = [(name, REQUIRED) for name in CONTACT[:3] if not contact.get(name)]
     if missing:

@@ -1,4 +1,4 @@
-"""Chat histories."""
+"""Implement the chat histories of sessions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_chats(world: World, call: Call) -> Any:
 
 
 def download_chat(world: World, call: Call) -> Any:
-    """Return a session's chat as a ZIP of CSV files."""
+    """Return the chat of a session as a ZIP archive with a CSV file."""
     for room, session, lines in _chats(world):
         if session.id == call.id("session_id"):
             stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")

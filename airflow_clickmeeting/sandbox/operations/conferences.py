@@ -1,4 +1,4 @@
-"""Conference rooms."""
+"""Implement the operations on rooms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MANDATORY = ("name", "room_type", "permanent_room", "access_type")
 
 
 def list_conferences(world: World, call: Call) -> Any:
-    """List the rooms of one status, 250 a page; without a status, all rooms by status."""
+    """List the rooms of one status in pages of 250. Without a status, list all rooms, grouped by status."""
     if "status" not in call.ids:
         return {f"{status}_conferences": _objects(world, _rooms(world, status)) for status in ("active", "inactive")}
     status = call.ids["status"]
@@ -53,7 +53,7 @@ def _objects(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
 
 
 def get_conference(world: World, call: Call) -> Any:
-    """Return one room."""
+    """Return one room in the shape that the switch `room_answer` sets."""
     return _one(world, room_of(world, call))
 
 
@@ -63,7 +63,7 @@ def _one(world: World, room: Room) -> Any:
 
 
 def create_conference(world: World, call: Call) -> Any:
-    """Make a room."""
+    """Create a room, unless a mandatory parameter is missing or the limit of rooms is reached."""
     limit = world.switches.number("max_rooms")
     if limit and len(_rooms(world, "active")) >= limit:
         raise plain(403, "The limit of rooms is reached.", "LIMIT_REACHED")
@@ -75,7 +75,7 @@ def create_conference(world: World, call: Call) -> Any:
 
 
 def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
-    """Make a room from a form that has the mandatory parameters."""
+    """Create a room from a form that has the mandatory parameters."""
     now = floor(world.clock.now, timedelta(seconds=1))
     changes = read_changes(world, form)
     room = Room(0, created_at=now, updated_at=now)
@@ -94,7 +94,7 @@ def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
 
 
 def update_conference(world: World, call: Call) -> Any:
-    """Change some of a room."""
+    """Change the sent parameters of a room, and nothing else."""
     room, form = room_of(world, call), call.form
     rescheduled = "starts_at" in form or "duration" in form
     if rescheduled and not text(form, "permanent_room"):
@@ -126,12 +126,12 @@ def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta,
     now = world.clock.now
     stays = starts_at if starts_at == room.starts_at else None
     end_running(room, stays + new_duration if stays else now, now)
-    drop_automatic(room, since=now)  # there are some when the clock was set back
+    drop_automatic(room, since=now)  # future sessions exist if a test has set the clock back
     room.starts_at, room.duration, room.set_status = starts_at, new_duration, None
 
 
 def delete_conference(world: World, call: Call) -> Any:
-    """Delete a room with everything in it."""
+    """Delete a room with its sessions, recordings, tokens and registrations."""
     as_string = world.switches.word("delete_answer") == "string"
     if as_string and call.id() not in world.account.rooms:
         return json_answer("404 Not Found", 404)
@@ -140,7 +140,7 @@ def delete_conference(world: World, call: Call) -> Any:
 
 
 def check_availability(world: World, call: Call) -> Any:
-    """Tell whether no other scheduled room takes this time."""
+    """Return OK if no other scheduled room overlaps this time, and an error if one does."""
     start = moment(text(call.form, "start_time"), ZoneInfo("UTC"))
     length = duration(call.form)
     missing = [(name, REQUIRED) for name, value in (("start_time", start), ("duration", length)) if not value]

@@ -1,4 +1,4 @@
-"""The file library."""
+"""Implement the file library."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _TYPE_OF = {suffix: kind for kind, suffixes in _TYPES.items() for suffix in suff
 
 
 def document_type(name: str) -> str:
-    """Return what ClickMeeting calls this kind of file."""
+    """Return ClickMeeting's document type for a file name."""
     return _TYPE_OF.get(name.rpartition(".")[2].lower(), "document")
 
 
 def list_files(world: World, call: Call) -> Any:
-    """List the whole library."""
+    """List all files of the account."""
     return _listed(world, world.account.files.values())
 
 
@@ -53,7 +53,7 @@ def _listed(world: World, stored: Iterable[StoredFile]) -> list[dict[str, Any]]:
 
 
 def get_file(world: World, call: Call) -> Any:
-    """Return one file's entry."""
+    """Return the entry of one file, with the progress of its conversion."""
     return _item(world, file_of(world, call))
 
 
@@ -75,12 +75,12 @@ def _item(world: World, stored: StoredFile) -> dict[str, Any]:
 
 
 def upload_file(world: World, call: Call) -> Any:
-    """Take a file into the library, or into a room."""
+    """Add the uploaded file to the library, or to the files of a room."""
     room_id = room_of(world, call).id if "room_id" in call.ids else None
     upload = call.upload
     if not upload or not upload.filename:
         raise invalid_fields([("uploaded", REQUIRED)])
-    call.upload = None  # the account keeps the bytes, so the end of the call must not close them
+    call.upload = None  # the account keeps the file, so the API must not close it after the request
     stored = StoredFile(
         id=world.account.new_id("file"),
         name=upload.filename,
@@ -103,7 +103,7 @@ def upload_file(world: World, call: Call) -> Any:
 
 
 def download_file(world: World, call: Call) -> Any:
-    """Return a file's bytes."""
+    """Return the bytes of a file, or a redirect to the file host."""
     stored = file_of(world, call)
     if world.switches.on("media_redirect"):
         location = signed_url(world, links.file_path(stored.id, stored.name))
@@ -122,7 +122,7 @@ def download_file(world: World, call: Call) -> Any:
 
 
 def delete_file(world: World, call: Call) -> Any:
-    """Delete a file."""
+    """Delete a file from the library."""
     stored = file_of(world, call)
     del world.account.files[stored.id]
     stored.content.close()

@@ -1,4 +1,4 @@
-"""Recordings."""
+"""Implement the operations on recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def list_recordings(world: World, call: Call) -> Any:
-    """List the recordings of a room; that there are none is an error in the disguise of a success."""
+    """List the recordings of a room. For a room without recordings, ClickMeeting sends an error with status 200."""
     room = room_of(world, call)
     listed = [_item(world, recording) for recording in _listed(world, room)]
     none = world.switches.word("no_recordings")
@@ -30,7 +30,7 @@ def list_recordings(world: World, call: Call) -> Any:
 
 
 def list_all_recordings(world: World, call: Call) -> Any:
-    """List the recordings of the whole account, each with its room under the key that the switch names."""
+    """List all recordings of the account. The switch `all_recordings` sets the key of the room's id."""
     key = world.switches.word("all_recordings")
     if key == "404":
         raise not_found("Resource")
@@ -42,7 +42,7 @@ def list_all_recordings(world: World, call: Call) -> Any:
 
 
 def _listed(world: World, room: Room) -> list[Recording]:
-    """Return the recordings that are shown by now: those that are ready, perhaps those in the making too."""
+    """Return the recordings that lists show now: the ready ones and, depending on a switch, the unready ones."""
     now = world.clock.now
     if world.switches.word("unready_recordings") == "hidden":
         return ready_recordings(room, now)
@@ -62,7 +62,7 @@ def _item(world: World, recording: Recording) -> dict[str, Any]:
 
 
 def _size(world: World, recording: Recording) -> int | str | None:
-    """Return the size so far; one that grows begins with a byte."""
+    """Return the current size. The size of an unready recording is null or grows from one byte."""
     size, now = recording.size, world.clock.now
     if now < recording.ready_at:
         if world.switches.word("unready_recordings") == "sizeless":
@@ -73,7 +73,7 @@ def _size(world: World, recording: Recording) -> int | str | None:
 
 
 def delete_recording(world: World, call: Call) -> Any:
-    """Delete one recording."""
+    """Delete one recording of a room."""
     room = room_of(world, call)
     if not room.recordings.pop(call.id("recording_id"), None):
         raise not_found("Recording")
@@ -81,7 +81,7 @@ def delete_recording(world: World, call: Call) -> Any:
 
 
 def delete_all_recordings(world: World, call: Call) -> Any:
-    """Delete the recordings of a room that its list shows."""
+    """Delete the recordings that the list of a room shows. Hidden recordings stay."""
     room = room_of(world, call)
     for recording in _listed(world, room):
         del room.recordings[recording.id]

@@ -1,4 +1,4 @@
-"""Registrations and invitations."""
+"""Implement registrations and invitations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_clickmeeting.sandbox import attendance, links
 from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid, invalid_fields, plain
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
 from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Mail, Registration, Room
-from airflow_clickmeeting.sandbox.operations import account
+from airflow_clickmeeting.sandbox.operations.account import EMAIL as ADDRESS
 from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
 from airflow_clickmeeting.sandbox.operations.tokens import bind_token
@@ -23,7 +23,7 @@ def _disabled() -> ApiError:
 
 
 def register_participant(world: World, call: Call) -> Any:
-    """Register a person; a second time returns the same link."""
+    """Register a person and return a join link. A second registration returns the same link."""
     room = room_of(world, call)
     if not room.registration_enabled:
         raise _disabled()
@@ -32,7 +32,7 @@ def register_participant(world: World, call: Call) -> Any:
     if missing:
         raise invalid_fields(missing)
     email = text(answers, str(EMAIL))
-    if not account.EMAIL.fullmatch(email):
+    if not ADDRESS.fullmatch(email):
         raise invalid("E-mail address is not valid.")
     confirmation = group(call.form, "confirmation_email")
     mailed = flag(confirmation.get("enabled"))
@@ -71,7 +71,7 @@ def _url(room: Room, registration: Registration) -> str:
 
 
 def list_registrations(world: World, call: Call) -> Any:
-    """List who registered; `active` are those who did not come yet."""
+    """List the registrations. With the status `active`, list only people who have not attended a session."""
     room = room_of(world, call)
     if not room.registration_enabled:
         raise _disabled()
@@ -86,7 +86,7 @@ def list_registrations(world: World, call: Call) -> Any:
 
 
 def list_session_registrations(world: World, call: Call) -> Any:
-    """List the registrations of those who came to a session."""
+    """List the registrations of the people who attended a session."""
     room, session = session_of(world, call)
     came = attendance.present(room, session, world.clock.now)
     return [
@@ -115,12 +115,12 @@ def _item(world: World, room: Room, registration: Registration, session_id: int 
 
 
 def send_invitation(world: World, call: Call) -> Any:
-    """Mail invitations; in a token room each binds a token to the address."""
+    """Add invitations to the outbox. In a room with tokens, bind a token to each e-mail address."""
     room, form = room_of(world, call), call.form
     emails = [text(one, "email") for one in items(form.get("attendees")) if isinstance(one, dict)]
     if not emails or not all(emails):
         raise invalid_fields([("attendees", REQUIRED)])
-    if not all(account.EMAIL.fullmatch(email) for email in emails):
+    if not all(ADDRESS.fullmatch(email) for email in emails):
         raise invalid("E-mail address is not valid.")
     role, template = text(form, "role") or "listener", text(form, "template") or "advanced"
     if role not in {"listener", "presenter"}:

@@ -1,4 +1,4 @@
-"""The parameters of a room, read and checked."""
+"""Read and check the parameters of a room."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ READERS: dict[str, Reader] = {
 
 
 def read_changes(world: World, form: Form, room: Room | None = None) -> dict[str, Any]:
-    """Return what the form wants to be different; `room` is the one that changes."""
+    """Return the checked values of the sent parameters. `room` is the room to change, None for a new room."""
     changes: dict[str, Any] = {}
     errors: list[tuple[str | int, str]] = []
     for name in [name for name in READERS if name in form]:
@@ -97,7 +97,7 @@ def _settings(sent: Form) -> dict[str, bool | str]:
 
 
 def apply_changes(room: Room, changes: dict[str, Any]) -> None:
-    """Write what was read into the room."""
+    """Set the values that `read_changes` returned."""
     for name, value in changes.items():
         if name == "settings":
             room.settings |= value
@@ -106,7 +106,7 @@ def apply_changes(room: Room, changes: dict[str, Any]) -> None:
 
 
 def moment(written: str, zone: ZoneInfo) -> datetime | None:
-    """Return the start: an offset or Z is absolute, a naive time is in the zone."""
+    """Return a start time, rounded down to a minute. A time without an offset is in the time zone `zone`."""
     if not written:
         return None
     try:
@@ -121,7 +121,7 @@ def moment(written: str, zone: ZoneInfo) -> datetime | None:
 
 
 def duration(form: Form) -> timedelta | None:
-    """Return the duration: hours and minutes as `1:30`, or a number of hours."""
+    """Return the duration, written as hours and minutes (`1:30`) or as a number of hours (`1.5`)."""
     written = text(form, "duration")
     if not written:
         return None
@@ -140,7 +140,7 @@ def _slug(name: str) -> str:
 
 
 def free_slug(world: World, name: str) -> str:
-    """Return an address made from the name that no other room has."""
+    """Return a URL name that is derived from the room's name and that no other room uses."""
     slug = _slug(name) or "room"
     taken = {room.name_url for room in world.account.rooms.values()}
     number, free = 1, slug

@@ -1,4 +1,4 @@
-"""Sessions, their attendees and their reports."""
+"""Implement sessions, their attendees and their reports."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _span(world: World, start: datetime, end: datetime, now: datetime, zone: Zon
 
 
 def get_session(world: World, call: Call) -> Any:
-    """Return one session, with its attendees and reports."""
+    """Return one session with its attendees and reports."""
     room, session = session_of(world, call)
 
     def pieces() -> Iterator[bytes]:
@@ -74,13 +74,13 @@ def get_session(world: World, call: Call) -> Any:
 
 
 def list_session_attendees(world: World, call: Call) -> Any:
-    """List every entry of every attendee."""
+    """List every entry of every person. A person who rejoined has several rows."""
     room, session = session_of(world, call)
     return Answer(_array(world, room, session, _row), headers=JSON)
 
 
 def _array(world: World, room: Room, session: Session, row: Row) -> Iterator[bytes]:
-    """Yield the attendees as JSON, made while it is sent: there may be a million."""
+    """Yield the attendees as JSON in parts, so that a million rows need little memory."""
     now = world.clock.now - timedelta(seconds=world.switches.number("attendees_delay"))
     listed = (visit for visit in attendance.visits(room, session) if visit.join <= now)
     separator = "["
@@ -118,7 +118,7 @@ def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str,
 
 
 def generate_session_report(world: World, call: Call) -> Any:
-    """Start the PDF report of a session, or tell how far it is."""
+    """Start the PDF report of a session, or return the status of a started one."""
     _, session = session_of(world, call)
     lang = call.ids["lang"].lower()
     if lang not in reports.LANGUAGES:

@@ -1,4 +1,4 @@
-"""How ClickMeeting writes things down in JSON."""
+"""Convert times, rooms and links to the JSON that ClickMeeting sends."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def instant(moment: datetime, zone: tzinfo) -> str:
-    """Write an instant in a zone, with its offset."""
+    """Return a time as ISO 8601 in a time zone, with its offset."""
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def naive_utc(moment: datetime) -> str:
-    """Write an instant as naive UTC."""
+    """Return a time in UTC without an offset."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def room_object(world: World, room: Room) -> dict[str, Any]:
-    """Return a room as the API shows it; its logins differ at every read."""
+    """Return a room as the API shows it. Its login hashes differ in every response."""
     now, zone = world.clock.now, room.zone
     status = room.status(now)
     lobby: bool | str = room.lobby_enabled
@@ -94,15 +94,15 @@ def _updated_at(room: Room, now: datetime) -> datetime:
 
 
 def ready_recordings(room: Room, now: datetime) -> list[Recording]:
-    """Return the recordings that are there by now."""
+    """Return the recordings of a room that are ready."""
     return [recording for recording in room.recordings.values() if recording.ready_at <= now]
 
 
 def recording_url(world: World, recording: Recording) -> str:
-    """Return a link that downloads the recording for the next five minutes."""
+    """Return a download link that works for the next five minutes."""
     return signed_url(world, links.recording_path(recording.id, recording.started))
 
 
 def signed_url(world: World, path: str) -> str:
-    """Return a signed link to the file host."""
+    """Return a signed link to a path of the file host."""
     return f"{world.media_url.rstrip('/')}{path}?{world.signer.query(path, world.clock.now)}"

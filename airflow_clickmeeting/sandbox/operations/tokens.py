@@ -1,4 +1,4 @@
-"""Access tokens and automatic logins."""
+"""Implement access tokens and auto-login links."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _token_room(world: World, call: Call) -> Room:
 
 
 def generate_tokens(world: World, call: Call) -> Any:
-    """Add tokens, and return these alone."""
+    """Add tokens to a room, and return only the new tokens."""
     room = _token_room(world, call)
     how_many = integer(call.form.get("how_many", 1))
     if how_many is None or not 1 <= how_many <= MOST_AT_ONCE:
@@ -47,7 +47,7 @@ def generate_tokens(world: World, call: Call) -> Any:
 
 
 def list_tokens(world: World, call: Call) -> Any:
-    """List the tokens of a room."""
+    """List the tokens of a room, with the time of their first use."""
     room = _token_room(world, call)
     used: dict[str, str] = {}
     for session in visible_sessions(world, room):
@@ -65,12 +65,12 @@ def _token(token: Token, first_use: str | None) -> dict[str, Any]:
 
 
 def bound_tokens(room: Room, email: str) -> list[str]:
-    """Return the tokens bound to an address."""
+    """Return the tokens that are bound to an e-mail address."""
     return [one.token for one in room.tokens.values() if (one.sent_to_email or "").lower() == email.lower()]
 
 
 def bind_token(room: Room, email: str) -> None:
-    """Bind a free token to an address that has none."""
+    """Bind a free token to an e-mail address, unless the address has one."""
     if room.access_type == 3 and not bound_tokens(room, email):
         free = next((token for token in room.tokens.values() if token.sent_to_email is None), None)
         if free:
@@ -78,7 +78,7 @@ def bind_token(room: Room, email: str) -> None:
 
 
 def get_token_by_email(world: World, call: Call) -> Any:
-    """Return the token of an address."""
+    """Return the token of an e-mail address, in the shape that the switch `token_answer` sets."""
     room, email = _token_room(world, call), text(call.form, "email")
     if not email:
         raise invalid_fields([("email", REQUIRED)])
@@ -89,7 +89,7 @@ def get_token_by_email(world: World, call: Call) -> Any:
 
 
 def deactivate_tokens(world: World, call: Call) -> Any:
-    """Take tokens out of use."""
+    """Delete the named tokens. With the switch `empty_deactivate`, an empty list can delete all tokens."""
     room = _token_room(world, call)
     named = [str(token) for token in items(call.form.get("tokens"))]
     if not named and world.switches.word("empty_deactivate") == "wipe":
@@ -102,7 +102,7 @@ def deactivate_tokens(world: World, call: Call) -> Any:
 
 
 def generate_autologin_url(world: World, call: Call) -> Any:
-    """Return a login for one person and role."""
+    """Return an auto-login hash for one person with one role."""
     room, form = room_of(world, call), call.form
     needed = ["email", "nickname", "role", *{2: ["password"], 3: ["token"]}.get(room.access_type, [])]
     missing = [(name, REQUIRED) for name in needed if not text(form, name)]
