@@ -28,7 +28,7 @@ PATIENCE = 20
 
 # from 3.3 on Airflow shares streams, and keeps what was told
 SHARES = find_spec("airflow.triggers.shared_stream") is not None
-collect_ignore = [] if SHARES else ["test_confirming.py"]
+collect_ignore = [] if SHARES else ["test_shared_stream.py"]
 
 
 async def until(holds: Callable[[], Any]) -> Any:
