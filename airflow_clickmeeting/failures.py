@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
 MAX_FAILURES_KEPT = 100
+MAX_REASONS = 100
 MAX_FAILURES_SHOWN = 5
 
 
@@ -31,6 +32,9 @@ class Failure(TypedDict, total=False):
 class FailureLog:
     """Collects failures, and logs each reason once however many failures share it.
 
+    Failures that each have a reason of their own neither fill the log nor the memory: after the first hundred reasons,
+    new ones are only counted.
+
     :param log: gets a warning when a reason comes up for the first time, and one with its count at the end.
     :param unit: what is counted, in the plural, for messages.
     """
@@ -40,13 +44,10 @@ class FailureLog:
         self._unit = unit
         self._reasons: Counter[str] = Counter()
         self.kept: list[Failure] = []
+        #: how many failures there are, including those that are not kept
+        self.count = 0
         #: the error of the last failure that had one
         self.error: ClickMeetingError | None = None
-
-    @property
-    def count(self) -> int:
-        """How many failures there are, including those that are not kept."""
-        return self._reasons.total()
 
     def add(
         self,
@@ -63,15 +64,23 @@ class FailureLog:
         ids = {"row": row, "room_id": room_id, "session_id": session_id, "recording_id": recording_id}
         failure: Failure = {"reason": str(reason)}
         failure |= {name: value for name, value in ids.items() if value is not None}  # type: ignore[typeddict-item]
-        if failure["reason"] not in self._reasons:
-            self._log.warning("Failed: %s", format_failure(failure))
-        self._reasons[failure["reason"]] += 1
+        self.count += 1
+        self._count_reason(failure)
         if len(self.kept) < MAX_FAILURES_KEPT:
             self.kept.append(failure)
 
+    def _count_reason(self, failure: Failure) -> None:
+        if failure["reason"] not in self._reasons:
+            if len(self._reasons) == MAX_REASONS:
+                return
+            self._log.warning("Failed: %s", format_failure(failure))
+            if len(self._reasons) == MAX_REASONS - 1:
+                self._log.warning("Failures with other reasons are only counted from here on")
+        self._reasons[failure["reason"]] += 1
+
     def log_counts(self) -> None:
         """Log how many failures share a reason, the most frequent reasons first."""
-        repeated = [(reason, count) for reason, count in self._reasons.most_common(MAX_FAILURES_KEPT) if count > 1]
+        repeated = [(reason, count) for reason, count in self._reasons.most_common() if count > 1]
         for reason, count in repeated:
             self._log.warning("%d %s failed for one reason: %s", count, self._unit, reason)
 

@@ -37,6 +37,19 @@ def test_470_failures_for_one_reason_are_one_line_that_says_so(failures, caplog)
     ]
 
 
+def test_reasons_that_all_differ_do_not_fill_the_log(failures, caplog):
+    for row in range(1, 1001):
+        failures.add(f"cell {row} is odd", row=row)
+    failures.add("cell 1 is odd", row=1001)
+    failures.log_counts()
+    assert failures.count == 1001
+    assert caplog.messages[99:] == [
+        "Failed: row 100: cell 100 is odd",
+        "Failures with other reasons are only counted from here on",
+        "2 rows failed for one reason: cell 1 is odd",
+    ]
+
+
 def test_more_than_may_fail_raise_and_name_the_first(failures):
     for row in range(1, 8):
         failures.add("it rained", row=row)
