@@ -53,11 +53,11 @@ async def watch(sandbox: SandboxControl, feed: str, looks: int) -> tuple[int, fl
 
     watched = FEEDS[feed](ClickMeetingAsyncHook(), None)
     sandbox.forget_requests()
-    await watched.look()
+    await watched.poll()
     first = sandbox.count()
     for _ in range(looks):
         sandbox.advance(timedelta(minutes=1))
-        await watched.look()
+        await watched.poll()
     return first, (sandbox.count() - first) / looks
 
 

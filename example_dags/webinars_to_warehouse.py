@@ -1,9 +1,9 @@
-"""Every night, the webinars of the day before: into Parquet files, and into tables of a database.
+"""Export the webinars of the previous day every night: to Parquet files, and to tables of a database.
 
-Sessions belong to the night after they ended, so that neither backfills nor missed nights leave a gap, and a night that
-runs twice changes nothing. Each room has tasks of its own, which Airflow's executor spreads over its workers; where
-there are more than 1,024 rooms, which is as many as Airflow maps over, let `rooms` return lists of ids. The database is
-the connection `warehouse`. It takes the extras `parquet` and `sql`, and the database's own provider.
+Each run processes the sessions that ended in its data interval, so backfills and missed nights leave no gaps, and a
+second run for the same night changes nothing. Each room has its own tasks, which Airflow's executor distributes over
+its workers. Airflow maps over at most 1,024 values by default; if you have more rooms, let `rooms` return lists of ids.
+The database is the connection `warehouse`. You need the extras `parquet` and `sql`, and the provider of the database.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from airflow_clickmeeting.transfers.exports import (
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
 
 
-def load(dataset: str, **whose):
-    """Make the task that loads a dataset into the table of its name."""
+def load(dataset: str, **scope):
+    """Create the task that loads a dataset into the table with its name."""
     return ClickMeetingToSqlOperator(
         task_id=f"load_{dataset}",
         dataset=dataset,
         sql_conn_id="{{ params.database }}",
         table=f"clickmeeting_{dataset}",
-        **whose,
+        **scope,
     )
 
 
 @dag(
-    # with a cron expression as its schedule a run would have no data interval, and take sessions of all times
+    # with a plain cron expression, a run would have no data interval and would export sessions of all times
     schedule=CronDataIntervalTimetable("30 2 * * *", timezone="UTC"),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 2},
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting/lake", description="Where the files go: any object storage"),
-        "database": Param("warehouse", description="The database's connection"),
+        "folder": Param("file:///tmp/clickmeeting/lake", description="The folder for the files, on any object storage"),
+        "database": Param("warehouse", description="The connection of the database"),
     },
 )
 def webinars_to_warehouse():
     folder = "{{ params.folder }}"
     night = "{{ data_interval_start | ds }}"
 
-    # what is small is taken at once for all rooms
+    # small datasets are exported for all rooms in one task
     ClickMeetingExportConferencesOperator(task_id="conferences", path=f"{folder}/conferences.parquet")
     ClickMeetingExportRegistrationsOperator(task_id="registrations", path=f"{folder}/registrations/{night}.parquet")
     load("conferences")

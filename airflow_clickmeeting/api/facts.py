@@ -1,4 +1,4 @@
-"""What an item of a list says: whether a session is over, or a recording ready, and what is told of each."""
+"""What ClickMeeting's lists say of a session or a recording: whether it is over or processed, and its main values."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from airflow_clickmeeting.api.validate import Id
 
 
 def over_since(session: Session, since: str) -> bool:
-    """Tell whether a session was not over yet at a moment."""
+    """Return whether a session was still running at `since`, or started later."""
     return not session.get("end_date") or times.parse(str(session["end_date"])) >= minute_of(since)
 
 
 def over_for(session: Session, settle: float, now: datetime) -> bool:
-    """Tell whether a session ended, and so many seconds ago; one that runs may have the present as its end."""
+    """Return whether a session ended at least `settle` seconds ago.
+
+    ClickMeeting may give the present time as the end of a running session: with a `settle` above zero, such a session
+    does not count as over.
+    """
     return bool(session.get("end_date")) and times.parse(str(session["end_date"])) <= now - timedelta(seconds=settle)
 
 
 def recorded(recording: Recording) -> bool:
-    """Tell whether a recording's size is known, as it is when it was processed."""
+    """Return whether ClickMeeting has processed a recording; until then its size is missing or zero."""
     return bool(recording.get("recording_file_size"))
 
 
 def session_facts(room_id: Id, session: Session) -> dict[str, Any]:
-    """Return what is told of a session."""
+    """Return the values of a session that sensors return and events report, as plain JSON without a secret."""
     return {
         "room_id": int(room_id),
         "session_id": session["id"],
@@ -41,7 +45,10 @@ def session_facts(room_id: Id, session: Session) -> dict[str, Any]:
 
 
 def recording_facts(recording: Recording) -> dict[str, Any]:
-    """Return what is told of a recording: not its link, which lives for minutes."""
+    """Return the values of a recording that sensors return and events report, without its link.
+
+    The link is a secret, and expires after a few minutes.
+    """
     return {
         "recording_id": recording["id"],
         "name": recording.get("recording_name"),
@@ -52,13 +59,13 @@ def recording_facts(recording: Recording) -> dict[str, Any]:
 
 
 def recorded_at(recording: Recording) -> datetime | None:
-    """Return when a recording began."""
+    """Return the start of a recording, or None if ClickMeeting does not give it."""
     written = recording.get("recorder_start_date") or recording.get("recorder_started")
     return times.parse(written) if written else None
 
 
 def recorded_until(recording: Recording) -> datetime | None:
-    """Return when a recording ended."""
+    """Return the end of a recording, or None if its start is not known; without a duration it is the start."""
     began = recorded_at(recording)
     return began and began + timedelta(seconds=recording.get("recording_duration") or 0)
 

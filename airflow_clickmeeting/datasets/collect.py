@@ -1,4 +1,4 @@
-"""A dataset's rows, from however many rooms and sessions, in an order that does not change."""
+"""Read a dataset's rows from many rooms and sessions, in an order that does not change."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.sources import Source
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-TOLD_EVERY = 5.0
-ROWS_BETWEEN = 1000
+SECONDS_BETWEEN_LOGS = 5.0
+ROWS_BETWEEN_CHECKS = 1000
 
 
 class DatasetReader:
-    """What there is of a dataset in a scope; as a context, it asks for no more at its end.
+    """Reads a dataset in a scope; when used as a context manager, it sends no more requests after its end.
 
-    First `find` the places, and then have the `rows` of as many of them as are wanted, in whatever order.
+    Call `find_places` first, then `read_rows` with the places that you need, in any order.
 
     :param hook: the account.
     :param source: where the dataset comes from.
-    :param scope: whose data is wanted.
-    :param dataset: the source's, or the same with pseudonyms.
-    :param max_parallel: how many requests at a time.
-    :param log: is told of the progress, and of what is skipped.
+    :param scope: which rooms, sessions and period to read.
+    :param dataset: the dataset of the source, or the same with pseudonyms.
+    :param max_parallel: how many requests to send at a time.
+    :param log: gets the progress and the failures.
     """
 
     def __init__(
@@ -50,39 +50,41 @@ class DatasetReader:
         self.failures = FailureLog(log, "items")
         self.rooms = 0
         self.sessions = 0
-        self.batches = 0
+        #: how many places had no failure as a whole: rooms or sessions with rows, and rooms with nothing in the scope
+        self.places_read = 0
         self._log = log
-        self._asker = Fetcher(hook, max_parallel, self.failures)
+        self._fetcher = Fetcher(hook, max_parallel, self.failures)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._asker.close()
+        self._fetcher.close()
 
-    def find(self) -> list[tuple[RoomOrSession, list[RoomOrSession]]]:
-        """Return each room that can be read, and what of it can be asked for: its sessions, or the room itself."""
-        self._log.info("Looking for %s of %s", self.dataset.name, self.scope)
-        rooms = self._rooms()
-        progress = Progress(self._log.info, "rooms looked through", len(rooms))
+    def find_places(self) -> list[tuple[RoomOrSession, list[RoomOrSession]]]:
+        """Return each room that can be read, with its places: its sessions in the scope, or the room itself."""
+        self._log.info("Searching for %s of %s", self.dataset.name, self.scope)
+        rooms = self._list_rooms()
+        progress = Progress(self._log.info, "rooms searched", len(rooms))
         found = []
-        for each in self.source.places(self._asker, self.scope, rooms):
+        for each in self.source.find_places(self._fetcher, self.scope, rooms):
             found.append(each)
             progress.step()
         self.rooms = len(found)
+        self.places_read += sum(not places for _, places in found)
         return found
 
-    def rows(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Row] | None]]:
-        """Yield each place with its rows, which must be used up before the next one; None where it was skipped."""
+    def read_rows(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Row] | None]]:
+        """Yield each place with its rows, which must be used up before the next one; None if the place failed."""
         places = list(places)
-        progress = Progress(self._log.info, f"answers with {self.dataset.name}", len(places))
-        for place, items in self.source.batches(self._asker, places):
+        progress = Progress(self._log.info, f"responses with {self.dataset.name}", len(places))
+        for place, items in self.source.fetch_batches(self._fetcher, places):
             progress.step()
             if items is None:
                 self.rooms -= not self.source.of_sessions
                 yield place, None
             else:
-                self.batches += 1
+                self.places_read += 1
                 self.sessions += self.source.of_sessions
                 skip = partial(self._add_failure, place)
                 yield place, progress.counted(self._in_period(self.dataset.rows(items, skip), skip))
@@ -90,66 +92,66 @@ class DatasetReader:
     def _add_failure(self, place: RoomOrSession, reason: str) -> None:
         self.failures.add(reason, **place.ids)
 
-    def _rooms(self) -> list[RoomOrSession]:
+    def _list_rooms(self) -> list[RoomOrSession]:
         if self.scope.rooms is not None:
             return [RoomOrSession(room_id) for room_id in self.scope.rooms]
-        listed = self._asker.hook.iter_conferences("all")
+        listed = self._fetcher.hook.iter_conferences("all")
         return sorted((RoomOrSession(room["id"], room=room) for room in listed), key=lambda place: place.room_id)
 
     def _in_period(self, rows: Iterator[Row], skip: Callable[[str], None]) -> Iterator[Row]:
-        """Leave out what the scope's period does not hold; sessions were chosen by their own end."""
+        """Yield the rows in the scope's period; `find_places` has already chosen sessions by their end."""
         if self.source.of_sessions or not self.scope.period.bounded:
             yield from rows
             return
         for row in rows:
             moment = self.source.happened(row)
             if moment is None:
-                skip(f"{self.dataset.name}: a row without a time is in no period")
+                skip(f"{self.dataset.name}: a row without a time cannot be assigned to a period")
             elif self.scope.period.holds(moment):
                 yield row
 
 
 class Progress:
-    """Tells every few seconds how far a long work is.
+    """Logs the progress of a long task every few seconds.
 
-    :param tell: writes to the log.
-    :param what: what is counted.
-    :param total: how many of it there are.
+    :param write_log: writes to the log.
+    :param unit: what is counted, in the plural.
+    :param total: how many there are.
     """
 
-    def __init__(self, tell: Callable[..., object], what: str, total: int) -> None:
-        self._tell = tell
-        self._what = what
+    def __init__(self, write_log: Callable[..., object], unit: str, total: int) -> None:
+        self._write_log = write_log
+        self._unit = unit
         self._total = total
         self._done = 0
         self._rows = 0
-        self._began = self._told = time.monotonic()
+        self._began = self._logged_at = time.monotonic()
 
     def step(self) -> None:
-        """Count one done."""
+        """Count one more as done."""
         self._done += 1
-        self._tell_now_and_then()
+        self._log_if_due()
 
     def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Count rows as they pass."""
         for row in rows:
             self._rows += 1
-            if not self._rows % ROWS_BETWEEN:
-                self._tell_now_and_then()
+            if not self._rows % ROWS_BETWEEN_CHECKS:
+                self._log_if_due()
             yield row
 
-    def _tell_now_and_then(self) -> None:
+    def _log_if_due(self) -> None:
         now = time.monotonic()
-        if now - self._told < TOLD_EVERY:
+        if now - self._logged_at < SECONDS_BETWEEN_LOGS:
             return
-        self._told = now
+        self._logged_at = now
         seconds = now - self._began
         left = seconds / self._done * (self._total - self._done) if self._done else float("nan")
-        self._tell(
+        self._write_log(
             "%d of %d %s, %d rows (%.0f per second), about %.0f s left",
             self._done,
             self._total,
-            self._what,
+            self._unit,
             self._rows,
             self._rows / seconds,
             left,

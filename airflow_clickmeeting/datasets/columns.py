@@ -1,4 +1,4 @@
-"""What the tables of exports are made of: columns, and how each is read from an item of ClickMeeting's answer."""
+"""Define columns of exports, and how each reads its value from an item of ClickMeeting's response."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Column:
     """A column of a table.
 
     :param name: its name.
-    :param read: takes its value out of an item, or None; raises ValueError for what does not fit the type.
-    :param takes: the item's keys that it accounts for, or `outer.inner` ones; those of no column go into `extra`.
-    :param type: what its values are. Times are ISO 8601 texts in UTC, and JSON is text too.
-    :param unit: of its numbers, such as `s` or `bytes`.
-    :param personal: for personal data its kind, such as `email`: what two columns of a kind hold can be compared.
+    :param read: returns its value from an item, or None; raises ValueError if the value does not fit the type.
+    :param takes: the keys of an item that the column covers, also as `outer.inner`; keys that no column covers go into
+        `extra`.
+    :param type: the type of its values. Times are ISO 8601 texts in UTC, and JSON is text too.
+    :param unit: the unit of its numbers, such as `s` or `bytes`.
+    :param personal: the kind of personal data, such as `email`; the values of two columns of one kind can be compared.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Column:
 
 
 def as_json(value: object) -> str | None:
-    """Return nested data as one cell; None when there is nothing in it."""
+    """Return nested data as JSON text for one cell; None if it is empty."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else None
 
 
@@ -48,7 +49,7 @@ def text(name: str, *, personal: str | None = None) -> Column:
 
 
 def integer(name: str, *, unit: str | None = None) -> Column:
-    """Make a column of whole numbers, which may come as texts."""
+    """Make a column of whole numbers, which ClickMeeting may send as texts."""
     return Column(name, partial(read_integer, name), (name,), "integer", unit)
 
 
@@ -58,7 +59,7 @@ def number(name: str, *, unit: str | None = None) -> Column:
 
 
 def boolean(name: str) -> Column:
-    """Make a column of booleans, which may come as 0 and 1, or as texts."""
+    """Make a column of booleans, which ClickMeeting may send as 0 and 1, or as texts."""
     return Column(name, partial(_read_boolean, name), (name,), "boolean")
 
 
@@ -68,18 +69,18 @@ def nested(name: str, *, personal: str | None = None) -> Column:
 
 
 def moment(name: str, *, copy: str | None = None) -> tuple[Column, Column]:
-    """Make two columns of an instant: in UTC, and as ClickMeeting has it, in the room's zone.
+    """Make two columns for an instant: one in UTC, and one as ClickMeeting sends it, in the room's time zone.
 
-    :param copy: the key of ClickMeeting's second copy, in UTC, which serves where the first is missing.
+    :param copy: the key of ClickMeeting's second copy, in UTC, which is used if the first is missing.
     """
     takes = (name, copy) if copy else (name,)
     return Column(f"{name}_utc", partial(_read_time, takes), takes, "time"), text(name)
 
 
 def extra(columns: Iterable[Column], but: Iterable[str] = ()) -> Column:
-    """Make the column of all that no other column accounts for, as JSON without secrets.
+    """Make the column of all keys that no other column covers, as JSON without secrets.
 
-    :param but: keys that are left out, since they repeat what stands elsewhere.
+    :param but: keys to leave out, since they repeat other data.
     """
     takes = {key for column in columns for key in column.takes}
     known = SECRET_KEYS | {*but} | {key for key in takes if "." not in key}
@@ -99,7 +100,7 @@ def extra(columns: Iterable[Column], but: Iterable[str] = ()) -> Column:
 
 
 def read_text(key: str, item: Item) -> str | None:
-    """Return a text; a number becomes one."""
+    """Return a text; a number is converted to text."""
     value = item.get(key)
     if value is None or isinstance(value, str):
         return value
@@ -109,7 +110,7 @@ def read_text(key: str, item: Item) -> str | None:
 
 
 def read_integer(key: str, item: Item) -> int | None:
-    """Return a whole number of at most 64 bits, which is what Parquet and databases hold."""
+    """Return a whole number of at most 64 bits, since Parquet and databases store no larger ones."""
     value = item.get(key)
     if value is None or value == "":
         return None

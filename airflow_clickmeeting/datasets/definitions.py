@@ -1,7 +1,7 @@
-"""The tables that exports write: each column once, with what it holds.
+"""Define the tables that exports write: each column once, with its type.
 
-Names are ClickMeeting's own. An instant stands there twice: as `<name>_utc`, and as `<name>` with the UTC offset that
-it came with, the room's. No table has ClickMeeting's secrets, `types.SECRET_KEYS`.
+Names are those of ClickMeeting. Each instant has two columns: `<name>_utc`, and `<name>` with the UTC offset that
+ClickMeeting sent, which is the room's. No table contains ClickMeeting's secrets, `types.SECRET_KEYS`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airflow_clickmeeting.datasets.table import Dataset
 
 
 def _inside(item: Item, key: str) -> Mapping[str, Any]:
-    """Return a nested object; PHP writes an empty one as a list."""
+    """Return a nested object, or {} for an empty list, which is how PHP writes an empty object."""
     held = item.get(key)
     return held if isinstance(held, Mapping) else {}
 
@@ -53,7 +53,7 @@ def _recorded_room(item: Item) -> int | None:
 
 
 def _answered(name: str, *columns: Column, key: tuple[str, ...], but: tuple[str, ...] = (), **more: Any) -> Dataset:
-    """Make a dataset of what ClickMeeting answers, with `extra` for what it may add."""
+    """Make a dataset of ClickMeeting's items, with the column `extra` for keys that ClickMeeting may add later."""
     return Dataset(name, (*columns, extra(columns, but)), key, **more)
 
 
@@ -97,8 +97,9 @@ SESSIONS = _answered(
     but=("attendees", "pdf"),
 )
 
-# One person can enter twice in the same minute, so an entry is told by what stays as it is once the session has ended.
-# Entries that agree in all of that are numbered; which is which then depends on their order, but not the set of keys.
+# One person can enter twice in the same minute, so an entry is identified by the values that no longer change once the
+# session has ended. Entries that agree in all of these get numbers. Their order decides which entry gets which number,
+# but the set of keys stays the same.
 ATTENDEES = _answered(
     "attendees",
     integer("room_id"),
@@ -150,7 +151,7 @@ RECORDINGS = _answered(
     key=("room_id", "id"),
 )
 
-# The rows of attendance.Participation; `person` is the e-mail address of who has one.
+# The rows of attendance.Participation; `person` is the e-mail address, if the person has one.
 ATTENDANCE = Dataset(
     "attendance",
     (
@@ -175,7 +176,7 @@ ATTENDANCE = Dataset(
     key=("room_id", "session_id", "person"),
 )
 
-# The keys of attendance.Summary, behind the session that they are about.
+# The keys of attendance.Summary, after the columns of their session.
 ATTENDANCE_SUMMARIES = Dataset(
     "attendance_summaries",
     (

@@ -1,4 +1,4 @@
-"""Several requests at a time, whose answers come in the order in which they were asked for."""
+"""Send several requests at a time, and return the responses in the order of the requests."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ NO_REGISTRATION = "REGISTRATION_DISABLED"
 
 
 class Fetcher(OrderedExecutor):
-    """Asks ClickMeeting for lists, several at a time.
+    """Requests lists from ClickMeeting, several at a time.
 
     :param hook: the account.
-    :param max_parallel: how many requests at a time.
-    :param failures: gets what is wrong with one room.
+    :param max_parallel: how many requests to send at a time.
+    :param failures: gets the errors that concern one room only.
     """
 
     def __init__(self, hook: ClickMeetingHook, max_parallel: int, failures: FailureLog) -> None:
-        hook.get_conn()  # reads the connection, which only this thread may ask Airflow for
+        hook.get_conn()  # reads the connection from Airflow, which only this thread can do
         super().__init__(max_parallel)
         self.hook = hook
         self.failures = failures
 
-    def begin(self, call: Call[list[T]]) -> Future[Unread[T]]:
-        """Have a thread make a call."""
+    def start_fetch(self, call: Call[list[T]]) -> Future[Unread[T]]:
+        """Start a call in a thread."""
         return self.start(self.hook.fetched, call)
 
-    def answers(
-        self, asked: Iterable[tuple[RoomOrSession, Call[list[T]]]]
+    def fetch(
+        self, calls: Iterable[tuple[RoomOrSession, Call[list[T]]]]
     ) -> Iterator[tuple[RoomOrSession, Iterable[T] | None]]:
-        """Make a call for each place, and yield the answers in the same order; a bad one is None."""
-        for place, answer in self.ordered((place, self.begin(call)) for place, call in asked):
-            yield place, self.read(place, answer)
+        """Make a call for each place, and yield the items in the same order; None if the call failed."""
+        for place, response in self.ordered((place, self.start_fetch(call)) for place, call in calls):
+            yield place, self.read(place, response)
 
-    def read(self, place: RoomOrSession, answer: Future[Unread[Any]]) -> Iterable[Any] | None:
-        """Wait for an answer and return its items; None, and a note, where it is bad."""
+    def read(self, place: RoomOrSession, response: Future[Unread[Any]]) -> Iterable[Any] | None:
+        """Wait for a response and return its items; if it is an error of one room, log a failure and return None."""
         try:
-            return answer.result()()
+            return response.result()()
         except OF_ONE_ROOM as error:
             if registration_is_off(error):
                 return []
@@ -58,5 +58,5 @@ class Fetcher(OrderedExecutor):
 
 
 def registration_is_off(error: ClickMeetingError) -> bool:
-    """Tell whether a room has no registrations, rather than something wrong with it."""
+    """Return whether an error only says that registration is off, so that the room has no registrations."""
     return NO_REGISTRATION in {error.name, *error.fields}

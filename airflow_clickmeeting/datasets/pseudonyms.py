@@ -1,4 +1,4 @@
-"""Personal columns as keyed hashes: people can still be joined, within a file and across files, but not read."""
+"""Replace personal columns by keyed hashes: you can still join people within and across files, but not read them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ def pseudonymised(dataset: Dataset, names: Sequence[str], key: str | bytes) -> D
     """Return a dataset that reads some of its personal columns as pseudonyms.
 
     A pseudonym is the HMAC-SHA-256, in hex, of `<kind>:<value>` under the key, such as `email:ada@example.com`: the
-    same for the same value in every column of that kind, in every dataset. White space around a value does not count,
-    nor, in an e-mail address, upper and lower case. None stays None, and a blank text becomes None.
+    same for the same value in every column of that kind, in every dataset. White space around a value is ignored, and
+    so is the case of an e-mail address. None stays None, and a blank text becomes None.
 
-    Columns that hold the same kind of data are replaced together, so `email` also stands for `person`. Personal JSON
-    columns may hold anything: one that is named is replaced as a whole, and the others are emptied. The `entry` of
-    attendees is made of what the row then has.
+    Columns that hold the same kind of data are replaced together, so `email` also replaces `person`. Personal JSON
+    columns may hold any data: if you name one, it is replaced as a whole; the others are emptied. The `entry` of
+    attendees is computed from the replaced values.
 
-    :param dataset: whose rows are wanted.
-    :param names: columns that are declared personal.
-    :param key: the secret; with another key, or without it, nothing can be joined.
-    :raises ValueError: for a name that is no personal column, naming those that are, and for a blank key.
+    :param dataset: the dataset to read.
+    :param names: personal columns to replace.
+    :param key: the secret; rows can be joined only if their pseudonyms were made with the same key.
+    :raises ValueError: for a name that is not a personal column, listing the personal columns, and for a blank key.
     """
     personal = {column.name: column.personal for column in dataset.columns if column.personal}
     for name in rows("pseudonymise", names, "names of personal columns"):
         if name not in personal:
             raise ValueError(
-                f"pseudonymise: {name!r} is no personal column of {dataset.name}; those are {', '.join(personal)}."
+                f"pseudonymise: {name!r} is not a personal column of {dataset.name}; those are {', '.join(personal)}."
             )
     kinds = {personal[name] for name in names}
     secret = _key(key)
@@ -55,7 +55,7 @@ def _protected(column: Column, kinds: Collection[str | None], key: bytes) -> Col
 
 
 def _hashed(column: Column, key: bytes) -> Callable[[Item], str | None]:
-    """Make a reader of pseudonyms; a closure, since a partial would show the key in its repr."""
+    """Return a function that reads pseudonyms: a closure, since a partial would show the key in its repr."""
     read, kind = column.read, column.personal
 
     def pseudonym(item: Item) -> str | None:

@@ -1,4 +1,4 @@
-"""What is to be collected: which rooms, which of their sessions, and of what time."""
+"""Define what to read: which rooms, which of their sessions, and which period."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_INTERVAL: Interval = (None, None)
 
 
 class RoomOrSession(NamedTuple):
-    """Where data belongs: a room, with what its list told of it, or one of its sessions."""
+    """The place that data belongs to: a room, with its item of the list of rooms if known, or one of its sessions."""
 
     room_id: int
     session: Session | None = None
@@ -25,29 +25,29 @@ class RoomOrSession(NamedTuple):
 
     @property
     def ids(self) -> dict[str, int | None]:
-        """The ids that say what failed."""
+        """The ids of the room and the session, for a failure."""
         return {"room_id": self.room_id, "session_id": self.session_id}
 
     @property
     def session_id(self) -> int | None:
-        """The session's id."""
+        """The session's id; None if the place is a room."""
         return self.session["id"] if self.session else None
 
 
 @dataclass(frozen=True)
 class Period:
-    """A stretch of time, from `since` on and before `until`; None has no bound."""
+    """A period from `since` on and before `until`; None means no bound."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def bounded(self) -> bool:
-        """Whether it leaves anything out."""
+        """Whether the period has at least one bound."""
         return bool(self.since or self.until)
 
     def holds(self, moment: datetime) -> bool:
-        """Tell whether a moment is in it."""
+        """Return whether a moment is in the period."""
         return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
 
     def __str__(self) -> str:
@@ -57,11 +57,11 @@ class Period:
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose data is wanted.
+    """The rooms, the session and the period to read.
 
-    :param rooms: ids, ascending; None is the whole account.
-    :param session_id: the only session, whenever it was.
-    :param period: of what time.
+    :param rooms: ids, ascending; None means the whole account.
+    :param session_id: the only session to read, at whatever time it was.
+    :param period: the period to read.
     """
 
     rooms: tuple[int, ...] | None = None
@@ -82,11 +82,11 @@ def scope_of(
     until: When | None = None,
     interval: Interval = NO_INTERVAL,
 ) -> Scope:
-    """Return what arguments ask for.
+    """Validate an operator's arguments and return their scope.
 
-    :param interval: the run's data interval, which stands in where neither `since` nor `until` is given; an empty
-        one has no bounds.
-    :raises ValueError: naming the argument and what it may be.
+    :param interval: the run's data interval, used if neither `since` nor `until` is given; an empty interval means
+        no bounds.
+    :raises ValueError: naming the argument and its valid values.
     """
     rooms = _rooms(room_id)
     period = _period(since, until, interval)

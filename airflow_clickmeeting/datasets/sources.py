@@ -1,4 +1,4 @@
-"""What is asked for each dataset, and how the answers become its items."""
+"""Define the requests for each dataset, and how the responses become its items."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 
 class Source(ABC):
-    """Where a dataset comes from: it finds the places that have some of it, and then asks for their items.
+    """Base of sources of datasets: a source finds the places that have data, and then fetches their items.
 
-    Each has a `dataset`; `of_sessions` says whether places are sessions, `in_time` whether a period makes sense.
+    Each source has a `dataset`. If `of_sessions` is set, places are sessions, not rooms; if `in_time` is not set, the
+    dataset cannot be limited to a period.
     """
 
     dataset: ClassVar[Dataset]
@@ -40,17 +41,17 @@ class Source(ABC):
     in_time: ClassVar[bool] = True
 
     @abstractmethod
-    def places(
-        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    def find_places(
+        self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
     ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
-        """Yield each room that can be read, with its places in the scope, by id."""
+        """Yield each room that can be read, with its places in the scope, sorted by id."""
 
     @abstractmethod
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Yield each place, in the order that they come in, with its items; None where those could not be read."""
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Yield each place, in the given order, with its items; None if the place failed."""
 
     def happened(self, row: Row) -> datetime | None:
-        """Return when a row happened, where the scope's period decides about each row."""
+        """Return the time by which a row belongs to a period; only for datasets that are filtered row by row."""
         raise NotImplementedError
 
 
@@ -60,49 +61,49 @@ class ConferenceSource(Source):
     dataset = definitions.CONFERENCES
     in_time = False
 
-    def places(
-        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    def find_places(
+        self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
     ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
-        """Read each room that no list told of."""
+        """Read each room that is not known from the list of rooms."""
         for room in rooms:
             if room.room:
                 yield room, [room]
-        asked = ((room, _as_list(calls.get_conference(room.room_id))) for room in rooms if not room.room)
-        for place, found in asker.answers(asked):
+        requested = ((room, _as_list(calls.get_conference(room.room_id))) for room in rooms if not room.room)
+        for place, found in fetcher.fetch(requested):
             for room in found or ():
                 yield place, [place._replace(room=room)]
 
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Give out what was read already."""
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Return the rooms that were already read."""
         return ((place, [cast("Item", place.room)]) for place in places)
 
 
 class RoomListSource(Source):
-    """What a room has, whatever the session."""
+    """Base of sources that list something of a room, independent of sessions."""
 
     @abstractmethod
     def call(self, room_id: int) -> Call[list[Any]]:
-        """Return what asks a room for its list."""
+        """Return the call that lists a room's items."""
 
-    def places(
-        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    def find_places(
+        self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
     ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
-        """Take the rooms themselves."""
+        """Return the rooms themselves as places, without a request."""
         return ((room, [room]) for room in (RoomOrSession(each.room_id) for each in rooms))
 
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Ask for each room's list."""
-        for place, items in asker.answers((place, self.call(place.room_id)) for place in places):
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Fetch each room's list."""
+        for place, items in fetcher.fetch((place, self.call(place.room_id)) for place in places):
             yield place, None if items is None else _placed(place, items)
 
 
 class RegistrationSource(RoomListSource):
-    """Who registered, by the time of their registration; a room without registration has none."""
+    """Registrations, by the time of registration; a room with registration off has none."""
 
     dataset = definitions.REGISTRATIONS
 
     def call(self, room_id: int) -> Call[list[Any]]:
-        """Ask for those of all sessions."""
+        """Return the call that lists the registrations of all sessions."""
         return cast("Call[list[Any]]", calls.list_registrations(room_id))
 
     def happened(self, row: Row) -> datetime | None:
@@ -111,12 +112,12 @@ class RegistrationSource(RoomListSource):
 
 
 class RecordingSource(RoomListSource):
-    """What was recorded, by the end of the recording."""
+    """Recordings, by the end of the recording."""
 
     dataset = definitions.RECORDINGS
 
     def call(self, room_id: int) -> Call[list[Any]]:
-        """Ask the room, since not every account has a list of all."""
+        """Return the call for one room, since not every account can list all recordings."""
         return cast("Call[list[Any]]", calls.list_recordings(room_id))
 
     def happened(self, row: Row) -> datetime | None:
@@ -126,42 +127,42 @@ class RecordingSource(RoomListSource):
 
 
 class SessionSource(Source):
-    """Meetings that have ended, by their end; a session that was asked for may still run."""
+    """Sessions that have ended, by their end; a session that you request by its id may still run."""
 
     dataset = definitions.SESSIONS
     of_sessions = True
 
-    def places(
-        self, asker: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    def find_places(
+        self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
     ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """List the sessions of each room."""
-        asked = ((RoomOrSession(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
-        for room, sessions in asker.answers(asked):
+        requested = ((RoomOrSession(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
+        for room, sessions in fetcher.fetch(requested):
             if sessions is None:
                 continue
-            before = asker.failures.count
-            wanted = sorted(_wanted(asker, scope, room, sessions), key=lambda place: _session(place)["id"])
-            if wanted or asker.failures.count == before:
+            before = fetcher.failures.count
+            wanted = sorted(_wanted(fetcher, scope, room, sessions), key=lambda place: _session(place)["id"])
+            if wanted or fetcher.failures.count == before:
                 yield room, wanted
 
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Give out what was listed already."""
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Return the sessions that were already listed."""
         return ((place, [{**_session(place), "room_id": place.room_id}]) for place in places)
 
 
 class AttendeeSource(SessionSource):
-    """Who entered each session."""
+    """Attendees, by the end of their session."""
 
     dataset = definitions.ATTENDEES
 
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Ask for the entries of each session."""
-        for place, items in asker.answers((place, _entries(place)) for place in places):
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Fetch the attendees of each session."""
+        for place, items in fetcher.fetch((place, _entries(place)) for place in places):
             yield place, None if items is None else _placed(place, items)
 
 
 class AttendanceSource(SessionSource):
-    """Who was at each session, and for how long, with the room's registrations.
+    """Attendance: who was in each session and for how long, compared with the room's registrations.
 
     :param rejoin_gap: absences up to this long count as presence.
     """
@@ -173,10 +174,10 @@ class AttendanceSource(SessionSource):
         self.totals = AttendanceTotals()
         self.summaries: list[Item] = []
 
-    def batches(self, asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
-        """Ask for the entries of each session, and for the registrations of each room."""
-        for place, entries, registrations in asker.ordered(_with_registrations(asker, places)):
-            found = self._attendance(asker, place, entries, registrations)
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Fetch the attendees of each session, and the registrations of each room."""
+        for place, entries, registrations in fetcher.ordered(_with_registrations(fetcher, places)):
+            found = self._attendance(fetcher, place, entries, registrations)
             if found:
                 self.totals.add(found)
                 self.summaries.append(_summed_up(place, found))
@@ -187,28 +188,28 @@ class AttendanceSource(SessionSource):
 
     def _attendance(
         self,
-        asker: Fetcher,
+        fetcher: Fetcher,
         place: RoomOrSession,
         entries: Future[Unread[Attendee]],
         registrations: Future[Unread[Registration]],
     ) -> Attendance | None:
-        registered, entered = asker.read(place, registrations), asker.read(place, entries)
+        registered, entered = fetcher.read(place, registrations), fetcher.read(place, entries)
         if registered is None or entered is None:
             return None
         try:
             found = attendance_of(
-                _session(place), entered, registered, rejoin_gap=self._rejoin_gap, until=asker.hook.now()
+                _session(place), entered, registered, rejoin_gap=self._rejoin_gap, until=fetcher.hook.now()
             )
         except (UnexpectedAnswerError, ValueError) as error:
-            asker.failures.add(error, **place.ids)
+            fetcher.failures.add(error, **place.ids)
             return None
         for why in found.skipped:
-            asker.failures.add(why, **place.ids)
+            fetcher.failures.add(why, **place.ids)
         return found
 
 
 class AttendanceSummarySource(AttendanceSource):
-    """Each session's audience in numbers."""
+    """Attendance as one row of numbers per session."""
 
     dataset = definitions.ATTENDANCE_SUMMARIES
 
@@ -230,7 +231,9 @@ SOURCES: dict[str, type[Source]] = {
 }
 
 
-def _wanted(asker: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session]) -> Iterator[RoomOrSession]:
+def _wanted(
+    fetcher: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session]
+) -> Iterator[RoomOrSession]:
     """Yield the sessions of a room that are in the scope."""
     known = False
     for session in sessions:
@@ -240,11 +243,11 @@ def _wanted(asker: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterabl
             if _in_scope(scope, session):
                 yield place
         except (KeyError, TypeError, ValueError) as error:
-            asker.failures.add(f"the session's times or id cannot be read: {error}", **place.ids)
+            fetcher.failures.add(f"the session's times or id cannot be read: {error}", **place.ids)
     if scope.session_id and not known:
-        nowhere = ApiError("not_found", f"there is no session {scope.session_id}")
+        nowhere = ApiError("not_found", f"session {scope.session_id} does not exist in room {room.room_id}")
         path = calls.list_sessions(room.room_id).path
-        asker.failures.add(error_for(nowhere, "list_sessions", asker.hook.clickmeeting_conn_id, path), **room.ids)
+        fetcher.failures.add(error_for(nowhere, "list_sessions", fetcher.hook.clickmeeting_conn_id, path), **room.ids)
 
 
 def _in_scope(scope: Scope, session: Session) -> bool:
@@ -253,17 +256,17 @@ def _in_scope(scope: Scope, session: Session) -> bool:
     if not session.get("end_date"):
         return False
     if not session.get("id"):
-        raise ValueError("there is no id")
+        raise ValueError("the id is missing")
     times.parse(session["start_date"])
     return scope.period.holds(times.parse(cast("str", session["end_date"])))
 
 
-def _with_registrations(asker: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Asked]:
-    """Begin what attendance takes, the registrations once for the sessions of a room that follow one another."""
+def _with_registrations(fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Asked]:
+    """Start the calls for attendance; consecutive sessions of a room share one call for the registrations."""
     for room_id, sessions in groupby(places, key=lambda place: place.room_id):
-        registrations = asker.begin(calls.list_registrations(room_id))
+        registrations = fetcher.start_fetch(calls.list_registrations(room_id))
         for place in sessions:
-            yield place, asker.begin(_entries(place)), registrations
+            yield place, fetcher.start_fetch(_entries(place)), registrations
 
 
 def _entries(place: RoomOrSession) -> Call[list[Attendee]]:
@@ -287,7 +290,7 @@ def _placed(place: RoomOrSession, items: Iterable[Any]) -> Iterator[Item]:
 
 
 def _as_list(call: Call[Any]) -> Call[list[Any]]:
-    """Make a call whose answer is a list of one."""
+    """Return the call with its result in a list of one item."""
     return replace(call, read=lambda data: [call.read(data)])
 
 

@@ -1,4 +1,4 @@
-"""From the items of ClickMeeting's answers to the rows of a table."""
+"""Convert the items of ClickMeeting's responses to the rows of a table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table whose columns stay the same whatever the account answers.
+    """A table whose columns stay the same, whatever ClickMeeting returns.
 
-    :param name: what its rows are.
+    :param name: the name of the dataset, such as `attendees`.
     :param columns: all of them, in their order.
-    :param key: the columns that together tell its rows apart.
-    :param entry_of: the text columns whose digest is the column `entry`, where ClickMeeting gives rows no identity.
+    :param key: the columns that together identify a row.
+    :param entry_of: the text columns whose digest is the column `entry`, for rows that have no id on ClickMeeting.
     """
 
     name: str
@@ -40,23 +40,24 @@ class Dataset:
         return [(column.name, column.read) for column in self.columns]
 
     def row(self, item: Item) -> Row:
-        """Return one item as a row, every column by name in order; secrets are left out, and so is `entry`.
+        """Return one item as a row with every column in order; secrets are left out, and `entry` is not filled in.
 
-        :raises ValueError: naming the key whose value does not fit.
+        :raises ValueError: naming the key and the value that does not fit.
         """
         return {name: read(item) for name, read in self._readers}
 
     def rows(self, items: Iterable[Item], skip: Callable[[str], object] | None = None) -> Iterator[Row]:
-        """Return the rows of one answer, with `entry` where the dataset has it.
+        """Return the rows of one response, with `entry` if the dataset has that column.
 
-        Equal entries get a number each, so the digests of an answer's entries are kept, about 80 bytes a row.
+        Equal entries get numbers, so the digests of all entries of a response stay in memory, about 80 bytes per row.
 
-        :param items: what one call answered, in whatever order.
-        :param skip: is told what items cannot be read, and why, and the rest goes on; without it they raise.
-        :raises ValueError: for an item that cannot be read.
+        :param items: the items of one response, in any order.
+        :param skip: called with the reason for each item that cannot be read, which is then left out; without it, the
+            error is raised.
+        :raises ValueError: for an item that cannot be read, if `skip` is None.
         """
         rows = map(self.row, items) if skip is None else self._readable(items, skip)
-        return _told_apart(rows, self.entry_of) if self.entry_of else rows
+        return _with_entry(rows, self.entry_of) if self.entry_of else rows
 
     def _readable(self, items: Iterable[Item], skip: Callable[[str], object]) -> Iterator[Row]:
         for number, item in enumerate(items, start=1):
@@ -68,8 +69,8 @@ class Dataset:
                 yield row
 
 
-def _told_apart(rows: Iterable[Row], entry_of: tuple[str, ...]) -> Iterator[Row]:
-    """Fill in `entry`: made of the row's own cells, so that it tells nothing that they do not."""
+def _with_entry(rows: Iterable[Row], entry_of: tuple[str, ...]) -> Iterator[Row]:
+    """Fill in `entry` from the row's own cells, so that it reveals nothing that the row does not contain."""
     cells = itemgetter(*entry_of)
     seen: set[bytes] = set()
     again: Counter[bytes] = Counter()

@@ -157,7 +157,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         from airflow_clickmeeting.attendance.compute import attendance_of
         from airflow_clickmeeting.attendance.page import page
         from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
-        from airflow_clickmeeting.output.outlets import tell_of
+        from airflow_clickmeeting.output.outlets import report_outputs
 
         room_id = validate.identifier("room_id", self.room_id)
         session_id = validate.identifier("session_id", self.session_id)
@@ -181,7 +181,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         with open_atomic(target) as file:
             file.write(content)
         about = {"path": str(target), "format": "html", "people": len(found.rows)}
-        tell_of(self.hook, self.outlets, context, {str(target): about}, about)
+        report_outputs(self.hook, self.outlets, context, {str(target): about}, about)
         self.log.info("The attendance of session %d is in %s: %s", session_id, target, found.summary)
         if found.skipped:
             self.log.warning("%d entries or registrations could not be read and do not count", len(found.skipped))

@@ -1,1 +1,1 @@
-"""Where rows go: files, databases, and Airflow's assets and lineage."""
+"""Write rows to files and databases, and report them to Airflow's assets and lineage."""

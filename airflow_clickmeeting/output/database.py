@@ -1,4 +1,4 @@
-"""The database of an Airflow connection, as an engine of SQLAlchemy."""
+"""Open the database of an Airflow connection as a SQLAlchemy engine."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from airflow_clickmeeting.api.validate import bad_argument, filled
 
 @contextmanager
 def database(sql_conn_id: str) -> Iterator[sa.Engine]:
-    """Yield a database, and close its connections.
+    """Yield the engine of a database, and close its connections at the end.
 
-    :raises ValueError: for a connection that is none to a database.
-    :raises AirflowException: for what the database itself refuses, in its own words but without the rows concerned.
+    :raises ValueError: for a connection that is not to a database.
+    :raises AirflowException: for an error of the database, with its message but without the rows concerned.
     """
     engine = _engine(sql_conn_id)
     try:
         yield engine
     except sa.exc.StatementError as error:
-        # what follows the first line may quote a row
-        words = str(error.orig).partition("\n")[0]
-        raise AirflowException(f"The database of connection {sql_conn_id!r} refused: {words}") from None
+        # the lines after the first may quote a row
+        message = str(error.orig).partition("\n")[0]
+        raise AirflowException(f"The database of connection {sql_conn_id!r} returned an error: {message}") from None
     finally:
         engine.dispose()
 
@@ -46,7 +46,7 @@ def _engine(sql_conn_id: str) -> sa.Engine:
 
 
 def address(engine: sa.Engine, table: sa.Table) -> str:
-    """Return a table's address, which tells it from all others, without who may read it."""
+    """Return the URL that identifies a table, without user name and password."""
     url = engine.url
     host = url.host if url.host and not url.host.startswith("/") else "localhost"
     place = f"{url.database}/{table.schema or engine.dialect.default_schema_name}/{table.name}"

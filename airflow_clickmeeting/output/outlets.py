@@ -1,4 +1,4 @@
-"""What was written, told to Airflow: asset events, and the lineage that OpenLineage shows."""
+"""Report written files and tables to Airflow: as asset events, and as lineage for OpenLineage."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """A file that was written, and how many rows are in it."""
+    """A file that was written, and its number of rows."""
 
     path: ObjectStoragePath
     rows: int
 
 
-def tell(
+def report_files(
     hook: ClickMeetingHook, outlets: Iterable[Any], context: Context, files: Iterable[Written], about: Mapping[str, Any]
 ) -> None:
-    """Tell of files.
+    """Report written files to the task's outlets and to lineage.
 
-    :param about: what the event of an asset says; one of an asset alias is for one file, and says its `rows`.
+    :param about: the extra of an asset's event; each event of an asset alias is for one file, and has its own `rows`.
     """
     events = {str(file.path): {"format": about["format"], "rows": file.rows} for file in files}
-    tell_of(hook, outlets, context, events, about)
+    report_outputs(hook, outlets, context, events, about)
 
 
-def tell_of(
+def report_outputs(
     hook: ClickMeetingHook,
     outlets: Iterable[Any],
     context: Context,
     events: Mapping[str, Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> None:
-    """Tell the task's outlets what was written, and the collector of lineage whence it came.
+    """Report outputs to the task's outlets, and to lineage with ClickMeeting as their input.
 
-    :param events: for each address, what the event of an asset alias says.
-    :param about: what the event of an asset says.
+    :param events: for each URL of an output, the extra of its event for an asset alias.
+    :param about: the extra of an asset's event.
     """
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 

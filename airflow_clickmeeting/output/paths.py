@@ -1,4 +1,4 @@
-"""Which file data goes into: a path with placeholders, and what stands in for them."""
+"""Build the paths of files from a template with placeholders."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ OF_SESSIONS = tuple(PLACEHOLDERS)
 
 
 class PathTemplate:
-    """A path in which `{room_id}`, `{session_id}` and `{date}` stand for what data is of.
+    """A path with the placeholders `{room_id}`, `{session_id}` and `{date}`.
 
     :param name: the argument, for errors.
-    :param path: the path, or a folder with a slash at its end.
-    :param file_name: the file in such a folder.
-    :param known: the placeholders that there are.
-    :raises ValueError: for another placeholder, naming those that there are.
+    :param path: the path, or a folder that ends in a slash.
+    :param file_name: the name of the file in such a folder.
+    :param known: the valid placeholders.
+    :raises ValueError: for another placeholder, listing the valid ones.
     """
 
     def __init__(self, name: str, path: Path, file_name: str, known: Collection[str] = ()) -> None:
@@ -39,9 +39,9 @@ class PathTemplate:
         self.used = set(_placeholders(name, self.text, known))
 
     def files(self, found: Iterable[tuple[RoomOrSession, list[RoomOrSession]]]) -> dict[str, list[RoomOrSession]]:
-        """Return the files to write, and what goes into each; a room with nothing has an empty one where it can.
+        """Return the files to write with their places; a room without places has an empty file if its path is known.
 
-        :param found: rooms, and what there is of each.
+        :param found: rooms with their places.
         """
         files: dict[str, list[RoomOrSession]] = {} if self.used else {self.text: []}
         for room, places in found:
@@ -56,12 +56,12 @@ class PathTemplate:
 
 
 def _placeholders(name: str, path: str, known: Collection[str]) -> list[str]:
-    there_are = f"the placeholders {', '.join(f'{{{each}}}' for each in known)}" if known else "no placeholder"
+    valid = f"the placeholders {', '.join(f'{{{each}}}' for each in known)}" if known else "no placeholders"
     try:
         parts = [part for part in Formatter().parse(path) if part[1] is not None]
     except ValueError:
-        bad_argument(name, path, f"a path with {there_are}, in which each brace is closed")
+        bad_argument(name, path, f"a path with {valid}, in which each brace is closed")
     for _, placeholder, how, conversion in parts:
         if placeholder not in known or how or conversion:
-            bad_argument(name, path, f"a path with {there_are} and no other")
+            bad_argument(name, path, f"a path with {valid} and no others" if known else f"a path with {valid}")
     return [str(placeholder) for _, placeholder, *_ in parts]

@@ -1,4 +1,4 @@
-"""A dataset's table in a database: made when it is not there, and refused when it does not fit."""
+"""Create a dataset's table in a database, or check that an existing table fits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_clickmeeting.api.validate import bad_argument, filled
 from airflow_clickmeeting.datasets.columns import Column, Type
 from airflow_clickmeeting.datasets.table import Dataset
 
-# the databases whose own types are known to be read back as what they are
+# the databases whose column types are known to be read back unchanged
 KNOWN = ("postgresql", "sqlite")
 
-# SQLite has no type for times; its functions take ISO 8601, and in UTC such texts sort as the times do
+# SQLite has no type for times. Its functions accept ISO 8601, and texts in UTC sort in the order of the times
 TYPES: Mapping[Type, sa.types.TypeEngine[Any]] = {
     "text": sa.Text(),
     "integer": sa.BigInteger(),
@@ -23,7 +23,7 @@ TYPES: Mapping[Type, sa.types.TypeEngine[Any]] = {
     "time": sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
     "json": sa.Text(),
 }
-# most other databases cannot have texts without a limit in a key
+# most other databases cannot have a text of unlimited length in a key
 KEY_TEXT = sa.String(255).with_variant(sa.Text(), *KNOWN)
 KINDS = (sa.String, sa.Integer, (sa.Float, sa.Numeric), sa.Boolean, sa.DateTime)
 
@@ -31,7 +31,7 @@ KINDS = (sa.String, sa.Integer, (sa.Float, sa.Numeric), sa.Boolean, sa.DateTime)
 def declared(dataset: Dataset, name: str) -> sa.Table:
     """Return the table for the rows of a dataset; its primary key is the dataset's key.
 
-    :param name: `table` or `schema.table`, letter for letter: SQLAlchemy quotes what needs quotes.
+    :param name: `table` or `schema.table`, case-sensitive; SQLAlchemy adds quotes where necessary.
     :raises ValueError: for a name of another form.
     """
     *schema, table = filled("table", name).split(".")
@@ -47,15 +47,15 @@ def _column(column: Column, *, is_key: bool) -> sa.Column[Any]:
 
 
 def prepare(engine: sa.Engine, table: sa.Table) -> None:
-    """Make a declared table when it is not there.
+    """Create a declared table if it does not exist.
 
-    :raises ValueError: when it is there and does not fit, naming the columns.
+    :raises ValueError: if it exists and does not fit, listing the columns and what is wrong with them.
     """
     if not _exists(engine, table):
         try:
             table.create(engine)
         except sa.exc.DBAPIError:
-            if not _exists(engine, table):  # else a task beside this one has just made it
+            if not _exists(engine, table):  # otherwise a parallel task has just created it
                 raise
     if misfits := [*_misfits(engine, table)]:
         raise ValueError(f"table {table.fullname!r} does not fit: {'; '.join(misfits)}.")
@@ -66,27 +66,27 @@ def _exists(engine: sa.Engine, table: sa.Table) -> bool:
 
 
 def _misfits(engine: sa.Engine, table: sa.Table) -> Iterator[str]:
-    """Say what keeps the rows of a declared table out of the one that is there."""
+    """Yield the reasons why the existing table cannot hold the rows of the declared one."""
     inspector = sa.inspect(engine)
-    there: dict[str, Any] = {each["name"]: each for each in inspector.get_columns(table.name, table.schema)}
+    existing: dict[str, Any] = {each["name"]: each for each in inspector.get_columns(table.name, table.schema)}
     for column in table.columns:
-        found = there.pop(column.name, None)
+        found = existing.pop(column.name, None)
         if not found:
             yield f"{column.name} is missing"
         elif engine.dialect.name in KNOWN and not _alike(column.type.dialect_impl(engine.dialect), found["type"]):
             yield f"{column.name} is not {column.type.compile(engine.dialect)}"
         elif not column.primary_key and not found["nullable"]:
             yield f"{column.name} cannot be NULL"
-    for name, found in there.items():
+    for name, found in existing.items():
         if not found["nullable"] and not any(found.get(source) for source in ("default", "identity", "computed")):
             yield f"{name} cannot be NULL and has no default"
     key = table.primary_key.columns.keys()
     if not any(set(key) == set(columns) for columns in _unique_keys(inspector, table)):
-        yield f"there is no unique key on {', '.join(key)}"
+        yield f"the table has no unique key on {', '.join(key)}"
 
 
 def _alike(one: sa.types.TypeEngine[Any], other: sa.types.TypeEngine[Any]) -> bool:
-    """Tell whether two types hold the same kind of values, of whatever size."""
+    """Return whether two types hold the same kind of values, of whatever size."""
     return _kind(one) == _kind(other)
 
 

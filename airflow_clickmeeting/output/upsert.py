@@ -1,4 +1,4 @@
-"""Rows into a table of a database: by its key, new ones are inserted, and those that have changed are updated."""
+"""Upsert rows into a table of a database: insert new keys, and update rows that have changed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SESSION = ("room_id", "session_id")
 
 
 class Upserts:
-    """Brings a table up to date, within a transaction that somebody else ends.
+    """Upserts rows into a table, within a transaction that the caller ends.
 
-    A row that has not changed is not touched. The rows of a session come one after another, and all of them: what else
-    the table has of that session is deleted.
+    A row that has not changed is not updated. The rows of a session must be complete and follow one another, since all
+    other rows of that session in the table are deleted.
 
-    :param connection: which is in the transaction.
-    :param table: as declared for a dataset.
+    :param connection: a connection in the transaction.
+    :param table: the declared table of a dataset.
     """
 
     def __init__(self, connection: sa.Connection, table: sa.Table) -> None:
@@ -38,7 +38,7 @@ class Upserts:
         self._put = _WAYS.get(connection.dialect.name, _replacing)(table)
 
     def write(self, rows: Iterable[Row]) -> int:
-        """Write rows, a chunk at a time, and return how many; of those with the same key, the last one counts."""
+        """Write rows in chunks, and return how many; of rows with the same key in a chunk, only the last is written."""
         batches = groupby(rows, lambda row: {name: row[name] for name in self._whole})
         return sum(self._write(batch, session) for session, batch in batches)
 
@@ -63,24 +63,24 @@ class Upserts:
 
 
 def _converter(of: sa.types.TypeEngine[Any]) -> Callable[[str], Any] | None:
-    """Return what makes a cell into what a database takes."""
+    """Return the function that converts a cell for the database; None if no conversion is needed."""
     if isinstance(of, sa.String):
         return _storable
     return datetime.fromisoformat if isinstance(of, sa.DateTime) else None
 
 
 def _storable(text: str) -> str:
-    """Return a text without NUL, which PostgreSQL refuses; half a character, which JSON can hold, becomes `?`."""
+    """Return a text without NUL, which PostgreSQL rejects; a lone surrogate, which JSON can contain, becomes `?`."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-# --- the ways of databases ----------------------------------------------------------------------------------
+# --- statements per database --------------------------------------------------------------------------------
 
 Put = Callable[[sa.Connection, list[Row]], object]
 
 
 def _postgresql(table: sa.Table) -> Put:
-    """Send a chunk as one statement with an array per column: one row each, most drivers would wait for every row."""
+    """Send a chunk as one statement with an array per column, since most drivers send and await rows one by one."""
     names = table.columns.keys()
     arrays = [sa.cast(sa.bindparam(column.name), postgresql.ARRAY(column.type)) for column in table.columns]
     rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
@@ -94,7 +94,7 @@ def _sqlite(table: sa.Table) -> Put:
 
 
 def _or_update(insert: Any, table: sa.Table) -> sa.Insert:
-    """Have rows updated that are there and differ."""
+    """Add the update of existing rows that differ to an insert."""
     pairs = [(column, insert.excluded[column.name]) for column in table.columns if not column.primary_key]
     updated: sa.Insert = insert.on_conflict_do_update(
         index_elements=table.primary_key.columns,
@@ -105,7 +105,7 @@ def _or_update(insert: Any, table: sa.Table) -> sa.Insert:
 
 
 def _replacing(table: sa.Table) -> Put:
-    """Delete and insert, which every database can."""
+    """Delete and insert rows, which works in every database."""
     insert = sa.insert(table)
 
     def put(connection: sa.Connection, rows: list[Row]) -> None:
@@ -116,7 +116,7 @@ def _replacing(table: sa.Table) -> Put:
 
 
 def _delete(connection: sa.Connection, table: sa.Table, rows: Collection[Row]) -> None:
-    """Delete rows, of which only the key matters."""
+    """Delete rows by their key."""
     key = table.primary_key.columns.keys()
     those = sa.delete(table).where(*(table.columns[name] == sa.bindparam(name) for name in key))
     connection.execute(those, [{name: row[name] for name in key} for row in rows])

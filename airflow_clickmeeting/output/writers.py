@@ -1,4 +1,4 @@
-"""Rows to bytes, a batch at a time: memory does not grow with their number."""
+"""Write rows as CSV, JSON Lines or Parquet in batches, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PLAIN = {"integer", "number", "boolean"}
 
 
 class RowWriter(ABC):
-    """A file that takes rows, from as many calls as there are; the bytes depend on the rows alone.
+    """Base of writers of rows; the bytes depend only on the rows, not on the number of calls of `write`.
 
-    :param file: where the bytes go.
-    :param columns: every row has these, and in this order.
+    :param file: the file to write to.
+    :param columns: the columns that every row has, in this order.
     """
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
@@ -41,11 +41,11 @@ class RowWriter(ABC):
 
     @property
     def count(self) -> int:
-        """How many rows came so far."""
+        """How many rows the writer has received."""
         return self._written + len(self._waiting)
 
     def write(self, rows: Iterable[Row]) -> int:
-        """Take rows, and return how many; those that came before an error count."""
+        """Write rows, and return how many; rows before an error are included in `count`."""
         before, rows = self.count, iter(rows)
         while True:
             self._waiting.extend(islice(rows, BATCH - len(self._waiting)))
@@ -54,12 +54,12 @@ class RowWriter(ABC):
             self._put_waiting()
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write the last batch."""
         if self._waiting:
             self._put_waiting()
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """Let go of the file, also after an error."""
+    def close(self) -> None:  # noqa: B027 - most writers have nothing to close
+        """Release resources, also after an error."""
 
     def _put_waiting(self) -> None:
         self._put(zip(*map(self._cells, self._waiting), strict=True))
@@ -68,15 +68,15 @@ class RowWriter(ABC):
 
     @abstractmethod
     def _put(self, cells: Cells) -> None:
-        """Write a batch, which comes as the cells of each column."""
+        """Write a batch, given as the cells of each column."""
 
 
 class CsvWriter(RowWriter):
-    """CSV after RFC 4180, in UTF-8 with a header; None is an empty cell, and so is an empty text.
+    """Writes CSV (RFC 4180) in UTF-8 with a header; None and an empty text both become an empty cell.
 
-    Quoted column by column, which is three times as fast as `csv.writer`, with the same bytes.
+    It quotes column by column, which is three times as fast as `csv.writer` and gives the same bytes.
 
-    :param escape_formulas: put an apostrophe before texts that a spreadsheet would take for a formula.
+    :param escape_formulas: whether to put an apostrophe before texts that a spreadsheet would run as a formula.
     """
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column], *, escape_formulas: bool = False) -> None:
@@ -108,7 +108,7 @@ def _quoted(text: str) -> str:
 
 
 class JsonLinesWriter(RowWriter):
-    """A JSON object per line, in UTF-8; JSON columns are texts in it, so that its schema never changes."""
+    """Writes a JSON object per line, in UTF-8; JSON columns are written as texts, so that the schema never changes."""
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
         super().__init__(file, columns)
@@ -125,12 +125,12 @@ class JsonLinesWriter(RowWriter):
 
 
 def _plain(cells: Sequence[Any], *, nothing: str) -> Sequence[str]:
-    """Return numbers and booleans as CSV and JSON have them."""
+    """Return numbers and booleans as CSV and JSON write them."""
     return [nothing if cell is None else str(cell).lower() for cell in cells]
 
 
 class ParquetWriter(RowWriter):
-    """Parquet: times are timestamps in UTC, JSON is text, and a row group has at most `ROW_GROUP` rows."""
+    """Writes Parquet: times as timestamps in UTC, JSON as text, and at most `ROW_GROUP` rows in a row group."""
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
         super().__init__(file, columns)
@@ -178,9 +178,9 @@ class ParquetWriter(RowWriter):
 
 
 def load_pyarrow() -> Any:
-    """Import the extra `parquet`.
+    """Import and return pyarrow, which the extra `parquet` installs.
 
-    :raises ModuleNotFoundError: naming the extra when it is missing.
+    :raises ModuleNotFoundError: naming the extra if pyarrow is missing.
     """
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -191,7 +191,7 @@ def load_pyarrow() -> Any:
 
 
 def _utf8(text: str) -> bytes:
-    """Encode a text; half a character, which JSON can hold, becomes a question mark."""
+    """Encode a text; a lone surrogate, which JSON can contain, becomes a question mark."""
     return text.encode("utf-8", "replace")
 
 
@@ -202,14 +202,14 @@ FORMATS = ("csv", "jsonl", "parquet", "csv.gz", "jsonl.gz")
 def rows_to(
     file: IO[bytes], columns: Sequence[Column], file_format: str, *, escape_formulas: bool = False
 ) -> Iterator[RowWriter]:
-    """Open a file for rows, which is complete when the context ends without an error.
+    """Yield a writer of rows to a file, which is complete if the context ends without an error.
 
-    The same rows make the same bytes, also gzipped.
+    The same rows give the same bytes, also gzipped.
 
-    :param file: open for writing; it stays open.
-    :param columns: of a dataset.
-    :param file_format: what `format_of` returned.
-    :param escape_formulas: put an apostrophe before texts that a spreadsheet would take for a formula; for CSV only.
+    :param file: a file that is open for writing; it stays open.
+    :param columns: the columns of the dataset.
+    :param file_format: the format that `format_of` returned.
+    :param escape_formulas: whether to put an apostrophe before texts that a spreadsheet would run as a formula, in CSV.
     """
     name, _, gzipped = file_format.partition(".")
     with ExitStack() as stack:
@@ -230,10 +230,10 @@ def _writers(escape_formulas: bool) -> dict[str, Callable[[IO[bytes], Sequence[C
 
 
 def format_of(path: str, file_format: str | None = None, formats: Collection[str] = FORMATS) -> str:
-    """Return the format to write in: the given one, else the one that the file's name says; `.gz` counts in both.
+    """Return the format to write: the given one, or else that of the file's ending, both with `.gz` if it is gzipped.
 
-    :param formats: those there are.
-    :raises ValueError: naming the formats there are.
+    :param formats: the valid formats.
+    :raises ValueError: for another format, listing the valid ones.
     :raises ModuleNotFoundError: for Parquet without pyarrow.
     """
     chosen = (file_format or _ending(path)).lower()

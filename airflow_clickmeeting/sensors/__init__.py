@@ -1,1 +1,1 @@
-"""What waits for webinars to happen."""
+"""Sensors: what a DAG waits for on ClickMeeting."""

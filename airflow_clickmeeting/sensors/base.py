@@ -1,4 +1,4 @@
-"""How every sensor waits: one loop, whose three modes differ in how a pause is spent."""
+"""The loop that every sensor runs; its three modes differ only in how they spend a pause."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ except ImportError:  # 3.1
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-    from airflow_clickmeeting.waiting.conditions import Condition, Seen
+    from airflow_clickmeeting.waiting.conditions import Condition, Result
     from airflow_clickmeeting.waiting.polling import PollPolicy
 
 MAX_BACKOFF = 3600.0
 
 
 class ConditionSensor(BaseSensorOperator):
-    """Wait until a condition holds, in the modes poke and reschedule, or deferred to the triggerer.
+    """Wait until a condition is met, in poke or reschedule mode, or deferred to the triggerer.
 
-    A subclass says in `condition_in` what it waits for. The modes mean the same (docs/waiting.md): they look in the
-    same way, bear the same failures, and end at the same time. A look that failed, or that must read the same twice,
-    keeps the worker in reschedule mode, too, since that mode remembers nothing.
+    A subclass returns in `build_condition` what to wait for. All modes (docs/waiting.md) poll in the same way, tolerate
+    the same failures, and time out at the same time. In reschedule mode the sensor keeps the worker after a failed
+    poll, and between two polls that must return the same, because a rescheduled task has no memory of them.
 
     :param clickmeeting_conn_id: the connection with the API key.
     :param deferrable: whether to wait in the triggerer, which takes no worker slot.
-    :param max_consecutive_failures: how many looks in a row may fail for a reason that passes: no connection, 429,
-        5xx, no JSON. The pauses between them grow to five minutes.
+    :param max_consecutive_failures: how many polls in a row may fail for a transient reason: no connection, 429, 5xx,
+        or a response that is not JSON. The pauses between them grow to five minutes.
     """
 
     template_fields: Sequence[str] = ("clickmeeting_conn_id",)
@@ -62,70 +62,78 @@ class ConditionSensor(BaseSensorOperator):
 
     @cached_property
     def hook(self) -> ClickMeetingHook:
-        """The account."""
+        """The hook of the connection, which sends the requests of the worker."""
         from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
         return ClickMeetingHook(self.clickmeeting_conn_id)
 
-    def condition_in(self, context: Context) -> Condition:
-        """Return what to wait for."""
+    def build_condition(self, context: Context) -> Condition:
+        """Return what to wait for, made of the rendered arguments; wrong arguments raise a `ValueError`."""
         raise NotImplementedError
 
-    def result(self, seen: dict[str, Any]) -> dict[str, Any]:
-        """Return what the task returns for what was seen."""
-        return seen
+    def complete_result(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the task's return value; a subclass may add to the result what only the worker should read."""
+        return result
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        seen, _ = self._look(self.condition_in(context), None)
-        return PokeReturnValue(is_done=seen is not None, xcom_value=seen and self.result(seen))
+        """Poll once, and return whether the condition is met, with the result."""
+        result, _ = self._poll(self.build_condition(context), None)
+        return PokeReturnValue(is_done=result is not None, xcom_value=result and self.complete_result(result))
 
     def execute(self, context: Context) -> Any:
-        """Look, and until it is so, spend each pause as the mode says: asleep, rescheduled or deferred."""
-        with self._soft():
+        """Poll until the condition is met, and return the result; the task sleeps, is rescheduled or defers meanwhile.
+
+        :raises AirflowSensorTimeout: if `timeout` seconds have passed.
+        :raises ClickMeetingError: after too many failures, or at once if the failure is permanent.
+        """
+        with self._skipping_instead_of_failing():
             return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
-        from airflow_clickmeeting.waiting.polling import monotonic_clock
+        from airflow_clickmeeting.waiting.polling import format_failures, monotonic_clock
 
-        condition = self.condition_in(context)
+        condition = self.build_condition(context)
         now = monotonic_clock()
         poll_policy = self._poll_policy(context, now())
         fingerprint: str | None = None
-        failures, error = 0, None
+        failures = 0
         while True:
+            error: Exception | None = None
             try:
-                seen, fingerprint = self._look(condition, fingerprint)
+                result, fingerprint = self._poll(condition, fingerprint)
             except Exception as failed:
                 failures, error = failures + 1, failed
                 if not poll_policy.tolerates(failed, failures):
                     raise
-                self.log.warning("Look failed, %d in a row: %s", failures, failed)
             else:
-                failures, error = 0, None
-                if seen is not None:
-                    return self.result(seen)
-            if not (left := poll_policy.remaining(now())):
-                raise self._too_late(context)
+                failures = 0
+                if result is not None:
+                    return self.complete_result(result)
+            pause = min(poll_policy.remaining(now()), poll_policy.pause(now(), failures, error))
+            if error:
+                activity = f"Waiting for {condition.description}: polling"
+                self.log.warning(format_failures(activity, failures, pause, error))
+            if not pause:
+                raise self._timeout_error(context) from error
             if self.deferrable:
                 self._defer(condition, poll_policy, fingerprint, failures)
-            pause = min(left, poll_policy.pause(now(), failures, error))
             if self.reschedule and not fingerprint and not failures:
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=pause))  # type: ignore[no-untyped-call]
             time.sleep(pause)
 
-    def _look(self, condition: Condition, fingerprint: str | None) -> tuple[Seen, str | None]:
-        from airflow_clickmeeting.waiting.conditions import look
+    def _poll(self, condition: Condition, fingerprint: str | None) -> tuple[Result, str | None]:
+        from airflow_clickmeeting.waiting.conditions import poll_steps
 
-        steps = look(condition, fingerprint)
+        steps = poll_steps(condition, fingerprint)
         call = next(steps)
         while True:
             try:
                 call = steps.send((self.hook.run(call), self.hook.now()))
             except StopIteration as end:
-                seen, fingerprint = end.value
-                self.log.info("%s: %s", condition, seen or ("to be read once more" if fingerprint else "not yet"))
-                return seen, fingerprint
+                result, fingerprint = end.value
+                unmet = "the next poll must return the same" if fingerprint else "not yet"
+                self.log.info("Polled, waiting for %s: %s", condition.description, unmet if result is None else result)
+                return result, fingerprint
 
     def _poll_policy(self, context: Context, now: float) -> PollPolicy:
         from airflow_clickmeeting.waiting.polling import PollPolicy
@@ -137,7 +145,7 @@ class ConditionSensor(BaseSensorOperator):
             began=began,
             deadline=began + self.timeout,
             exponential=self.exponential_backoff,
-            longest=self.max_wait.total_seconds() if self.max_wait else MAX_BACKOFF,
+            max_pause=self.max_wait.total_seconds() if self.max_wait else MAX_BACKOFF,
             max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
         )
 
@@ -151,34 +159,38 @@ class ConditionSensor(BaseSensorOperator):
             fingerprint=fingerprint,
             failures=failures,
         )
-        # the trigger keeps the deadline itself; Airflow's own comes later, in case it does not run
-        net = timedelta(seconds=self.timeout + 60)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=net)
+        # the trigger ends the waiting itself; Airflow's own timeout comes later, in case the triggerer does not run
+        latest = timedelta(seconds=self.timeout + 60)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=latest)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return what the trigger saw, or raise what it met."""
+        """Return the result that the trigger sent, or raise the error that ended it."""
         from airflow_clickmeeting.exceptions import error_from_json
 
         if "failed" in event:
             raise error_from_json(event["failed"])
-        if "check" not in event:
-            raise self._too_late(context)
-        self.log.info("Seen: %s", event["check"])
-        return self.result(event["check"])
+        if "result" not in event:
+            raise self._timeout_error(context)
+        self.log.info("The trigger finished waiting: %s", event["result"])
+        return self.complete_result(event["result"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after the trigger, as softly as in the other modes; Airflow's sensors would soften more there."""
-        with self._soft():
+        """Continue after the trigger with the same rules for skipping as in the other modes.
+
+        Airflow's own method for sensors would skip for more errors than in the other modes.
+        """
+        with self._skipping_instead_of_failing():
             try:
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
-                raise self._too_late(context) from error
+                raise self._timeout_error(context) from error
 
-    def _too_late(self, context: Context) -> AirflowSensorTimeout:
-        return AirflowSensorTimeout(f"Timed out after {self.timeout:g} s waiting for {self.condition_in(context)}")
+    def _timeout_error(self, context: Context) -> AirflowSensorTimeout:
+        awaited = self.build_condition(context).description
+        return AirflowSensorTimeout(f"Timed out after {self.timeout:g} s waiting for {awaited}")
 
     @contextmanager
-    def _soft(self) -> Iterator[None]:
+    def _skipping_instead_of_failing(self) -> Iterator[None]:
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
         try:
@@ -186,8 +198,9 @@ class ConditionSensor(BaseSensorOperator):
         except (AirflowSkipException, AirflowRescheduleException):
             raise
         except Exception as error:
-            trouble = isinstance(error, ClickMeetingError | AirflowSensorTimeout | AirflowFailException)
-            if self.never_fail or (self.soft_fail and trouble):
-                which = "never_fail" if self.never_fail else "soft_fail"
-                raise AirflowSkipException(f"Skipped, as {which} says: {error}") from error
+            # soft_fail does not cover mistakes in the DAG or in a condition
+            expected = isinstance(error, ClickMeetingError | AirflowSensorTimeout | AirflowFailException)
+            if self.never_fail or (self.soft_fail and expected):
+                setting = "never_fail" if self.never_fail else "soft_fail"
+                raise AirflowSkipException(f"Skipped instead of failed, because {setting} is set: {error}") from error
             raise

@@ -1,4 +1,4 @@
-"""Sensors: what a DAG waits for on ClickMeeting. How they wait is in `sensors.base`."""
+"""All sensors. Their common loop is in `sensors.base`, and what each waits for in `waiting.conditions`."""
 
 from __future__ import annotations
 
@@ -25,26 +25,37 @@ if TYPE_CHECKING:
         SessionStarted,
     )
 
+__all__ = [
+    "ClickMeetingConferenceStatusSensor",
+    "ClickMeetingFileConvertedSensor",
+    "ClickMeetingRecordingReadySensor",
+    "ClickMeetingRegistrationsSensor",
+    "ClickMeetingSensor",
+    "ClickMeetingSessionEndedSensor",
+    "ClickMeetingSessionReportSensor",
+    "ClickMeetingSessionStartedSensor",
+]
+
 
 class ClickMeetingSensor(ConditionSensor):
-    """Wait until a condition of your own holds.
+    """Wait until a condition of your own is met.
 
-    :param condition: a `conditions.Condition`, or a function that makes it of the context when the task runs, since
-        templates in a condition are not rendered.
-    :return: what the condition tells.
+    :param condition: a `waiting.conditions.Condition`; or a function that takes the context and returns one when the
+        task runs, because Airflow does not render templates inside a condition.
+    :return: the condition's result.
     """
 
     def __init__(self, *, condition: Condition | Callable[[Context], Condition], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.condition = condition
 
-    def condition_in(self, context: Context) -> Condition:
-        """Return the condition."""
+    def build_condition(self, context: Context) -> Condition:
+        """Return the condition of the `condition` argument."""
         return self.condition(context) if callable(self.condition) else self.condition
 
 
 class RoomSensor(ConditionSensor):
-    """Base of sensors for one room; one that does not exist fails the task at once.
+    """Base of the sensors for one room. If the room does not exist, the task fails at once.
 
     :param room_id: the room.
     """
@@ -57,10 +68,10 @@ class RoomSensor(ConditionSensor):
 
 
 class RoomSinceSensor(RoomSensor):
-    """Base of sensors for what happens in a room from some moment on.
+    """Base of the sensors for what happens in a room from a moment on.
 
-    :param since: an aware datetime or ISO 8601 text; what was over before does not count. By default the start of the
-        run's data interval, else when the run was due.
+    :param since: an aware datetime or ISO 8601 text; sessions and recordings that were over before do not count. By
+        default the start of the run's data interval, or else the time when the run was due.
     """
 
     template_fields: Sequence[str] = (*RoomSensor.template_fields, "since")
@@ -69,33 +80,33 @@ class RoomSinceSensor(RoomSensor):
         super().__init__(**kwargs)
         self.since = since
 
-    def since_in(self, context: Context) -> str:
-        """Return the moment as ISO 8601 with an offset."""
+    def resolve_since(self, context: Context) -> str:
+        """Return `since`, or its default for this run, as ISO 8601 text with an offset."""
         since = self.since or context.get("data_interval_start") or context["dag_run"].run_after
         return times.instant("since", since).isoformat()
 
 
 class ClickMeetingSessionStartedSensor(RoomSinceSensor):
-    """Wait until a session of a room has started: the first that was not over by `since`.
+    """Wait until a session of a room has started: the first that was not over at `since`.
 
     :return: `room_id`, `session_id`, `started_at`, `ended_at` (None while it runs), `total_visitors`, `max_visitors`.
     """
 
-    def condition_in(self, context: Context) -> SessionStarted:
-        """Return the start of a session since then."""
+    def build_condition(self, context: Context) -> SessionStarted:
+        """Return the condition that a session has started since then."""
         from airflow_clickmeeting.waiting.conditions import SessionStarted
 
-        return SessionStarted(room_id=self.room_id, since=self.since_in(context))
+        return SessionStarted(room_id=self.room_id, since=self.resolve_since(context))
 
 
 class ClickMeetingSessionEndedSensor(RoomSinceSensor):
-    """Wait until a session of a room has ended, the first since then, and its reports are there.
+    """Wait until a session of a room has ended and its reports are complete: the first that was not over at `since`.
 
-    Airflow's default `timeout` is seven days: give a longer one for a webinar planned further ahead.
+    Airflow's default `timeout` is seven days: set a longer one for a webinar planned further ahead.
 
-    :param session_id: the session, where it is known already; then `since` does not matter.
-    :param settle: seconds that the end must lie back, because ClickMeeting's reports come late; then the attendee list
-        must read the same at two looks in a row. Zero counts at once.
+    :param session_id: the session, if it is known already; `since` is ignored then.
+    :param settle: the session must have ended this many seconds ago, because ClickMeeting's reports are late; then the
+        attendee list must be the same at two polls in a row. With zero, the end counts at once.
     :return: `room_id`, `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
     """
 
@@ -106,20 +117,20 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
         self.session_id = session_id
         self.settle = settle
 
-    def condition_in(self, context: Context) -> SessionEnded:
-        """Return the end of a session since then."""
+    def build_condition(self, context: Context) -> SessionEnded:
+        """Return the condition that the session, or a session since then, has ended."""
         from airflow_clickmeeting.waiting.conditions import SessionEnded
 
         if self.settle >= self.timeout:
             validate.bad_argument("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
-        since = self.since_in(context)
+        since = self.resolve_since(context)
         return SessionEnded(room_id=self.room_id, since=since, settle=self.settle, session_id=self.session_id)
 
 
 class ClickMeetingConferenceStatusSensor(RoomSensor):
-    """Wait until a room is `inactive`, which follows the end of its time by up to half an hour, or `active`.
+    """Wait until a room is `inactive`, which it becomes up to half an hour after its scheduled end, or `active`.
 
-    :param status: the status.
+    :param status: `inactive` (default) or `active`.
     :return: `room_id`, `status` and `updated_at`.
     """
 
@@ -129,18 +140,18 @@ class ClickMeetingConferenceStatusSensor(RoomSensor):
         super().__init__(**kwargs)
         self.status = status
 
-    def condition_in(self, context: Context) -> ConferenceStatus:
-        """Return the status."""
+    def build_condition(self, context: Context) -> ConferenceStatus:
+        """Return the condition that the room has the status."""
         from airflow_clickmeeting.waiting.conditions import ConferenceStatus
 
         return ConferenceStatus(room_id=self.room_id, status=self.status)
 
 
 class ClickMeetingRegistrationsSensor(RoomSensor):
-    """Wait until so many people have registered for a room.
+    """Wait until at least a given number of people have registered for a room.
 
-    :param at_least: how many.
-    :param status: which registrations count: `all`, or `active`, which presumably means the coming run.
+    :param at_least: the number of people.
+    :param status: which registrations count: `all`, or `active`, which probably means those for the next session.
     :return: `room_id`, and the number of `registrations`.
     """
 
@@ -151,33 +162,33 @@ class ClickMeetingRegistrationsSensor(RoomSensor):
         self.at_least = at_least
         self.status = status
 
-    def condition_in(self, context: Context) -> Registrations:
-        """Return the number of registrations."""
+    def build_condition(self, context: Context) -> Registrations:
+        """Return the condition that enough people have registered."""
         from airflow_clickmeeting.waiting.conditions import Registrations
 
         return Registrations(room_id=self.room_id, at_least=self.at_least, status=self.status)
 
 
 class ClickMeetingRecordingReadySensor(RoomSinceSensor):
-    """Wait until a room has a recording, and the sizes of all since then are known and read the same twice.
+    """Wait until ClickMeeting has processed a room's recordings: their sizes are known and the same at two polls.
 
     :return: `room_id`, and `recordings`: `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in
-        bytes of each. Read a link right before its use, for it lives for minutes.
+        bytes of each. It has no links, because they expire after minutes: read them right before you use them.
     """
 
-    def condition_in(self, context: Context) -> RecordingReady:
-        """Return the recordings since then."""
+    def build_condition(self, context: Context) -> RecordingReady:
+        """Return the condition that the recordings since then are processed."""
         from airflow_clickmeeting.waiting.conditions import RecordingReady
 
-        return RecordingReady(room_id=self.room_id, since=self.since_in(context))
+        return RecordingReady(room_id=self.room_id, since=self.resolve_since(context))
 
 
 class ClickMeetingSessionReportSensor(RoomSensor):
-    """Wait until a session's PDF report is finished; the first look asks for it.
+    """Wait until a session's PDF report is finished; the first poll makes ClickMeeting generate it.
 
     :param session_id: the session.
     :param lang: the report's language.
-    :return: `room_id`, `session_id`, `lang` and `url`, which is masked in logs: whoever has it can read the report.
+    :return: `room_id`, `session_id`, `lang` and `url`, which is masked in logs because it gives access to the report.
     """
 
     template_fields: Sequence[str] = (*RoomSensor.template_fields, "session_id", "lang")
@@ -187,21 +198,21 @@ class ClickMeetingSessionReportSensor(RoomSensor):
         self.session_id = session_id
         self.lang = lang
 
-    def condition_in(self, context: Context) -> SessionReport:
-        """Return the report."""
+    def build_condition(self, context: Context) -> SessionReport:
+        """Return the condition that the report is finished."""
         from airflow_clickmeeting.waiting.conditions import SessionReport
 
         return SessionReport(room_id=self.room_id, session_id=self.session_id, lang=self.lang)
 
-    def result(self, seen: dict[str, Any]) -> dict[str, Any]:
-        """Read the address here, so that it does not travel through the triggerer."""
-        report = self.hook.generate_session_report(seen["room_id"], seen["session_id"], lang=seen["lang"])
+    def complete_result(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the result with the report's `url`, which the worker reads so that no trigger event holds it."""
+        report = self.hook.generate_session_report(result["room_id"], result["session_id"], lang=result["lang"])
         mask_secret(report["url"])
-        return {**seen, "url": report["url"]}
+        return {**result, "url": report["url"]}
 
 
 class ClickMeetingFileConvertedSensor(ConditionSensor):
-    """Wait until an uploaded file has been converted, so that it can be shown.
+    """Wait until ClickMeeting has converted an uploaded file, so that it can be shown in a room.
 
     :param file_id: the file.
     :return: `file_id`, `name` and `document_type`.
@@ -213,8 +224,8 @@ class ClickMeetingFileConvertedSensor(ConditionSensor):
         super().__init__(**kwargs)
         self.file_id = file_id
 
-    def condition_in(self, context: Context) -> FileConverted:
-        """Return the file."""
+    def build_condition(self, context: Context) -> FileConverted:
+        """Return the condition that the file is converted."""
         from airflow_clickmeeting.waiting.conditions import FileConverted
 
         return FileConverted(file_id=self.file_id)

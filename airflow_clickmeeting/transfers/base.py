@@ -1,4 +1,4 @@
-"""What exports and loads share: whose data they take, and what becomes of what cannot be read."""
+"""Base classes of exports and loads: which data they read, and how they handle failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADVICE = "Everything else was read and written. Set max_failures to accept this;
 
 
 class ReadResult(TypedDict):
-    """What was read: rooms, sessions, and the first hundred failures."""
+    """How many rooms and sessions were read, and the first hundred failures."""
 
     rooms: int
     sessions: int
@@ -31,20 +31,20 @@ class ReadResult(TypedDict):
 
 
 class RoomsOperator(ClickMeetingOperator):
-    """Base of operators that take data of rooms.
+    """Base of operators that read data of rooms.
 
-    What cannot be read of one room does not sink the rest: a room or session that ClickMeeting does not find or fails
-    to tell about, or a row with a value that does not fit, is skipped, logged and returned. A wrong key, a lost
-    connection and a rate limit fail the task at once.
+    A failure of one room does not stop the others. If ClickMeeting does not find a room or session, or its response
+    cannot be read, or a row has a value that does not fit, the operator logs the failure, continues with the rest, and
+    returns the failure in its result. A wrong key, a lost connection and a rate limit fail the task at once.
 
-    :param room_id: a room's id, a list of them, or None for the whole account, active and inactive rooms.
-    :param max_parallel: how many requests at a time, 1 to 64; the connection's `max_requests_per_second` is the pace of
-        all together.
-    :param max_failures: how much may fail before the task does, after all else was done: a number of rooms, sessions
-        and rows, or a float below 1 as a share of them.
-    :param pseudonymise: names of personal columns to replace by keyed hashes, with the key from one of the following.
+    :param room_id: a room's id, a list of ids, or None for the whole account with active and inactive rooms.
+    :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
+        the rate of all requests together.
+    :param max_failures: how many failures the task accepts, after it has done everything else: a number of rooms,
+        sessions and rows, or a float below 1 as a share of them.
+    :param pseudonymise: names of personal columns to replace by keyed hashes; the key comes from one of the next two.
     :param pseudonym_conn_id: a connection whose password is the key.
-    :param pseudonym_variable: an Airflow variable that is the key.
+    :param pseudonym_variable: an Airflow variable whose value is the key.
     """
 
     template_fields: Sequence[str] = (
@@ -78,22 +78,22 @@ class RoomsOperator(ClickMeetingOperator):
         self.pseudonym_variable = pseudonym_variable
 
     def source(self) -> Source:
-        """Return where the dataset comes from."""
+        """Return the source of the dataset."""
         from airflow_clickmeeting.api.validate import one_of
         from airflow_clickmeeting.datasets.sources import SOURCES
 
         return SOURCES[one_of("dataset", self.dataset, SOURCES)]()
 
     def scope(self, source: Source, context: Context) -> Scope:
-        """Return whose data is wanted."""
+        """Return which rooms to read."""
         from airflow_clickmeeting.datasets.scope import scope_of
 
         return scope_of(self.room_id)
 
-    def collection(self, context: Context) -> DatasetReader:
-        """Check all arguments, and return what there is to collect, before anything is sent.
+    def create_reader(self, context: Context) -> DatasetReader:
+        """Validate all arguments before the first request, and return the reader of the dataset.
 
-        :raises ValueError: naming the argument and what it may be.
+        :raises ValueError: naming the argument and its valid values.
         """
         from airflow_clickmeeting.api.validate import max_failures, whole_number
         from airflow_clickmeeting.datasets.collect import DatasetReader
@@ -107,20 +107,23 @@ class RoomsOperator(ClickMeetingOperator):
         return DatasetReader(self.hook, source, scope, dataset, max_parallel, self.log)
 
     def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:
-        """Return what was read, or fail when more failed than may.
+        """Return the counts and the failures of a reader, or fail if there are more failures than accepted.
 
         :param rows: how many rows were read.
+        :raises ClickMeetingError: the only error, if exactly one room or session was requested.
+        :raises AirflowException: naming the first failures otherwise.
         """
         from airflow_clickmeeting.api.validate import max_failures
         from airflow_clickmeeting.failures import allowed_failures
 
         failures = reader.failures
         failures.log_counts()
-        allowed, total = max_failures("max_failures", self.max_failures), failures.count + reader.batches + rows
-        # where nothing else was asked for, its error says more
-        if failures.error and failures.count == 1 > allowed_failures(allowed, total) and not reader.batches:
+        accepted = max_failures("max_failures", self.max_failures)
+        total = failures.count + reader.places_read + rows
+        # the class of the error decides whether Airflow retries the task, so a single error is raised itself
+        if failures.error and total == 1 > allowed_failures(accepted, total):
             raise failures.error
-        failures.check(allowed, total, ADVICE)
+        failures.check(accepted, total, ADVICE)
         return {
             "rooms": reader.rooms,
             "sessions": reader.sessions,
@@ -136,10 +139,10 @@ class RoomsOperator(ClickMeetingOperator):
         if self.pseudonymise is None and not keys:
             return dataset
         if self.pseudonymise is None:
-            raise ValueError("pseudonymise is missing: it names the columns that the key is for.")
+            raise ValueError("pseudonymise is missing: give the names of the columns to replace with the key.")
         if keys != 1:
             raise ValueError(
-                "pseudonymise needs a key: give either pseudonym_conn_id, a connection whose password it is, "
+                "pseudonymise needs a key: give either pseudonym_conn_id, a connection whose password is the key, "
                 "or pseudonym_variable, an Airflow variable."
             )
         return pseudonymised(dataset, self.pseudonymise, self._pseudonym_key())
@@ -153,14 +156,15 @@ class RoomsOperator(ClickMeetingOperator):
 
 
 class PeriodOperator(RoomsOperator):
-    """Base of operators that take data of a time.
+    """Base of operators that read data of a period.
 
-    By default that is the run's data interval, so that daily runs and backfills neither overlap nor leave gaps. Where
-    there is none, or an empty one, as in manual runs and with Airflow 3's usual timetable for cron expressions, there
-    are no bounds: give incremental DAGs `schedule=CronDataIntervalTimetable(...)`.
+    By default the period is the run's data interval, so that daily runs and backfills neither overlap nor leave gaps.
+    If the interval is missing or empty, as in manual runs and with Airflow 3's default timetable for cron expressions,
+    the period has no bounds: give incremental DAGs `schedule=CronDataIntervalTimetable(...)`.
 
-    :param since: from when on, an aware datetime or ISO 8601 text; with only one of the two, the other end is open.
-    :param until: before when.
+    :param since: the start of the period, an aware datetime or ISO 8601 text; if you give only one of `since` and
+        `until`, the other end is open.
+    :param until: the end of the period, which is not included.
     """
 
     template_fields: Sequence[str] = (*RoomsOperator.template_fields, "since", "until")
@@ -171,7 +175,7 @@ class PeriodOperator(RoomsOperator):
         self.until = until
 
     def scope(self, source: Source, context: Context) -> Scope:
-        """Return whose data is wanted, and of what time."""
+        """Return which rooms and which period to read."""
         from airflow_clickmeeting.datasets.scope import scope_of
 
         return scope_of(self.room_id, None, self.since, self.until, self._interval(context))
@@ -179,14 +183,16 @@ class PeriodOperator(RoomsOperator):
     def _interval(self, context: Context) -> Interval:
         interval = context.get("data_interval_start"), context.get("data_interval_end")
         if self.since is None and self.until is None and (None in interval or interval[0] == interval[1]):
-            self.log.info("This run has no data interval, and no since or until is given: there are no bounds")
+            self.log.info(
+                "This run has no data interval, and neither since nor until is given; reading data of all times"
+            )
         return interval
 
 
 class DatasetOperator(PeriodOperator):
-    """Base of operators that take any dataset; subclasses set `dataset` to its name.
+    """Base of operators that read any dataset; subclasses set `dataset` to its name.
 
-    :param session_id: the only session, whenever it was; its room must be given, and since and until do not matter.
+    :param session_id: the only session to read; `room_id` must be its room, and `since` and `until` are ignored.
     """
 
     template_fields: Sequence[str] = (*PeriodOperator.template_fields, "session_id")
@@ -196,12 +202,12 @@ class DatasetOperator(PeriodOperator):
         self.session_id = session_id
 
     def scope(self, source: Source, context: Context) -> Scope:
-        """Return whose data is wanted: a session's, or that of a time."""
+        """Return which session, or which rooms and period, to read."""
         from airflow_clickmeeting.datasets.scope import scope_of
 
         if self.session_id is None and source.in_time:
             return super().scope(source, context)
         for name, fits in {"since": source.in_time, "until": source.in_time, "session_id": source.of_sessions}.items():
             if getattr(self, name) is not None and not fits:
-                raise ValueError(f"{name} must be left out: {source.dataset.name} are not told apart by it.")
+                raise ValueError(f"{name} must be left out: {source.dataset.name} cannot be filtered by it.")
         return scope_of(self.room_id, self.session_id, self.since, self.until)

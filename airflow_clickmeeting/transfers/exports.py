@@ -1,4 +1,4 @@
-"""Exports of what ClickMeeting knows to files on any object storage."""
+"""Export data of ClickMeeting to files on any object storage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ExportResult(ReadResult):
-    """What was exported: the path with its placeholders, the files, their format, and the rows in all of them."""
+    """The result of an export: the path with its placeholders, the files, their format, and the rows in all files."""
 
     path: str
     paths: list[str]
@@ -34,22 +34,23 @@ class ExportResult(ReadResult):
 class ExportOperator(RoomsOperator):
     """Base of exports.
 
-    Each file is written beside its place and moved there whole. A second run writes all of them anew, with the same
-    bytes while ClickMeeting answers the same; a file stays as it is when all that belongs into it was skipped. Secrets,
-    such as personal links, are not exported.
+    The operator writes each file under a temporary name and then replaces the old file with it. A second run writes all
+    files again, with the same bytes if ClickMeeting's data are the same. If everything for a file failed, the old file
+    stays. Secrets, such as personal links, are not exported.
 
-    The task's outlets are told of the files: each is added to an asset alias, and an asset's event has `path`, `format`
-    and `rows` in its extra.
+    The operator reports the files to the task's outlets: it adds each file to an asset alias, and an asset's event has
+    `path`, `format` and `rows` in its extra.
 
-    :param path: the file, or a folder with a slash at its end, on any object storage. `{room_id}` in it makes a file
-        for each room; of sessions there are also `{session_id}` and `{date}`, the day on which a session began in the
-        room's zone. What has the same path goes into one file.
-    :param file_format: `csv`, `jsonl`, `parquet`, `csv.gz` or `jsonl.gz`; by default what the path ends in, and in a
-        folder `csv`.
-    :param escape_formulas: whether to put, in CSV, an apostrophe before texts that a spreadsheet would take for
-        a formula.
+    :param path: the file, or a folder that ends in a slash, on any object storage. With `{room_id}` in the path, each
+        room has its own file. Datasets of sessions also have `{session_id}` and `{date}`, the day on which a session
+        began in the room's time zone. Data with the same path go into one file.
+    :param file_format: `csv`, `jsonl`, `parquet`, `csv.gz` or `jsonl.gz`; by default the ending of the path, and `csv`
+        in a folder.
+    :param escape_formulas: whether to put, in CSV, an apostrophe before texts that a spreadsheet would run as a
+        formula.
     :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, the first
-        hundred `failures`, each with `room_id`, perhaps `session_id`, and `reason`; and `failure_count`.
+        hundred `failures`, each with `room_id`, `session_id` if it concerns a session, and `reason`; and
+        `failure_count`.
     """
 
     template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "escape_formulas")
@@ -63,9 +64,9 @@ class ExportOperator(RoomsOperator):
         self.escape_formulas = escape_formulas
 
     def execute(self, context: Context) -> ExportResult:
-        """Collect, and write."""
+        """Read the dataset, write the files, and return the result."""
         from airflow_clickmeeting.api.validate import flag
-        from airflow_clickmeeting.output.outlets import tell
+        from airflow_clickmeeting.output.outlets import report_files
         from airflow_clickmeeting.output.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
         from airflow_clickmeeting.output.writers import format_of
 
@@ -73,23 +74,23 @@ class ExportOperator(RoomsOperator):
         template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
         file_format = format_of(template.file_name, self.file_format)
         escape_formulas = bool(flag("escape_formulas", self.escape_formulas))
-        with self.collection(context) as collection:
-            files = list(_written(collection, template, file_format, escape_formulas=escape_formulas))
-            more = self.more(collection)
+        with self.create_reader(context) as reader:
+            files = list(_write_files(reader, template, file_format, escape_formulas=escape_formulas))
+            extras = self.write_extras(reader)
         rows = sum(file.rows for file in files)
-        self.log.info("%d rows of %s written, files: %d, %s", rows, self.dataset, len(files), template.text)
+        self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
-        tell(self.hook, self.outlets, context, files, about)
-        collected = self.conclude(collection, rows)
-        return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **collected, **more})
+        report_files(self.hook, self.outlets, context, files, about)
+        counts = self.conclude(reader, rows)
+        return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **counts, **extras})
 
-    def more(self, collection: DatasetReader) -> dict[str, Any]:
-        """Do what else is to be done with what was collected, and return what to add to the result."""
+    def write_extras(self, reader: DatasetReader) -> dict[str, Any]:
+        """Write more than the rows, and return what to add to the result."""
         return {}
 
 
 class PeriodExportOperator(ExportOperator, PeriodOperator):
-    """Base of exports of what happened in rooms at some time."""
+    """Base of exports of a period."""
 
     template_fields: Sequence[str] = (*ExportOperator.template_fields, "since", "until")
 
@@ -101,7 +102,7 @@ class SessionExportOperator(PeriodExportOperator, DatasetOperator):
 
 
 class ClickMeetingExportConferencesOperator(ExportOperator):
-    """Export rooms as they are now, a row per room."""
+    """Export the current rooms, a row per room."""
 
     dataset = "conferences"
 
@@ -113,22 +114,22 @@ class ClickMeetingExportSessionsOperator(SessionExportOperator):
 
 
 class ClickMeetingExportAttendeesOperator(SessionExportOperator):
-    """Export who was in the sessions that ended in a period, a row per entry: who comes back has several rows."""
+    """Export the attendees of sessions that ended in a period, a row per entry: a person who rejoins has several."""
 
     dataset = "attendees"
 
 
 class ClickMeetingExportRegistrationsOperator(PeriodExportOperator):
-    """Export who registered in a period, a row per registration; the room's own fields go into `fields`.
+    """Export the registrations of a period, a row per registration; the room's custom fields go into `fields`.
 
-    Rooms where nobody can register have no registrations.
+    Rooms with registration off have no registrations.
     """
 
     dataset = "registrations"
 
 
 class ClickMeetingExportRecordingsOperator(PeriodExportOperator):
-    """Export an index of the recordings that ended in a period, a row per recording, without the links to them."""
+    """Export a list of the recordings that ended in a period, a row per recording, without their links."""
 
     dataset = "recordings"
 
@@ -136,12 +137,12 @@ class ClickMeetingExportRecordingsOperator(PeriodExportOperator):
 class ClickMeetingExportAttendanceOperator(SessionExportOperator):
     """Export who attended the sessions that ended in a period, and for how long, a row per person and session.
 
-    Whoever registered and did not come has a row too. The result's `summary` has the numbers of all sessions together,
-    and how many `sessions` there were: `registered`, `came`, `attended`, `no_show`, `walk_in`, `show_up_rate`,
-    `median_minutes` and `peak`, which is the highest of any session.
+    A person who registered and did not come has a row too. The result's `summary` has the number of `sessions`, and
+    over all of them `registered`, `came`, `attended`, `no_show`, `walk_in`, `show_up_rate`, `median_minutes` and
+    `peak`, which is the highest peak of any session.
 
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
-    :param summary_path: a file for those numbers too, a row per session; its ending says the format.
+    :param summary_path: a file for these numbers, a row per session; its ending decides the format.
     """
 
     dataset = "attendance"
@@ -155,26 +156,26 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         self.summary_path = summary_path
 
     def source(self) -> Source:
-        """Return where the dataset comes from."""
+        """Return the source of the dataset."""
         from airflow_clickmeeting.api.times import seconds
         from airflow_clickmeeting.datasets.sources import AttendanceSource
 
         return AttendanceSource(seconds("rejoin_gap", self.rejoin_gap))
 
-    def collection(self, context: Context) -> DatasetReader:
-        """Check all arguments, and return what there is to collect."""
+    def create_reader(self, context: Context) -> DatasetReader:
+        """Validate all arguments, and return the reader of the dataset."""
         if self.summary_path is not None:
             self._summary_file(self.summary_path)
-        return super().collection(context)
+        return super().create_reader(context)
 
-    def more(self, collection: DatasetReader) -> dict[str, Any]:
-        """Write the summaries, unless all was skipped."""
+    def write_extras(self, reader: DatasetReader) -> dict[str, Any]:
+        """Write the summaries of the sessions, unless every session failed."""
         from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 
-        source = cast("AttendanceSource", collection.source)
-        if self.summary_path is not None and (source.summaries or not collection.failures.count):
+        source = cast("AttendanceSource", reader.source)
+        if self.summary_path is not None and (source.summaries or not reader.failures.count):
             path, file_format = self._summary_file(self.summary_path)
-            _write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
+            _write_file(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
         return {"summary": source.totals.summary}
 
     def _summary_file(self, path: Path) -> tuple[str, str]:
@@ -185,22 +186,22 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         return template.text, format_of(template.file_name)
 
 
-def _written(
-    collection: DatasetReader, template: PathTemplate, file_format: str, *, escape_formulas: bool
+def _write_files(
+    reader: DatasetReader, template: PathTemplate, file_format: str, *, escape_formulas: bool
 ) -> Iterator[Written]:
-    """Write one file after the other, as its rows come; none where all of it was skipped."""
-    found = collection.find()
-    files = template.files(found) if found or not collection.failures.count else {}
-    batches = collection.rows(chain.from_iterable(files.values()))
+    """Write one file after the other while reading its rows; leave out a file if everything for it failed."""
+    found = reader.find_places()
+    files = template.files(found) if found or not reader.failures.count else {}
+    batches = reader.read_rows(chain.from_iterable(files.values()))
     for path, places in files.items():
         readable = (rows for _, rows in islice(batches, len(places)) if rows is not None)
         first = next(readable, None)
         if first is not None or not places:
             rows = chain(first or (), chain.from_iterable(readable))
-            yield _write(path, collection.dataset, rows, file_format, escape_formulas=escape_formulas)
+            yield _write_file(path, reader.dataset, rows, file_format, escape_formulas=escape_formulas)
 
 
-def _write(
+def _write_file(
     path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, escape_formulas: bool = False
 ) -> Written:
     from airflow_clickmeeting.output.outlets import Written

@@ -1,4 +1,4 @@
-"""What ClickMeeting knows into a table of a database."""
+"""Load data of ClickMeeting into a table of a database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LoadResult(ReadResult):
-    """What was loaded: the table, the dataset, and how many rows came."""
+    """The result of a load: the table, the dataset, and how many rows were loaded."""
 
     table: str
     dataset: str
@@ -26,22 +26,23 @@ class LoadResult(ReadResult):
 class ClickMeetingToSqlOperator(DatasetOperator):
     """Load a dataset into a table of a database.
 
-    The table is made when it is not there; one that does not fit is refused before ClickMeeting is asked. All rows come
-    in one transaction: when the task fails on its way, the table stays as it was.
+    The operator creates the table if it does not exist. If an existing table does not fit, the task fails before the
+    first request to ClickMeeting. All rows are written in one transaction: if reading or writing stops with an error,
+    the table stays as it was.
 
-    A second run changes nothing while ClickMeeting answers the same: by the dataset's key, new rows are inserted and
-    those that have changed are updated. Datasets of sessions have each session's rows as they are now, and those that
-    are not among them any more are deleted; a session that was skipped, or has no rows, keeps those of before. Of the
-    other datasets nothing is deleted.
+    The operator upserts rows by the dataset's key: it inserts new rows and updates changed ones, so a second run
+    changes nothing if ClickMeeting's data are the same. For datasets of sessions it also deletes the rows of a session
+    that ClickMeeting no longer returns; a session that failed, or has no rows, keeps its old rows. It deletes nothing
+    from the other datasets.
 
     The event of an asset among the task's outlets has `table`, `dataset` and `rows` in its extra.
 
     :param dataset: `conferences`, `sessions`, `attendees`, `registrations`, `recordings`, `attendance` or
         `attendance_summaries`.
-    :param sql_conn_id: the connection to the database, of any type that has a hook of Airflow's common SQL provider.
-    :param table: `table` or `schema.table`, letter for letter; the schema must be there.
+    :param sql_conn_id: the connection to the database, of a type whose hook uses Airflow's common SQL provider.
+    :param table: `table` or `schema.table`, case-sensitive; the schema must exist.
     :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, the first hundred `failures`,
-        each with `room_id`, perhaps `session_id`, and `reason`; and `failure_count`.
+        each with `room_id`, `session_id` if it concerns a session, and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "sql_conn_id", "table")
@@ -53,36 +54,38 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         self.table = table
 
     def execute(self, context: Context) -> LoadResult:
-        """Collect, and write."""
-        from airflow_clickmeeting.output.outlets import tell_of
+        """Read the dataset, write the table, and return the result."""
+        from airflow_clickmeeting.output.outlets import report_outputs
 
         try:
             from airflow_clickmeeting.output.database import address, database
             from airflow_clickmeeting.output.table import declared, prepare
             from airflow_clickmeeting.output.upsert import Upserts
         except ImportError as error:
-            raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
+            raise ModuleNotFoundError(
+                "Loading into databases needs the extra sql: pip install 'airflow-clickmeeting[sql]'"
+            ) from error
 
-        with self.collection(context) as collection, database(self.sql_conn_id) as engine:
-            table = declared(collection.dataset, self.table)
+        with self.create_reader(context) as reader, database(self.sql_conn_id) as engine:
+            table = declared(reader.dataset, self.table)
             prepare(engine, table)
-            places = [place for _, found in collection.find() for place in found]
+            places = [place for _, found in reader.find_places() for place in found]
             with engine.begin() as connection:
-                rows = Upserts(connection, table).write(with_keys(collection, places))
-            where = address(engine, table)
-        self.log.info("%d rows of %s are in the table %s", rows, collection.dataset.name, self.table)
-        about = {"table": self.table, "dataset": collection.dataset.name, "rows": rows}
-        tell_of(self.hook, self.outlets, context, {where: about}, about)
-        return cast("LoadResult", {**about, **self.conclude(collection, rows)})
+                rows = Upserts(connection, table).write(read_rows_with_key(reader, places))
+            url = address(engine, table)
+        self.log.info("Wrote %d rows of %s to the table %s", rows, reader.dataset.name, self.table)
+        about = {"table": self.table, "dataset": reader.dataset.name, "rows": rows}
+        report_outputs(self.hook, self.outlets, context, {url: about}, about)
+        return cast("LoadResult", {**about, **self.conclude(reader, rows)})
 
 
-def with_keys(collection: DatasetReader, places: Iterable[RoomOrSession]) -> Iterator[Row]:
-    """Yield the rows of all places, but for those without a key, which no table could tell apart."""
-    key = collection.dataset.key
-    for place, rows in collection.rows(places):
+def read_rows_with_key(reader: DatasetReader, places: Iterable[RoomOrSession]) -> Iterator[Row]:
+    """Yield the rows of all places; rows without a complete key become failures, since a table cannot hold them."""
+    key = reader.dataset.key
+    for place, rows in reader.read_rows(places):
         for row in rows or ():
             if missing := [name for name in key if row[name] is None]:
-                reason = f"{collection.dataset.name}: a row without {', '.join(missing)}"
-                collection.failures.add(reason, **place.ids)
+                reason = f"{reader.dataset.name}: a row without {', '.join(missing)}"
+                reader.failures.add(reason, **place.ids)
             else:
                 yield row

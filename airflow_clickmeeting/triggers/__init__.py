@@ -1,1 +1,1 @@
-"""What waits in the triggerer."""
+"""What runs in the triggerer: the trigger of deferred sensors, and the watchers of assets."""

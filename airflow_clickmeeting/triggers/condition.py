@@ -8,26 +8,28 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_clickmeeting.exceptions import error_to_json
-from airflow_clickmeeting.waiting.conditions import Condition, Seen, look
-from airflow_clickmeeting.waiting.polling import PollPolicy, monotonic_clock
+from airflow_clickmeeting.waiting.conditions import Condition, Result, poll_steps
+from airflow_clickmeeting.waiting.polling import PollPolicy, format_failures, monotonic_clock
 from airflow_clickmeeting.waiting.shared import RequestSharer, shared_requests
 
-# a trigger that fires at once meets a race in 3.3.2 that fails up to a fifth of the tasks
+__all__ = ["WaitTrigger"]
+
+# a trigger that fires at once meets a race condition in Airflow 3.3.2, which fails up to a fifth of the tasks
 MIN_INTERVAL = 5.0
 
 
 class WaitTrigger(BaseTrigger):
-    """Looks again and again until a condition holds, and fires once.
+    """Polls until a condition is met, and fires once.
 
-    The event is `{"seen": {...}}`, `{"timed_out": True}`, or `{"failed": {...}}` with the exception that ended it.
-    Triggers that wait for an answer to the same call of the same connection share it. A restart begins with a pause
-    and a look, however late it is.
+    The event is `{"result": {...}}`, `{"timed_out": True}`, or `{"failed": {...}}` with the exception that ended the
+    waiting. Triggers that wait for the same call of the same connection share its response. After a restart the trigger
+    pauses and polls at least once, even if the deadline has passed.
 
     :param condition: the condition as JSON.
     :param clickmeeting_conn_id: the connection.
-    :param patience: how long and how often, as JSON.
-    :param mark: what the worker's look returned for the next one.
-    :param failures: how many looks in a row have failed.
+    :param poll_policy: the `PollPolicy` as JSON.
+    :param fingerprint: the fingerprint that the worker's poll returned, to be compared with the next one.
+    :param failures: how many polls in a row have failed.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class WaitTrigger(BaseTrigger):
         self.failures = failures
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and its arguments, none of which is secret."""
+        """Return the class path and the arguments for Airflow's database; none of them is secret."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "condition": self.condition,
             "clickmeeting_conn_id": self.clickmeeting_conn_id,
@@ -56,41 +58,45 @@ class WaitTrigger(BaseTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Pause, look, and fire once."""
+        """Yield the only event, after a pause and at least one poll."""
         yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         condition = Condition.from_json(self.condition)
         poll_policy = PollPolicy(**self.poll_policy)
         now = monotonic_clock()
-        fingerprint, failures, error = self.fingerprint, self.failures, None
-        with shared_requests(self.clickmeeting_conn_id) as board:
+        fingerprint, failures = self.fingerprint, self.failures
+        error: Exception | None = None
+        pause = min(poll_policy.pause(now(), failures), poll_policy.remaining(now()))
+        with shared_requests(self.clickmeeting_conn_id) as sharer:
             while True:
-                pause = min(poll_policy.pause(now(), failures, error), poll_policy.remaining(now()))
                 try:
-                    seen, fingerprint = await _look(board, condition, fingerprint, max(pause, MIN_INTERVAL))
+                    result, fingerprint = await _poll(sharer, condition, fingerprint, max(pause, MIN_INTERVAL))
                 except Exception as failed:  # noqa: BLE001 - the worker raises it
                     failures, error = failures + 1, failed
                     if not poll_policy.tolerates(failed, failures):
                         return {"failed": error_to_json(failed)}
-                    self.log.warning("Look failed, %d in a row: %s", failures, failed)
                 else:
                     failures, error = 0, None
-                    if seen is not None:
-                        return {"check": seen}
-                if not poll_policy.remaining(now()):
+                    if result is not None:
+                        return {"result": result}
+                pause = min(poll_policy.pause(now(), failures, error), poll_policy.remaining(now()))
+                if error:
+                    activity = f"Waiting for {condition.description}: polling"
+                    self.log.warning(format_failures(activity, failures, pause and max(pause, MIN_INTERVAL), error))
+                if not pause:
                     return {"timed_out": True}
 
 
-async def _look(
-    board: RequestSharer, condition: Condition, fingerprint: str | None, within: float
-) -> tuple[Seen, str | None]:
-    steps = look(condition, fingerprint)
-    answer = await board.next_response(next(steps), within)
+async def _poll(
+    sharer: RequestSharer, condition: Condition, fingerprint: str | None, within: float
+) -> tuple[Result, str | None]:
+    steps = poll_steps(condition, fingerprint)
+    response = await sharer.next_response(next(steps), within)
     while True:
         try:
-            call = steps.send(answer)
+            call = steps.send(response)
         except StopIteration as end:
-            seen, fingerprint = end.value
-            return seen, fingerprint
-        answer = await board.next_response(call)
+            result, fingerprint = end.value
+            return result, fingerprint
+        response = await sharer.next_response(call)

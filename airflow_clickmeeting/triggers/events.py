@@ -1,4 +1,4 @@
-"""Asset watchers: they start DAGs when something has happened on ClickMeeting."""
+"""Assets and their watchers, which start DAGs when something happened on ClickMeeting."""
 
 from __future__ import annotations
 
@@ -19,63 +19,76 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.triggers.feeds import Snapshot
 
+__all__ = [
+    "WATCHERS",
+    "ClickMeetingConferenceCreatedTrigger",
+    "ClickMeetingRecordingReadyTrigger",
+    "ClickMeetingRegistrationTrigger",
+    "ClickMeetingSessionEndedTrigger",
+    "ClickMeetingSessionStartedTrigger",
+    "clickmeeting_asset",
+]
+
 MIN_INTERVAL = 5.0
 
 
 class ClickMeetingConferenceCreatedTrigger(Watcher):
-    """Fires when a room was made.
+    """Fires when somebody created a room.
 
-    Tells `room_type`, `permanent_room`, `created_at`, `starts_at`, `ends_at` and `timezone`.
+    The payload has `room_type`, `permanent_room`, `created_at`, `starts_at`, `ends_at` and `timezone`.
     """
 
-    event = "conference_created"
+    event_name = "conference_created"
     feed = "conferences"
 
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield the rooms."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield an event for each room."""
         for room_id, room in snapshot.rooms.items():
-            reported = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
-            facts = {key: room.get(key) for key in reported}
+            names = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
+            facts = {key: room.get(key) for key in names}
             yield Event(room_id, str(room_id), _moment(room.get("created_at")), facts)
 
 
 class ClickMeetingRegistrationTrigger(Watcher):
-    """Fires when somebody registered: tells `registration_id` and `registered_at`, but no name and no address."""
+    """Fires when somebody registered.
 
-    event = "registration"
+    The payload has `registration_id` and `registered_at`, but no name and no e-mail address.
+    """
+
+    event_name = "registration"
     feed = "registrations"
     lookback = timedelta(days=1)
 
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield the registrations."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield an event for each registration."""
         for room_id, each in snapshot.items():
             facts = {"registration_id": each["id"], "registered_at": each["registration_date"]}
             yield Event(room_id, f"{room_id}-{each['id']}", _moment(each["registration_date"]), facts)
 
 
 class ClickMeetingSessionStartedTrigger(Watcher):
-    """Fires when a session began: tells `session_id` and `started_at`."""
+    """Fires when a session started. The payload has `session_id` and `started_at`."""
 
-    event = "session_started"
+    event_name = "session_started"
     feed = "sessions"
 
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield all sessions."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield an event for each session, whether it is over or not."""
         for room_id, each in snapshot.items():
             facts = {"session_id": each["id"], "started_at": each.get("start_date")}
             yield Event(room_id, f"{room_id}-{each['id']}", _moment(each.get("start_date")), facts)
 
 
 class ClickMeetingSessionEndedTrigger(Watcher):
-    """Fires when a session has ended and the reports on it are there.
+    """Fires when a session has ended and its reports are complete.
 
-    Tells `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
+    The payload has `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
 
-    :param settle: seconds that the end must lie back; then the attendee list must read the same at two looks in a row.
-        Zero counts at once.
+    :param settle: the session must have ended this many seconds ago; then the attendee list must be the same at two
+        polls in a row. With zero, the end counts at once.
     """
 
-    event = "session_ended"
+    event_name = "session_ended"
     feed = "sessions"
 
     def __init__(self, *, settle: float = 300, **kwargs: Any) -> None:
@@ -83,12 +96,12 @@ class ClickMeetingSessionEndedTrigger(Watcher):
         self.settle = settle
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and its arguments."""
+        """Return the class path and the arguments for Airflow's database, with `settle`."""
         path, kwargs = super().serialize()
         return path, {**kwargs, "settle": self.settle}
 
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield the sessions that ended so long ago."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield an event for each session that ended at least `settle` seconds ago."""
         from airflow_clickmeeting.api.facts import over_for, session_facts
 
         for room_id, each in snapshot.items():
@@ -96,43 +109,43 @@ class ClickMeetingSessionEndedTrigger(Watcher):
                 key = f"{room_id}-{each['id']}"
                 yield Event(room_id, key, _moment(each["end_date"]), session_facts(room_id, each))
 
-    def confirm_with(self, happening: Event) -> Call[str] | None:
-        """Return what reads who was there."""
+    def confirm_with(self, event: Event) -> Call[str] | None:
+        """Return the call for the fingerprint of the session's attendee list."""
         from airflow_clickmeeting.api import calls
-        from airflow_clickmeeting.waiting.conditions import fingerprint_of
+        from airflow_clickmeeting.waiting.conditions import fingerprint_call
 
         if not self.settle:
             return None
-        return fingerprint_of(calls.list_session_attendees(happening.room_id, happening.facts["session_id"]))
+        return fingerprint_call(calls.list_session_attendees(event.room_id, event.facts["session_id"]))
 
 
 class ClickMeetingRecordingReadyTrigger(Watcher):
-    """Fires when a recording's size is known, and read the same at two looks in a row.
+    """Fires when ClickMeeting has processed a recording: its size is known, and the same at two polls in a row.
 
-    Tells `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in bytes, but not the link, which lives
-    for minutes.
+    The payload has `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in bytes, but not the link,
+    which expires after minutes.
     """
 
-    event = "recording_ready"
+    event_name = "recording_ready"
     feed = "recordings"
-    # it is dated by its beginning, and may be ready a day later
+    # an event has the date of the recording's start, and the recording may be ready a day later
     lookback = timedelta(days=30)
 
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield the recordings that have a size."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield an event for each recording that has a size."""
         from airflow_clickmeeting.api.facts import recorded, recorded_at, recording_facts
 
         for room_id, each in snapshot.items():
             if recorded(each):
                 yield Event(room_id, f"{room_id}-{each['id']}", recorded_at(each), recording_facts(each))
 
-    def confirm_with(self, happening: Event) -> str:
-        """Return the size."""
-        return str(happening.facts["size"])
+    def confirm_with(self, event: Event) -> str:
+        """Return the size, which may grow while ClickMeeting processes the recording."""
+        return str(event.facts["size"])
 
 
 WATCHERS: dict[str, type[Watcher]] = {
-    each.event: each
+    each.event_name: each
     for each in (
         ClickMeetingConferenceCreatedTrigger,
         ClickMeetingRegistrationTrigger,
@@ -153,19 +166,19 @@ def clickmeeting_asset(
     interval: float = 60,
     settle: float | None = None,
 ) -> Asset:
-    """Return an asset that gets an event whenever something has happened on ClickMeeting, with its watcher.
+    """Return an asset, with its watcher, that gets an event whenever something happened on ClickMeeting.
 
-    A DAG with `schedule=[that]` starts then. Each event's `extra["payload"]` holds a stable `id`, the `event`,
-    `room_id`, `room_name`, and what the trigger's class says. Several events may come with one run of the DAG.
+    Schedule a DAG on it with `schedule=[clickmeeting_asset(...)]`. Each event's `extra["payload"]` holds a stable `id`,
+    the `event`, `room_id`, `room_name`, and what the watcher's class adds. One run of the DAG may get several events.
 
     :param event: `conference_created`, `registration`, `session_started`, `session_ended` or `recording_ready`.
     :param clickmeeting_conn_id: the connection.
     :param room_id: the only room to watch; by default all rooms of the account.
-    :param room_name: a pattern such as `Weekly*` for the names of the rooms that count; capitals do not matter.
-    :param name: the asset's name, by default made of the above. Under the name it is remembered what was told.
-    :param interval: seconds between two looks, five at least. Watchers with the same interval share their requests.
-    :param settle: of ended sessions only: seconds that the end must lie back, by default 300; then the attendee list
-        must read the same at two looks in a row. Zero counts at once.
+    :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch; case does not matter.
+    :param name: the asset's name; the default is made of the above. What was reported is stored under this name.
+    :param interval: seconds between two polls, at least five. Watchers with the same interval share their requests.
+    :param settle: only for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
+        attendee list must be the same at two polls in a row. With zero, the end counts at once.
     """
     validate.one_of("event", event, WATCHERS)
     watcher = WATCHERS[event]

@@ -1,4 +1,4 @@
-"""What watchers look at: one poll for all who watch the same feed of an account, and as few requests as can be."""
+"""What watchers poll: one poll serves all watchers of the same feed of an account, and sends few requests."""
 
 from __future__ import annotations
 
@@ -15,122 +15,128 @@ from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
-from airflow_clickmeeting.triggers.room_activity import KnownRoom, update
-from airflow_clickmeeting.waiting.polling import PollPolicy
+from airflow_clickmeeting.triggers.room_activity import KnownRoom, update_rooms
+from airflow_clickmeeting.waiting.polling import PollPolicy, format_failures
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
-# a room can be made, used and closed in the shortest duration: after a longer gap inactive rooms are listed, too
-GAP = timedelta(minutes=5)
+MAX_PARALLEL_REQUESTS = 8
+# within this time no room can be created, used and closed; after a longer gap, inactive rooms are listed, too
+MAX_GAP = timedelta(minutes=5)
 
 
 @dataclass
 class Snapshot:
-    """A feed as it is now: not what changed, so that a watcher who comes late misses nothing.
+    """A feed as it is now; it holds no differences, so that a watcher that starts late misses nothing.
 
     :param now: by ClickMeeting's clock.
     :param rooms: by id.
-    :param found: the sessions, recordings or registrations by room.
-    :param stored: what to do once Airflow holds the events that were made of it.
+    :param items_by_room: the sessions, recordings or registrations by room.
+    :param on_persisted: functions to call once the events of this snapshot are in Airflow's database.
     """
 
     now: datetime
     rooms: dict[int, Room]
-    found: dict[int, list[Any]]
-    stored: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    items_by_room: dict[int, list[Any]]
+    on_persisted: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     def name_of(self, room_id: int) -> str:
-        """Return the name of a room, empty if it is not listed."""
+        """Return the name of a room, or an empty text if the room is not listed."""
         return self.rooms.get(room_id, {}).get("name", "")
 
     def items(self) -> Iterator[tuple[int, Any]]:
-        """Yield everything found, with the id of its room."""
-        return ((room_id, each) for room_id, found in self.found.items() for each in found)
+        """Yield each session, recording or registration with the id of its room."""
+        return ((room_id, each) for room_id, items in self.items_by_room.items() for each in items)
 
 
 class ConferenceFeed:
-    """The rooms of an account; subclasses look into those that can have changed.
+    """The rooms of an account; subclasses poll those rooms that may have changed.
 
-    :param hook: the account.
-    :param room_id: the only room to look at; None looks at all.
+    :param hook: sends the requests.
+    :param room_id: the only room to poll; None polls the whole account.
     """
 
     def __init__(self, hook: ClickMeetingAsyncHook, room_id: int | None) -> None:
         self.hook = hook
         self.room_id = room_id
         self.rooms: dict[int, KnownRoom] = {}
-        self.found: dict[int, list[Any]] = {}
+        self.items_by_room: dict[int, list[Any]] = {}
         self._listed_at: datetime | None = None
 
-    async def look(self) -> Snapshot:
-        """Ask for what can have changed, and return everything as it is now."""
-        await self.find()
+    async def poll(self) -> Snapshot:
+        """Send the requests for what may have changed, and return everything as it is now."""
+        await self.refresh()
         rooms = {room_id: known.room for room_id, known in self.rooms.items()}
-        return Snapshot(self.hook.now(), rooms, dict(self.found))
+        return Snapshot(self.hook.now(), rooms, dict(self.items_by_room))
 
-    async def find(self) -> None:
-        """Bring what is known up to date."""
-        await self.list_rooms()
+    async def refresh(self) -> None:
+        """Bring `rooms` and `items_by_room` up to date."""
+        await self.refresh_rooms()
 
-    async def list_rooms(self) -> None:
-        """List the rooms: the inactive ones only after a gap. Of one room, only the name matters now and then."""
+    async def refresh_rooms(self) -> None:
+        """List the active rooms, and after a gap the inactive ones, too.
+
+        A feed of one room reads the room after a gap only, for its name.
+        """
         if self.room_id is None:
             listed = [room async for room in self.hook.iter_conferences("active")]
-            if self._after_a_gap():
+            if self._is_after_gap():
                 listed += [room async for room in self.hook.iter_conferences("inactive")]
-        elif self._after_a_gap():
+        elif self._is_after_gap():
             listed = [await self.hook.run(calls.get_conference(self.room_id))]
         else:
             return
         self._listed_at = self.hook.now()
-        update(self.rooms, listed, self._listed_at)
+        update_rooms(self.rooms, listed, self._listed_at)
 
-    def _after_a_gap(self) -> bool:
-        return self._listed_at is None or abs(self.hook.now() - self._listed_at) > GAP
+    def _is_after_gap(self) -> bool:
+        return self._listed_at is None or abs(self.hook.now() - self._listed_at) > MAX_GAP
 
 
 class RoomFeed(ConferenceFeed):
-    """Base of feeds of what is in rooms."""
+    """Base of the feeds of what is in rooms."""
 
     def call(self, room_id: int) -> Call[list[Any]]:
-        """Return what to ask of a room."""
+        """Return the call that lists the items of a room."""
         raise NotImplementedError
 
     def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
-        """Tell whether a room is worth a request."""
+        """Return whether a room must be polled."""
         raise NotImplementedError
 
-    def goes_on(self, found: list[Any]) -> bool:
-        """Tell whether what was found in a room is bound to change."""
+    def is_running(self, items: list[Any]) -> bool:
+        """Return whether the items of a room show that a session is running, so that they will change."""
         return False
 
-    async def find(self) -> None:
-        """List the rooms, and look into those that can have changed; one that fails does not hide the others."""
-        await self.list_rooms()
+    async def refresh(self) -> None:
+        """List the rooms, and poll those that may have changed.
+
+        :raises ClickMeetingError: if all polled rooms fail. A single room that fails keeps its old items.
+        """
+        await self.refresh_rooms()
         now = self.hook.now()
         due = [id_ for id_, known in self.rooms.items() if self.room_id or self.may_have_changed(known, now)]
-        gate = asyncio.Semaphore(AT_ONCE)
-        failures = await asyncio.gather(*(self._look_into(room_id, gate) for room_id in due))
-        log.debug("%d of %d rooms were asked", len(due), len(self.rooms))
+        semaphore = asyncio.Semaphore(MAX_PARALLEL_REQUESTS)
+        failures = await asyncio.gather(*(self._refresh_room(room_id, semaphore) for room_id in due))
+        log.debug("Polled %d of %d rooms", len(due), len(self.rooms))
         if due and all(failures):
             raise failures[0]  # type: ignore[misc]
 
-    async def _look_into(self, room_id: int, gate: asyncio.Semaphore) -> ClickMeetingError | None:
-        async with gate:
+    async def _refresh_room(self, room_id: int, semaphore: asyncio.Semaphore) -> ClickMeetingError | None:
+        async with semaphore:
             try:
-                found = await self.hook.run(self.call(room_id))
+                items = await self.hook.run(self.call(room_id))
             except NotFoundError as error:
                 del self.rooms[room_id]
-                self.found.pop(room_id, None)
+                self.items_by_room.pop(room_id, None)
                 return error
             except ClickMeetingError as error:
-                log.warning("Room %d is left out this time: %s", room_id, error)
+                log.warning("Polling room %d failed; the watcher skips it until the next poll: %s", room_id, error)
                 return error
         known = self.rooms[room_id]
         known.last_polled_at = self.hook.now()
-        known.running = self.goes_on(found)
-        self.found[room_id] = found
+        known.running = self.is_running(items)
+        self.items_by_room[room_id] = items
         return None
 
 
@@ -138,70 +144,70 @@ class SessionFeed(RoomFeed):
     """The sessions of rooms."""
 
     def call(self, room_id: int) -> Call[list[Session]]:
-        """List the sessions."""
+        """Return the call that lists a room's sessions."""
         return calls.list_sessions(room_id)
 
     def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
-        """Tell whether a session may have begun or ended."""
+        """Return whether a session may have started or ended."""
         return known.may_have_new_sessions(now)
 
-    def goes_on(self, found: list[Session]) -> bool:
-        """Tell whether a session has not ended."""
-        return any(not session.get("end_date") for session in found)
+    def is_running(self, items: list[Session]) -> bool:
+        """Return whether one of the sessions has no end."""
+        return any(not session.get("end_date") for session in items)
 
 
 class RegistrationFeed(RoomFeed):
     """The registrations for rooms, without the people's names and addresses."""
 
     def call(self, room_id: int) -> Call[list[Registration]]:
-        """List the registrations."""
+        """Return the call that lists a room's registrations, only with their ids and dates."""
         call = calls.list_registrations(room_id)
-        return replace(call, read=lambda data: [_nameless(each) for each in call.read(data)])
+        return replace(call, read=lambda data: [_without_person(each) for each in call.read(data)])
 
     def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
-        """Tell whether somebody may have registered."""
+        """Return whether somebody may have registered."""
         return known.may_have_new_registrations(now)
 
 
-def _nameless(registration: Registration) -> Registration:
+def _without_person(registration: Registration) -> Registration:
     return {"id": registration["id"], "registration_date": registration.get("registration_date") or ""}
 
 
 class RecordingFeed(RoomFeed):
-    """The recordings of rooms: one request for all, where ClickMeeting says which room each belongs to."""
+    """The recordings of rooms: one request for all, if ClickMeeting's list says which room each belongs to."""
 
     def call(self, room_id: int) -> Call[list[Recording]]:
-        """List the recordings."""
+        """Return the call that lists a room's recordings."""
         return calls.list_recordings(room_id)
 
     def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
-        """Tell whether a recording may have been added or finished."""
+        """Return whether a recording may have been added or processed."""
         return known.may_have_new_recordings(now)
 
-    async def find(self) -> None:
-        """List all recordings; look into the rooms where that does not help."""
-        found = None if self.room_id else await self._by_room()
-        if found is None:
-            await super().find()
+    async def refresh(self) -> None:
+        """List all recordings of the account, or else those of each room that may have changed."""
+        by_room = None if self.room_id else await self._list_by_room()
+        if by_room is None:
+            await super().refresh()
             return
-        if found.keys() - self.rooms.keys():
+        if by_room.keys() - self.rooms.keys():
             self._listed_at = None
-            await self.list_rooms()
-        for room_id in found:  # the oldest rooms are not listed any more
+            await self.refresh_rooms()
+        for room_id in by_room:  # ClickMeeting does not list the oldest rooms
             self.rooms.setdefault(room_id, KnownRoom({"id": room_id}))
-        self.found = found
+        self.items_by_room = by_room
 
-    async def _by_room(self) -> dict[int, list[Recording]] | None:
+    async def _list_by_room(self) -> dict[int, list[Recording]] | None:
         try:
             listed = await self.hook.run(replace(calls.list_all_recordings(), treat_as={}))
-        except NotFoundError:  # there are none, or this ClickMeeting has no such list
+        except NotFoundError:  # the account has no recordings, or this ClickMeeting has no such list
             return None
-        found: dict[int, list[Recording]] = {}
+        by_room: dict[int, list[Recording]] = {}
         for each in listed:
             if not each.get("conference_id"):
                 return None
-            found.setdefault(each["conference_id"], []).append(each)
-        return found
+            by_room.setdefault(each["conference_id"], []).append(each)
+        return by_room
 
 
 FEEDS: dict[str, type[ConferenceFeed]] = {
@@ -215,25 +221,31 @@ FEEDS: dict[str, type[ConferenceFeed]] = {
 async def snapshots(
     feed: str, clickmeeting_conn_id: str, room_id: int | None, interval: float
 ) -> AsyncIterator[Snapshot]:
-    """Yield a snapshot of a feed every so many seconds, for ever.
+    """Yield a snapshot of a feed every `interval` seconds, without an end.
 
-    What fails is logged and tried again after a pause that grows to five minutes: Airflow would start a watcher that
-    raises again and again, once a second.
+    After any error it logs a warning and polls again, with pauses that grow to five minutes. It never raises, because
+    Airflow would restart a failed watcher once a second.
+
+    :param feed: a key of `FEEDS`.
+    :param clickmeeting_conn_id: the connection.
+    :param room_id: the only room to poll; None polls the whole account.
+    :param interval: seconds between two polls.
     """
-    watched = FEEDS[feed](ClickMeetingAsyncHook(clickmeeting_conn_id), room_id)
+    polled = FEEDS[feed](ClickMeetingAsyncHook(clickmeeting_conn_id), room_id)
     poll_policy = PollPolicy(interval, began=0, deadline=math.inf)
     failures = 0
     while True:
         error: Exception | None = None
         try:
-            snapshot = await watched.look()
-        except ClickMeetingError as failed:
+            snapshot = await polled.poll()
+        except Exception as failed:  # noqa: BLE001 - logged below
             failures, error = failures + 1, failed
-            log.warning("No look at the %s of %s, %d in a row: %s", feed, clickmeeting_conn_id, failures, failed)
-        except Exception as failed:
-            failures, error = failures + 1, failed
-            log.exception("No look at the %s of %s, %d in a row", feed, clickmeeting_conn_id, failures)
         else:
             failures = 0
             yield snapshot
-        await asyncio.sleep(poll_policy.pause(0, failures, error))
+        pause = poll_policy.pause(0, failures, error)
+        if error:
+            message = format_failures(f"Polling {feed} of {clickmeeting_conn_id}", failures, pause, error)
+            # an error that is not ClickMeeting's is a bug or a wrong setting: its traceback shows where
+            log.warning(message, exc_info=None if isinstance(error, ClickMeetingError) else error)
+        await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""Which rooms of an account can have changed since they were last asked: pure, so that it can be proved."""
+"""Which rooms of an account may have changed since they were last polled: pure functions, so that tests cover them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from datetime import datetime, timedelta
 from airflow_clickmeeting.api.times import parse
 from airflow_clickmeeting.api.types import Room
 
-# people enter a scheduled room so long before its start at most; who is earlier is noticed within an hour
-EARLY = timedelta(hours=1)
-RARELY = timedelta(hours=1)
-# so long after a room became inactive its last session, or its last recording, is complete
-CLOSING = timedelta(hours=1)
-RECORDED = timedelta(days=1)
-# of rooms that were inactive when the watching began, those that became so since then are asked
+# people enter a scheduled room at most this long before its start; earlier ones are noticed within RECHECK_AFTER
+MAX_EARLY_ENTRY = timedelta(hours=1)
+RECHECK_AFTER = timedelta(hours=1)
+# this long after a room became inactive, its last session or its last recording is complete
+SESSION_DELAY = timedelta(hours=1)
+RECORDING_DELAY = timedelta(days=1)
+# a room that was inactive when the watcher started is polled only if it became inactive within this time
 LOOKBACK = timedelta(days=7)
 
 
 @dataclass
 class KnownRoom:
-    """A room, and what is known of its past.
+    """A room, and what a feed knows about its past.
 
-    :param room: as it was last listed.
-    :param left: since when it has not been active; None while it is.
-    :param asked: when it was last asked for its sessions, recordings or registrations.
-    :param running: whether a session went on then.
+    :param room: as ClickMeeting listed it last.
+    :param inactive_since: when it became inactive; None while it is active.
+    :param last_polled_at: when its sessions, recordings or registrations were read last.
+    :param running: whether a session was running then.
     """
 
     room: Room
@@ -35,39 +35,44 @@ class KnownRoom:
     running: bool = False
 
     def may_have_new_sessions(self, now: datetime) -> bool:
-        """Tell whether a session may have begun or ended."""
-        return self._can_have_changed(now, CLOSING)
+        """Return whether a session may have started or ended since the last poll."""
+        return self._may_have_changed(now, SESSION_DELAY)
 
     def may_have_new_recordings(self, now: datetime) -> bool:
-        """Tell whether a recording may have been added, or finished."""
-        return self._can_have_changed(now, RECORDED)
+        """Return whether a recording may have been added or processed since the last poll."""
+        return self._may_have_changed(now, RECORDING_DELAY)
 
     def may_have_new_registrations(self, now: datetime) -> bool:
-        """Tell whether somebody may have registered."""
+        """Return whether somebody may have registered since the last poll."""
         if not self.room.get("registration_enabled", True):
             return False
-        return self._became_inactive_lately(self.inactive_since, now, timedelta(0)) if self.inactive_since else True
+        return self._became_inactive_recently(self.inactive_since, now, timedelta(0)) if self.inactive_since else True
 
-    def _can_have_changed(self, now: datetime, closing: timedelta) -> bool:
+    def _may_have_changed(self, now: datetime, delay: timedelta) -> bool:
         if self.inactive_since:
-            return self._became_inactive_lately(self.inactive_since, now, closing) or (
+            return self._became_inactive_recently(self.inactive_since, now, delay) or (
                 self.running and now < self.inactive_since + LOOKBACK
             )
         if self.running or self.last_polled_at is None or not self.room.get("starts_at"):
             return True
-        near = now >= parse(self.room["starts_at"]) - EARLY
-        return near or not self.last_polled_at <= now < self.last_polled_at + RARELY
+        near = now >= parse(self.room["starts_at"]) - MAX_EARLY_ENTRY
+        return near or not self.last_polled_at <= now < self.last_polled_at + RECHECK_AFTER
 
-    def _became_inactive_lately(self, inactive_since: datetime, now: datetime, closing: timedelta) -> bool:
+    def _became_inactive_recently(self, inactive_since: datetime, now: datetime, delay: timedelta) -> bool:
         return (
             inactive_since >= now - LOOKBACK
             if self.last_polled_at is None
-            else self.last_polled_at < inactive_since + closing
+            else self.last_polled_at < inactive_since + delay
         )
 
 
-def update(known: dict[int, KnownRoom], listed: Iterable[Room], now: datetime) -> None:
-    """Take the rooms that ClickMeeting lists now: the active ones, and perhaps inactive ones."""
+def update_rooms(known: dict[int, KnownRoom], listed: Iterable[Room], now: datetime) -> None:
+    """Update what is known of rooms with a new list.
+
+    :param known: the rooms by id, which this function changes.
+    :param listed: all active rooms, and inactive ones or not; a room that is missing has become inactive.
+    :param now: by ClickMeeting's clock.
+    """
     active = set()
     for room in listed:
         before = known.get(room["id"])

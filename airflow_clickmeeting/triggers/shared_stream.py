@@ -1,4 +1,4 @@
-"""Airflow 3.3's acknowledgement for shared streams: who watches is told when Airflow holds an event."""
+"""Shared streams of Airflow 3.3, which confirms to a watcher that an event is in Airflow's database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from airflow_clickmeeting.triggers.feeds import Snapshot
 
 try:
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
-except ImportError:  # nobody asks for this before 3.3
+except ImportError:  # Airflow before 3.3 does not use this module
     SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 log = logging.getLogger(__name__)
 
 
 class SnapshotProducer(SharedStreamProducer):
-    """Hands out snapshots, and has cursors stored once all events made of a snapshot are in Airflow's database.
+    """Yields snapshots, and stores cursors once all events of a snapshot are in Airflow's database.
 
     :param snapshots: the stream.
     """
@@ -25,17 +25,20 @@ class SnapshotProducer(SharedStreamProducer):
         self._snapshots = snapshots
 
     async def open_stream(self) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
-        """Yield each snapshot, and again as what `advance` gets back."""
+        """Yield pairs: the snapshot for the watchers, and the same one for `advance`."""
         async for snapshot in self._snapshots:
             yield snapshot, snapshot
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Store the cursors; what fails is stored with the next snapshot, and at worst an event is told twice."""
+        """Store the cursors of snapshots whose events are all in Airflow's database.
+
+        A cursor that cannot be stored is stored after the next poll. At worst, a restart reports an event twice.
+        """
         for snapshot, outcome in batch:
             if outcome.failed:
                 continue
-            for store in snapshot.stored:
+            for store_cursor in snapshot.on_persisted:
                 try:
-                    await store()
+                    await store_cursor()
                 except Exception:
-                    log.exception("A cursor was not stored; it will be with the next look")
+                    log.exception("Storing a cursor failed; the next attempt follows the next poll")

@@ -1,4 +1,4 @@
-"""How every watcher watches: it compares snapshots of a feed with its cursor, and has that stored by Airflow."""
+"""The base of all watchers: it compares snapshots of a feed with a cursor, which Airflow stores."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ READ_AGAIN = 5.0
 
 
 class Watcher(BaseEventTrigger):
-    """Base of the watchers: fires once for each happening, also for those while no triggerer ran.
+    """Base of the watchers: fires for each event on ClickMeeting, also for those while no triggerer ran.
 
-    What was told is kept in Airflow's asset state store, written once Airflow holds the events; so a kill loses none,
-    and at worst repeats some with the same `id`. Airflow 3.1 and 3.2 have no such store: there, what happens while the
-    triggerer is down is missed. What has happened before the watching begins is no news.
+    Airflow's asset state store keeps what was reported, and is written once the events are in Airflow's database. So a
+    killed triggerer loses no event, and at worst repeats some with the same `id`. Airflow 3.1 and 3.2 have no such
+    store: there a watcher misses what happens while the triggerer is down. What happened before a watcher started for
+    the first time is not reported.
 
     :param asset_name: the asset, whose store holds the cursor; so two assets never share a watcher.
     :param clickmeeting_conn_id: the connection.
     :param room_id: the only room to watch; None watches the account.
-    :param room_name: a pattern such as `Weekly*` for the names of rooms that count; capitals do not matter.
-    :param interval: seconds between two looks.
+    :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch; case does not matter.
+    :param interval: seconds between two polls.
     """
 
-    event: ClassVar[str]
+    event_name: ClassVar[str]
     feed: ClassVar[str]
-    # how late ClickMeeting may show something, compared with what happened after it
+    # how much later than a newer event ClickMeeting may show an older one
     lookback: ClassVar[timedelta] = timedelta(days=7)
 
     def __init__(
@@ -63,7 +64,7 @@ class Watcher(BaseEventTrigger):
         self._fingerprints: dict[str, str] = {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and its arguments, none of which is secret."""
+        """Return the class path and the arguments for Airflow's database; none of them is secret."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "asset_name": self.asset_name,
             "clickmeeting_conn_id": self.clickmeeting_conn_id,
@@ -73,20 +74,23 @@ class Watcher(BaseEventTrigger):
         }
 
     @abstractmethod
-    def events_in(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield what has happened, as far as the snapshot shows it."""
+    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
+        """Yield all events that the snapshot shows, reported or not."""
 
-    def confirm_with(self, happening: Event) -> Call[str] | str | None:
-        """Return what must read the same at two looks in a row: a text, or a call for one; None is told at once."""
+    def confirm_with(self, event: Event) -> Call[str] | str | None:
+        """Return what must be the same at two polls in a row before the event is reported.
+
+        :return: a text, or a call for one; None reports the event at once.
+        """
         return None
 
     def shared_stream_key(self) -> Hashable:
-        """Watchers of the same feed share one poll."""
+        """Return the key under which watchers of the same feed share one poll."""
         return ("clickmeeting", self.feed, self.clickmeeting_conn_id, self.room_id, self.interval)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
-        """Yield a snapshot of the feed for each look."""
+        """Yield a snapshot of the feed after each poll."""
         from airflow_clickmeeting.triggers.feeds import snapshots
 
         async for each in snapshots(cls.feed, kwargs["clickmeeting_conn_id"], kwargs["room_id"], kwargs["interval"]):
@@ -94,30 +98,30 @@ class Watcher(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Have Airflow tell when it holds the events that were made of a snapshot."""
+        """Return the producer that Airflow notifies when the events of a snapshot are in its database."""
         from airflow_clickmeeting.triggers.shared_stream import SnapshotProducer
 
         return SnapshotProducer(cls.open_shared_stream(kwargs))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch alone, where Airflow shares no streams."""
+        """Yield events from a stream of its own, in an Airflow without shared streams."""
         _, kwargs = self.serialize()
         async for event in self.filter_shared_stream(self.open_shared_stream(kwargs)):
             yield event
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
-        """Fire for what is new in each snapshot."""
+        """Yield what each snapshot shows for the first time, as Airflow's events."""
         cursor = self._stored = await self._read_cursor()
         async for snapshot in shared_stream:
-            events_in = list(self.events_in(snapshot))
+            events = list(self.find_events(snapshot))
             if cursor is None:
-                cursor = Cursor.starting(events_in, snapshot.now, self.lookback)
-            new_events = [each for each in cursor.new_events(events_in) if await self._reads_as_before(each)]
-            to_tell = [each for each in new_events if self._counts(each, snapshot)]
-            # of several events at once Airflow may start a run with the first alone; one later brings the others along
-            held_back = to_tell[1:][-1:]
-            reported = [each for each in new_events if each not in held_back]
-            for each in to_tell:
+                cursor = Cursor.starting(events, snapshot.now, self.lookback)
+            confirmed = [each for each in cursor.new_events(events) if await self._is_confirmed(each)]
+            matching = [each for each in confirmed if self._matches(each, snapshot)]
+            # of several events at once Airflow may start a run with the first only; a later event brings the others
+            held_back = matching[1:][-1:]
+            reported = [each for each in confirmed if each not in held_back]
+            for each in matching:
                 if each in reported:
                     yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
             cursor = cursor.after(reported, self.lookback)
@@ -125,56 +129,58 @@ class Watcher(BaseEventTrigger):
                 key: fingerprint for key, fingerprint in self._fingerprints.items() if key not in cursor.reported
             }
             if self._store is not None and cursor != self._stored:
-                snapshot.stored.append(partial(self._write_cursor, cursor))
+                snapshot.on_persisted.append(partial(self._write_cursor, cursor))
 
-    def _counts(self, happening: Event, snapshot: Snapshot) -> bool:
-        name = snapshot.name_of(happening.room_id)
+    def _matches(self, event: Event, snapshot: Snapshot) -> bool:
+        name = snapshot.name_of(event.room_id)
         return self.room_name is None or fnmatch(name.lower(), self.room_name.lower())
 
-    def _payload(self, happening: Event, snapshot: Snapshot) -> dict[str, Any]:
+    def _payload(self, event: Event, snapshot: Snapshot) -> dict[str, Any]:
         return {
-            "id": f"{self.event}-{happening.key}",
-            "event": self.event,
-            "room_id": happening.room_id,
-            "room_name": snapshot.name_of(happening.room_id),
-            **happening.facts,
+            "id": f"{self.event_name}-{event.key}",
+            "event": self.event_name,
+            "room_id": event.room_id,
+            "room_name": snapshot.name_of(event.room_id),
+            **event.facts,
         }
 
-    async def _reads_as_before(self, happening: Event) -> bool:
-        confirm_with = self.confirm_with(happening)
-        if confirm_with is None:
+    async def _is_confirmed(self, event: Event) -> bool:
+        confirmation = self.confirm_with(event)
+        if confirmation is None:
             return True
-        before = self._fingerprints.pop(happening.key, None)
-        fingerprint = await self._answer(confirm_with) if isinstance(confirm_with, Call) else confirm_with
+        before = self._fingerprints.pop(event.key, None)
+        fingerprint = await self._fetch(confirmation) if isinstance(confirmation, Call) else confirmation
         if fingerprint is not None:
-            self._fingerprints[happening.key] = fingerprint
+            self._fingerprints[event.key] = fingerprint
         return fingerprint is not None and fingerprint == before
 
-    async def _answer(self, call: Call[str]) -> str | None:
+    async def _fetch(self, call: Call[str]) -> str | None:
         from airflow_clickmeeting.exceptions import ClickMeetingError
         from airflow_clickmeeting.waiting.shared import shared_requests
 
-        with shared_requests(self.clickmeeting_conn_id) as board:
+        with shared_requests(self.clickmeeting_conn_id) as sharer:
             try:
-                answer, _ = await board.next_response(call)
+                response, _ = await sharer.next_response(call)
             except ClickMeetingError as error:
-                self.log.warning("To be asked again with the next look: %s", error)
+                self.log.warning("Confirming an event failed; the watcher tries again at the next poll: %s", error)
                 return None
-        return str(answer)
+        return str(response)
 
     @property
     def _store(self) -> Any:
-        # absent before 3.3
+        # Airflow before 3.3 has none
         stores = getattr(self, "asset_state_store", None)
         return stores and stores[Asset.ref(name=self.asset_name)]
 
     async def _read_cursor(self) -> Cursor | None:
         while (store := self._store) is not None:
             try:
-                data = await store.aget(self.event)
+                data = await store.aget(self.event_name)
             except Exception:
-                # without its cursor it would take everything for known
-                self.log.exception("The cursor of %s could not be read", self.asset_name)
+                # without its cursor the watcher would take all events for reported ones
+                self.log.exception(
+                    "Reading the cursor of asset %s failed; next attempt in %g s", self.asset_name, READ_AGAIN
+                )
                 await asyncio.sleep(READ_AGAIN)
             else:
                 return Cursor.from_json(data) if data else None
@@ -182,5 +188,5 @@ class Watcher(BaseEventTrigger):
 
     async def _write_cursor(self, cursor: Cursor) -> None:
         if cursor != self._stored:
-            await self._store.aset(self.event, cursor.to_json())
+            await self._store.aset(self.event_name, cursor.to_json())
             self._stored = cursor

@@ -1,1 +1,1 @@
-"""What can be waited for, how often it is polled, and requests that waiting triggers share."""
+"""What sensors and triggers share: the conditions that they wait for, the pauses between polls, and shared requests."""

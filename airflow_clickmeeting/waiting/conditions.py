@@ -1,4 +1,4 @@
-"""What can be waited for: which call to make, and a pure test of its answer. Sensors and triggers share both."""
+"""Conditions that sensors and triggers wait for: each is a call to make, and a pure check of its response."""
 
 from __future__ import annotations
 
@@ -34,93 +34,124 @@ from airflow_clickmeeting.api.types import (
 )
 from airflow_clickmeeting.api.validate import Id
 
+__all__ = [
+    "Condition",
+    "ConferenceStatus",
+    "FileConverted",
+    "RecordingReady",
+    "Registrations",
+    "Result",
+    "SessionEnded",
+    "SessionReport",
+    "SessionStarted",
+]
+
+Result = dict[str, Any] | None
+
 
 @dataclass(frozen=True)
 class Condition(ABC):
-    """Something on ClickMeeting that is not so yet.
+    """Something on ClickMeeting that a sensor waits for.
 
-    A subclass is a frozen dataclass of plain values, at the top of a module that the triggerer can import, since it
-    travels there as JSON. What it tells goes to logs and XCom, so it must hold no secret.
+    A subclass is a frozen dataclass of plain values, at the top level of a module that the triggerer can import, since
+    it travels there as JSON. Its values and its result go to logs and XCom, so neither may hold a secret.
     """
 
     @property
     @abstractmethod
     def call(self) -> Call[Any]:
-        """What to ask; it must only read, for it is asked again and again."""
+        """The request to send at each poll; it must only read."""
 
     @abstractmethod
-    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
-        """Return what to tell when it is so, as plain JSON, else None.
+    def check(self, response: Any, now: datetime) -> Result:
+        """Return the result as plain JSON if the condition is met, else None.
 
-        :param answer: what the call gave.
-        :param now: by ClickMeeting's clock.
+        :param response: the response to `call`.
+        :param now: the present time by ClickMeeting's clock.
         """
 
     @property
+    def description(self) -> str:
+        """What is awaited, for logs and errors: the words after "waiting for"."""
+        return str(self)
+
+    @property
     def needs_confirmation(self) -> bool:
-        """Whether it counts only once two looks in a row read the same."""
+        """Whether the condition is met only when two polls in a row return the same result."""
         return False
 
-    def confirm_with(self, seen: dict[str, Any]) -> Call[Any] | None:
-        """Return a call whose answer, too, must read the same twice where `needs_confirmation` is set."""
+    def confirm_with(self, result: dict[str, Any]) -> Call[Any] | None:
+        """Return a further call whose response must be the same at two polls in a row, too.
+
+        It is called only if `needs_confirmation` is set.
+
+        :param result: what `check` returned.
+        """
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the condition as plain JSON for the triggerer.
+
+        :raises ValueError: if the triggerer could not import the class.
+        """
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         # Airflow loads DAG files as modules of such a name, which no other process can import
         if path.startswith(("__main__.", "unusual_prefix_")) or "<locals>" in path:
-            raise ValueError(f"{type(self).__name__} must stand at the top of a module that the triggerer can import.")
+            raise ValueError(
+                f"The triggerer cannot import {type(self).__name__}. Define the class at the top level of a module"
+                " outside the DAG file."
+            )
         return {"class": path, "values": asdict(self)}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Condition:
-        """Make it of its JSON again."""
+        """Return the condition that `to_json` wrote."""
         module, _, name = data["class"].rpartition(".")
         condition: Condition = getattr(import_module(module), name)(**data["values"])
         return condition
 
 
-Seen = dict[str, Any] | None
-Look = Generator[Call[Any], tuple[Any, datetime], tuple[Seen, str | None]]
+PollSteps = Generator[Call[Any], tuple[Any, datetime], tuple[Result, str | None]]
 
 
-def look(condition: Condition, fingerprint: str | None) -> Look:
-    """Look once: yield each call to make, take its answer with ClickMeeting's time, and return what was seen.
+def poll_steps(condition: Condition, fingerprint: str | None) -> PollSteps:
+    """Yield the calls of one poll, take each response with ClickMeeting's time, and return the poll's outcome.
 
-    :param fingerprint: what the look before this one returned as its second value; None at the first look.
-    :return: what to tell, or None for not yet; and the fingerprint for the next look.
+    The caller sends the requests, so the same steps serve the worker and the triggerer.
+
+    :param fingerprint: the second value that the poll before returned; None at the first poll.
+    :return: the result, or None to continue waiting; and the fingerprint for the next poll.
     """
-    answer, now = yield condition.call
-    seen = condition.check(answer, now)
-    if seen is None or not condition.needs_confirmation:
-        return seen, None
-    confirm_with = condition.confirm_with(seen)
-    read = (yield fingerprint_of(confirm_with))[0] if confirm_with else ""
-    new = fingerprint_of_rows([seen, read])
-    return (seen if new == fingerprint else None), new
+    response, now = yield condition.call
+    result = condition.check(response, now)
+    if result is None or not condition.needs_confirmation:
+        return result, None
+    confirmation = condition.confirm_with(result)
+    further = (yield fingerprint_call(confirmation))[0] if confirmation else ""
+    new = fingerprint_rows([result, further])
+    return (result if new == fingerprint else None), new
 
 
-def fingerprint_of_rows(rows: Iterable[Any]) -> str:
-    """Return the same short text for the same rows, in whatever order, with whatever links that change meanwhile."""
+def fingerprint_rows(rows: Iterable[Any]) -> str:
+    """Return a checksum of rows that ignores their order, and the links and secrets that change at each request."""
     lines = sorted(json.dumps(without_secrets(row), sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Fingerprint:
-    """Reads the fingerprint of what another reader reads; calls with equal ones are equal."""
+class FingerprintReader:
+    """Replaces the `read` of a call, and returns the fingerprint of its rows; readers of equal calls are equal."""
 
     read: Callable[[Any], Iterable[Any]]
 
     def __call__(self, data: Any) -> str:
-        """Return the fingerprint of what the call would have read."""
-        return fingerprint_of_rows(self.read(data))
+        """Return the fingerprint of the rows in a decoded response."""
+        return fingerprint_rows(self.read(data))
 
 
-def fingerprint_of(call: Call[Any]) -> Call[str]:
-    """Return the call that reads the fingerprint of its list, which itself may be long."""
-    return replace(call, read=Fingerprint(call.read))
+def fingerprint_call(call: Call[Any]) -> Call[str]:
+    """Return a call that gives the fingerprint of a list instead of the list, which may be long."""
+    return replace(call, read=FingerprintReader(call.read))
 
 
 def _by(key: str) -> Callable[[Session], datetime]:
@@ -129,10 +160,10 @@ def _by(key: str) -> Callable[[Session], datetime]:
 
 @dataclass(frozen=True)
 class _SinceInRoom(Condition):
-    """Something that happens in a room at or after a moment.
+    """Base of conditions about what happens in a room from a moment on.
 
     :param room_id: the room.
-    :param since: ISO 8601 with an offset.
+    :param since: the moment, ISO 8601 with an offset.
     """
 
     room_id: Id
@@ -145,26 +176,31 @@ class _SinceInRoom(Condition):
 
 @dataclass(frozen=True)
 class SessionStarted(_SinceInRoom):
-    """A session of the room has started, and was not over by `since`; of several it is the first."""
+    """A session of the room has started, and was not over at `since`; the first one if there are several."""
 
     @property
     def call(self) -> Call[list[Session]]:
-        """List the room's sessions."""
+        """The list of the room's sessions."""
         return calls.list_sessions(self.room_id)
 
-    def check(self, answer: list[Session], now: datetime) -> Seen:
-        """Return the session's facts."""
-        started = [session for session in answer if session.get("start_date") and over_since(session, self.since)]
+    @property
+    def description(self) -> str:
+        """The room, and since when a session counts."""
+        return f"a session of room {self.room_id} to start (since {self.since})"
+
+    def check(self, response: list[Session], now: datetime) -> Result:
+        """Return the session's `session_facts`."""
+        started = [session for session in response if session.get("start_date") and over_since(session, self.since)]
         return session_facts(self.room_id, min(started, key=_by("start_date"))) if started else None
 
 
 @dataclass(frozen=True)
 class SessionEnded(_SinceInRoom):
-    """A session of the room has ended, and the reports on it are there; of several it is the first.
+    """A session of the room has ended, and its reports are complete; the first one if there are several.
 
-    :param settle: seconds that the end must lie back; the attendee list must also read the same twice, unless this is
-        zero.
-    :param session_id: the only session that counts; then `since` does not matter.
+    :param settle: the session must have ended this many seconds ago, and then the attendee list must be the same at
+        two polls in a row. With zero, the end counts at once.
+    :param session_id: the only session that counts; `since` is ignored then.
     """
 
     settle: float = 300
@@ -179,47 +215,59 @@ class SessionEnded(_SinceInRoom):
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether the attendee list is waited for."""
+        """Whether the attendee list must be the same twice: ClickMeeting completes it after the session."""
         return self.settle > 0
 
     @property
     def call(self) -> Call[list[Session]]:
-        """List the room's sessions."""
+        """The list of the room's sessions."""
         return calls.list_sessions(self.room_id)
 
-    def check(self, answer: list[Session], now: datetime) -> Seen:
-        """Return the session's facts."""
-        ended = [each for each in answer if over_for(each, self.settle, now) and self._counts(each)]
+    @property
+    def description(self) -> str:
+        """The session if it is known, else the room and since when a session counts."""
+        if self.session_id is not None:
+            return f"session {self.session_id} of room {self.room_id} to end"
+        return f"a session of room {self.room_id} to end (since {self.since})"
+
+    def check(self, response: list[Session], now: datetime) -> Result:
+        """Return the session's `session_facts`."""
+        ended = [each for each in response if over_for(each, self.settle, now) and self._matches(each)]
         return session_facts(self.room_id, min(ended, key=_by("end_date"))) if ended else None
 
-    def _counts(self, session: Session) -> bool:
+    def _matches(self, session: Session) -> bool:
         if self.session_id is None:
             return over_since(session, self.since)
         return session["id"] == int(self.session_id)
 
-    def confirm_with(self, seen: dict[str, Any]) -> Call[list[Attendee]]:
-        """List who was there."""
-        return calls.list_session_attendees(self.room_id, seen["session_id"])
+    def confirm_with(self, result: dict[str, Any]) -> Call[list[Attendee]]:
+        """Return the call that lists the session's attendees."""
+        return calls.list_session_attendees(self.room_id, result["session_id"])
 
 
 @dataclass(frozen=True)
 class RecordingReady(_SinceInRoom):
-    """The room has recordings that were not over by `since`, and all of them have been processed."""
+    """The room has recordings that were not over at `since`, and ClickMeeting has processed all of them."""
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether the sizes must read the same twice."""
+        """True: the size of a recording may grow while ClickMeeting processes it."""
         return True
 
     @property
     def call(self) -> Call[list[Recording]]:
-        """List the room's recordings."""
+        """The list of the room's recordings."""
         return calls.list_recordings(self.room_id)
 
-    def check(self, answer: list[Recording], now: datetime) -> Seen:
-        """Return the recordings: `recording_id`, `name`, `started_at`, `duration` and `size` of each."""
+    @property
+    def description(self) -> str:
+        """The room, and since when a recording counts."""
+        return f"the recordings of room {self.room_id} to be processed (since {self.since})"
+
+    def check(self, response: list[Recording], now: datetime) -> Result:
+        """Return `room_id` and `recordings`, the `recording_facts` of each."""
         earliest = minute_of(self.since)
-        found = [each for each in answer if not (end := recorded_until(each)) or end >= earliest]
+        found = [each for each in response if not (end := recorded_until(each)) or end >= earliest]
         if not found or not all(map(recorded, found)):
             return None
         return {"room_id": int(self.room_id), "recordings": [recording_facts(each) for each in found]}
@@ -227,7 +275,7 @@ class RecordingReady(_SinceInRoom):
 
 @dataclass(frozen=True)
 class ConferenceStatus(Condition):
-    """The room has a status. `inactive` follows the end of its time by up to half an hour (1.14).
+    """The room has a status. A room becomes `inactive` up to half an hour after its scheduled end.
 
     :param room_id: the room.
     :param status: `active` or `inactive`.
@@ -242,22 +290,27 @@ class ConferenceStatus(Condition):
 
     @property
     def call(self) -> Call[Room]:
-        """Read the room."""
+        """The room's settings."""
         return calls.get_conference(self.room_id)
 
-    def check(self, answer: Room, now: datetime) -> Seen:
+    @property
+    def description(self) -> str:
+        """The room and the status."""
+        return f"room {self.room_id} to be {self.status.strip().lower()}"
+
+    def check(self, response: Room, now: datetime) -> Result:
         """Return `room_id`, `status` and `updated_at`."""
-        if answer.get("status") != self.status.strip().lower():
+        if response.get("status") != self.status.strip().lower():
             return None
-        return {"room_id": int(self.room_id), "status": answer["status"], "updated_at": answer.get("updated_at")}
+        return {"room_id": int(self.room_id), "status": response["status"], "updated_at": response.get("updated_at")}
 
 
 @dataclass(frozen=True)
 class Registrations(Condition):
-    """So many people have registered for the room.
+    """At least a given number of people have registered for the room.
 
     :param room_id: the room.
-    :param at_least: how many.
+    :param at_least: the number of people.
     :param status: which registrations count: `all` or `active`.
     """
 
@@ -271,18 +324,23 @@ class Registrations(Condition):
 
     @property
     def call(self) -> Call[list[Registration]]:
-        """List the registrations."""
+        """The list of the room's registrations."""
         return calls.list_registrations(self.room_id, self.status)
 
-    def check(self, answer: list[Registration], now: datetime) -> Seen:
+    @property
+    def description(self) -> str:
+        """The room, and the number of people."""
+        return f"{self.at_least} or more registrations for room {self.room_id} (status {self.status})"
+
+    def check(self, response: list[Registration], now: datetime) -> Result:
         """Return `room_id` and the number of `registrations`."""
-        enough = len(answer) >= int(self.at_least)
-        return {"room_id": int(self.room_id), "registrations": len(answer)} if enough else None
+        enough = len(response) >= int(self.at_least)
+        return {"room_id": int(self.room_id), "registrations": len(response)} if enough else None
 
 
 @dataclass(frozen=True)
 class SessionReport(Condition):
-    """A session's PDF report is finished; the first look asks for it (5.4).
+    """A session's PDF report is finished; the first poll makes ClickMeeting generate it.
 
     :param room_id: the room.
     :param session_id: the session.
@@ -298,19 +356,24 @@ class SessionReport(Condition):
 
     @property
     def call(self) -> Call[Report]:
-        """Ask how far it is."""
+        """The state of the report; ClickMeeting generates it at the first request, with the same GET."""
         return calls.generate_session_report(self.room_id, self.session_id, lang=self.lang)
 
-    def check(self, answer: Report, now: datetime) -> Seen:
-        """Return `room_id`, `session_id` and `lang`; the address is a secret, so it is not among them."""
-        if answer.get("status") != "FINISHED" or not answer.get("url"):
+    @property
+    def description(self) -> str:
+        """The session and the language."""
+        return f"the PDF report of session {self.session_id} of room {self.room_id} (language {self.lang})"
+
+    def check(self, response: Report, now: datetime) -> Result:
+        """Return `room_id`, `session_id` and `lang`, but not the URL, which is a secret."""
+        if response.get("status") != "FINISHED" or not response.get("url"):
             return None
         return {"room_id": int(self.room_id), "session_id": int(self.session_id), "lang": self.lang}
 
 
 @dataclass(frozen=True)
 class FileConverted(Condition):
-    """An uploaded file has been converted, so that it can be shown (9.4).
+    """ClickMeeting has converted an uploaded file, so that it can be shown in a room.
 
     :param file_id: the file.
     """
@@ -322,15 +385,20 @@ class FileConverted(Condition):
 
     @property
     def call(self) -> Call[File]:
-        """Read the file's state."""
+        """The file's state."""
         return calls.get_file(self.file_id)
 
-    def check(self, answer: File, now: datetime) -> Seen:
+    @property
+    def description(self) -> str:
+        """The file."""
+        return f"file {self.file_id} to be converted"
+
+    def check(self, response: File, now: datetime) -> Result:
         """Return `file_id`, `name` and `document_type`."""
-        if answer.get("status") != "converted":
+        if response.get("status") != "converted":
             return None
         return {
             "file_id": int(self.file_id),
-            "name": answer.get("name"),
-            "document_type": answer.get("document_type"),
+            "name": response.get("name"),
+            "document_type": response.get("document_type"),
         }

@@ -1,4 +1,4 @@
-"""Answers that the triggers of one triggerer share: who waits for the same call of the same connection asks once."""
+"""Shared responses: triggers of one triggerer that wait for the same call of the same connection share one request."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from weakref import WeakKeyDictionary
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 
-# how many waiting triggers are woken before other work of the event loop has its turn
-CROWD = 100
+# how many triggers get a response before the event loop may do other work: thousands at once would block it
+WAKE_BATCH = 100
 
-# what a call gave, and when by ClickMeeting's clock
-Answer = tuple[Any, datetime]
+# the response to a call, and when it came by ClickMeeting's clock
+Response = tuple[Any, datetime]
 
 
 @dataclass
 class _PendingRequest:
-    """Who waits for the next answer to a call, and the request that will bring it."""
+    """The triggers that wait for the next response to a call, and the request that will bring it."""
 
-    waiting: set[asyncio.Future[Answer]] = field(default_factory=set)
+    waiting: set[asyncio.Future[Response]] = field(default_factory=set)
     request: asyncio.Task[None] | None = None
 
 
 class RequestSharer:
-    """The questions that the triggers of one event loop have about one account.
+    """Sends each request once for all triggers of one event loop that need its response.
 
     :param clickmeeting_conn_id: the connection.
     """
@@ -37,49 +37,52 @@ class RequestSharer:
     def __init__(self, clickmeeting_conn_id: str) -> None:
         self.users = 0
         self._hook = ClickMeetingAsyncHook(clickmeeting_conn_id)
-        self._questions: dict[Call[Any], _PendingRequest] = {}
+        self._pending: dict[Call[Any], _PendingRequest] = {}
 
-    async def next_response(self, call: Call[Any], within: float = 0) -> Answer:
-        """Wait for the next answer to a call: one that somebody else asks for, else one asked for in so many seconds.
+    async def next_response(self, call: Call[Any], within: float = 0) -> Response:
+        """Wait for the next response to a call.
 
-        :raises ClickMeetingError: to everyone who waited for the request that failed.
+        :param call: the request.
+        :param within: seconds to wait for the request of another trigger; after that, this trigger sends it.
+        :return: the response, and when it came by ClickMeeting's clock.
+        :raises ClickMeetingError: in every trigger that waited for the request that failed.
         """
         loop = asyncio.get_running_loop()
-        question = self._questions.setdefault(call, _PendingRequest())
-        future: asyncio.Future[Answer] = loop.create_future()
-        question.waiting.add(future)
-        due = loop.call_later(within, self._ask, call, question, future)
+        pending = self._pending.setdefault(call, _PendingRequest())
+        future: asyncio.Future[Response] = loop.create_future()
+        pending.waiting.add(future)
+        timer = loop.call_later(within, self._start_request, call, pending, future)
         try:
             return await future
         finally:
-            due.cancel()
-            question.waiting.discard(future)
-            self._drop_if_idle(call, question)
+            timer.cancel()
+            pending.waiting.discard(future)
+            self._drop_if_idle(call, pending)
 
-    def _ask(self, call: Call[Any], question: _PendingRequest, future: asyncio.Future[Answer]) -> None:
-        # one that is not among them has its answer, and is only not awake yet
-        if question.request is None and future in question.waiting:
-            question.request = asyncio.create_task(self._answer(call, question))
+    def _start_request(self, call: Call[Any], pending: _PendingRequest, future: asyncio.Future[Response]) -> None:
+        # a future that left `waiting` already has its response; its trigger only has not resumed yet
+        if pending.request is None and future in pending.waiting:
+            pending.request = asyncio.create_task(self._send(call, pending))
 
-    async def _answer(self, call: Call[Any], question: _PendingRequest) -> None:
-        answer: Any = None
+    async def _send(self, call: Call[Any], pending: _PendingRequest) -> None:
+        response: Any = None
         failure: Exception | None = None
         try:
-            answer = await self._hook.run(call), self._hook.now()
-        except Exception as error:  # noqa: BLE001 - each of those who wait decides what it means
+            response = await self._hook.run(call), self._hook.now()
+        except Exception as error:  # noqa: BLE001 - each waiting trigger decides what to do about it
             failure = error
-        # who comes from here on waits for the answer after this one
-        waiting, question.waiting, question.request = question.waiting, set(), None
-        self._drop_if_idle(call, question)
+        # a trigger that comes from here on waits for the next response, since this one is older than its wish
+        waiting, pending.waiting, pending.request = pending.waiting, set(), None
+        self._drop_if_idle(call, pending)
         for number, future in enumerate(waiting, start=1):
             if not future.done():
-                future.set_exception(failure) if failure else future.set_result(answer)
-            if number % CROWD == 0:
+                future.set_exception(failure) if failure else future.set_result(response)
+            if number % WAKE_BATCH == 0:
                 await asyncio.sleep(0)
 
-    def _drop_if_idle(self, call: Call[Any], question: _PendingRequest) -> None:
-        if not question.waiting and question.request is None and self._questions.get(call) is question:
-            del self._questions[call]
+    def _drop_if_idle(self, call: Call[Any], pending: _PendingRequest) -> None:
+        if not pending.waiting and pending.request is None and self._pending.get(call) is pending:
+            del self._pending[call]
 
 
 _sharers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RequestSharer]] = WeakKeyDictionary()
@@ -87,13 +90,16 @@ _sharers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RequestSharer]]
 
 @contextmanager
 def shared_requests(clickmeeting_conn_id: str) -> Iterator[RequestSharer]:
-    """Yield the running loop's board for a connection; with its last user goes what it knows of the connection."""
-    boards = _sharers.setdefault(asyncio.get_running_loop(), {})
-    board = boards.setdefault(clickmeeting_conn_id, RequestSharer(clickmeeting_conn_id))
-    board.users += 1
+    """Yield the running event loop's `RequestSharer` for a connection.
+
+    It is dropped with its last user, and the API key with it: a changed connection is read again.
+    """
+    sharers = _sharers.setdefault(asyncio.get_running_loop(), {})
+    sharer = sharers.setdefault(clickmeeting_conn_id, RequestSharer(clickmeeting_conn_id))
+    sharer.users += 1
     try:
-        yield board
+        yield sharer
     finally:
-        board.users -= 1
-        if not board.users:
-            del boards[clickmeeting_conn_id]
+        sharer.users -= 1
+        if not sharer.users:
+            del sharers[clickmeeting_conn_id]

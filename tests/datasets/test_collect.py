@@ -1,4 +1,4 @@
-"""How far a collection is, what it does at a time, and any dataset of it."""
+"""Test reading any dataset, its parallel requests, and its progress in the log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def collect():
-    """Collect any dataset as an operator would, and return its rows."""
+    """Read any dataset as an operator does, and return its rows."""
 
     def collect(dataset: str, context=None, log=None, **arguments):
         members = {"dataset": dataset, "execute": lambda *_: None, **({"log": log} if log else {})}
         operator = type("CollectOperator", (DatasetOperator,), members)(task_id="collect", **arguments)
-        with operator.collection(context or {}) as collection:
-            places = [place for _, own in collection.find() for place in own]
-            rows = [row for _, found in collection.rows(places) for row in found or ()]
-        return rows, operator.conclude(collection, len(rows))
+        with operator.create_reader(context or {}) as reader:
+            places = [place for _, own in reader.find_places() for place in own]
+            rows = [row for _, found in reader.read_rows(places) for row in found or ()]
+        return rows, operator.conclude(reader, len(rows))
 
     return collect
 
@@ -51,14 +51,14 @@ def test_every_dataset_can_be_collected(sandbox, collect, dataset):
     ("dataset", "argument"),
     [("conferences", "since"), ("conferences", "until"), ("conferences", "session_id"), ("recordings", "session_id")],
 )
-def test_what_a_dataset_is_not_told_apart_by_is_refused(sandbox, collect, dataset, argument):
+def test_an_argument_that_does_not_filter_the_dataset_is_refused(sandbox, collect, dataset, argument):
     value = 7 if argument == "session_id" else NOON
-    with pytest.raises(ValueError, match=f"^{argument} must be left out: {dataset} are not told apart by it"):
+    with pytest.raises(ValueError, match=f"^{argument} must be left out: {dataset} cannot be filtered by it"):
         collect(dataset, room_id=1, **{argument: value})
     assert sandbox.count() == 0
 
 
-def test_a_dataset_that_there_is_not_is_refused_with_those_that_are(sandbox, collect):
+def test_an_unknown_dataset_is_refused_with_the_valid_ones(sandbox, collect):
     with pytest.raises(ValueError, match="dataset must be one of 'conferences', 'sessions', 'attendees'"):
         collect("people")
 
@@ -68,41 +68,41 @@ def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect)
     assert len(collect("conferences", interval)[0]) == 6
 
 
-def test_no_more_is_asked_for_at_a_time_than_wanted(sandbox, collect, monkeypatch):
+def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, monkeypatch):
     running, most = set(), 0
-    fetched = collecting.Fetcher.begin
+    original = collecting.Fetcher.start_fetch
 
-    def begin(asker, call):
+    def start_fetch(fetcher, call):
         nonlocal most
-        future = fetched(asker, call)
+        future = original(fetcher, call)
         running.add(future)
         most = max(most, sum(each.running() for each in running))
         return future
 
-    monkeypatch.setattr(collecting.Fetcher, "begin", begin)
+    monkeypatch.setattr(collecting.Fetcher, "start_fetch", start_fetch)
     collect("attendees", max_parallel=3)
     assert 0 < most <= 3
 
 
-def test_the_log_tells_how_far_it_is(sandbox, collect, monkeypatch, caplog):
-    monkeypatch.setattr(collecting, "TOLD_EVERY", 0)
+def test_the_log_shows_the_progress(sandbox, collect, monkeypatch, caplog):
+    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LOGS", 0)
     with caplog.at_level(logging.INFO, logger="progress"):
         collect("attendees", log=logging.getLogger("progress"))
-    assert "Looking for attendees of all rooms, of any time" in caplog.messages
-    assert any(text.startswith("6 of 6 rooms looked through, 0 rows") for text in caplog.messages)
-    assert any(text.startswith("12 of 12 answers with attendees, 44 rows (") for text in caplog.messages)
+    assert "Searching for attendees of all rooms, of any time" in caplog.messages
+    assert any(text.startswith("6 of 6 rooms searched, 0 rows") for text in caplog.messages)
+    assert any(text.startswith("12 of 12 responses with attendees, 44 rows (") for text in caplog.messages)
     assert "@" not in caplog.text
 
 
-def test_a_long_answer_tells_how_far_it_is_too(monkeypatch):
-    monkeypatch.setattr(collecting, "TOLD_EVERY", 0)
-    told = []
-    progress = collecting.Progress(lambda text, *values: told.append(text % values), "answers", 4)
+def test_the_log_shows_the_progress_within_a_long_response(monkeypatch):
+    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LOGS", 0)
+    logged = []
+    progress = collecting.Progress(lambda text, *values: logged.append(text % values), "responses", 4)
     assert sum(1 for _ in progress.counted({} for _ in range(2500))) == 2500
-    assert [text.split(" (")[0] for text in told] == ["0 of 4 answers, 1000 rows", "0 of 4 answers, 2000 rows"]
+    assert [text.split(" (")[0] for text in logged] == ["0 of 4 responses, 1000 rows", "0 of 4 responses, 2000 rows"]
 
 
-def test_a_scope_is_told_in_words():
+def test_a_scope_is_formatted_for_logs():
     assert str(scope_of([3, 1], since=NOON)) == f"2 rooms, from {NOON}"
     assert str(scope_of(3, 7)) == "session 7"
     assert str(Scope(period=Period(NOON, NOON))) == f"all rooms, from {NOON} and before {NOON}"

@@ -1,4 +1,4 @@
-"""What the tables of exports are, and how ClickMeeting's answers become their rows."""
+"""Test the tables of exports, and how ClickMeeting's responses become their rows."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_columns_of_attendance_have_the_types_of_a_participation():
             assert [of for of in get_args(hint) or [hint] if of is not NoneType] == [python[column.type]], column.name
 
 
-def test_units_are_told():
+def test_columns_have_units():
     units = {column.name: column.unit for dataset in DATASETS.values() for column in dataset.columns if column.unit}
     assert units == {
         "timezone_offset": "s",
@@ -121,7 +121,7 @@ def test_units_are_told():
     }
 
 
-def test_what_is_personal_is_told_by_its_kind():
+def test_personal_columns_have_a_kind():
     kinds = {
         dataset.name: {column.name: column.personal for column in dataset.columns if column.personal}
         for dataset in DATASETS.values()

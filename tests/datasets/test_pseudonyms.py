@@ -1,4 +1,4 @@
-"""Personal columns as keyed hashes."""
+"""Test that personal columns are replaced by keyed hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADA = {
 }
 
 
-def test_a_pseudonym_can_be_made_anew_by_who_has_the_key():
+def test_a_pseudonym_can_be_recomputed_with_the_key():
     row = pseudonymised(ATTENDEES, ["email"], KEY).row(ADA)
     assert row["email"] == hmac.new(KEY, b"email:ada@example.com", hashlib.sha256).hexdigest()
 
@@ -79,7 +79,7 @@ def test_the_same_text_of_another_kind_is_another_pseudonym():
 
 
 @pytest.mark.parametrize("named", ["email", "person"])
-def test_no_second_column_tells_the_address(named):
+def test_no_second_column_reveals_the_address(named):
     row = pseudonymised(ATTENDANCE, [named], KEY).row({"email": "ada@example.com", "person": "ada@example.com"})
     assert "ada@example.com" not in row.values()
 
@@ -94,7 +94,7 @@ def test_half_a_character_does_no_harm():
     assert len({attendees.row({"nickname": name})["nickname"] for name in ("\ud83d", "\ud83e")}) == 2
 
 
-def test_json_columns_that_are_not_named_are_emptied_for_they_may_tell_the_same():
+def test_json_columns_that_are_not_named_are_emptied_since_they_may_contain_the_same():
     row = pseudonymised(ATTENDEES, ["email"], KEY).row(ADA)
     assert (row["polls"], row["extra"]) == (None, None)
     registration = pseudonymised(REGISTRATIONS, ["email"], KEY).row({"fields": {"Second address": "ada@example.com"}})
@@ -147,9 +147,9 @@ def test_the_key_is_not_shown():
     [
         (
             ["mail"],
-            "pseudonymise: 'mail' is no personal column of attendance; those are person, email, nickname, rating_c",
+            "pseudonymise: 'mail' is not a personal column of attendance; those are person, email, nickname, rating_c",
         ),
-        (["email", "role"], "pseudonymise: 'role' is no personal column of attendance; those are person, email"),
+        (["email", "role"], "pseudonymise: 'role' is not a personal column of attendance; those are person, email"),
         ("email", "pseudonymise must be a list of names of personal columns"),
         ([], "pseudonymise must be a list with at least one of the names of personal columns"),
     ],

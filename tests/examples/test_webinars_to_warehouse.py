@@ -1,4 +1,4 @@
-"""The example `webinars_to_warehouse`, run twice for the same night, into files and a real PostgreSQL."""
+"""Test the example `webinars_to_warehouse`: two runs for the same night, into files and a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def server():
 
 @pytest.fixture
 def account(clickmeeting_sandbox) -> dict[str, int]:
-    """Two rooms: in one a session of yesterday and one of last week, in the other none; Ada has registered."""
+    """Create two rooms: one with sessions of yesterday and of last week, one without; Ada has registered."""
     yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT
     room_id = clickmeeting_sandbox.add_room(permanent_room=True, registration={"enabled": True})["id"]
     clickmeeting_sandbox.add_room(permanent_room=True)

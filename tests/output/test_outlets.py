@@ -1,4 +1,4 @@
-"""What was written, told to Airflow: asset events, and lineage."""
+"""Test the asset events and the lineage of written files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOp
 
 @pytest.fixture
 def rooms(clickmeeting_sandbox) -> list[int]:
-    """A room with three people, and one that was never used."""
+    """Create a room with three people, and one that was never used."""
     start = clickmeeting_sandbox.now - timedelta(hours=2)
     used = clickmeeting_sandbox.add_room(name="Used", permanent_room=1)["id"]
     clickmeeting_sandbox.play(used, start=start, end=start + timedelta(hours=1), count=3)
@@ -26,7 +26,7 @@ def test_files_become_events_of_the_tasks_assets(rooms, run_dag, tmp_path):
     from airflow.utils.session import create_session
 
     path = f"{tmp_path.as_uri()}/{{room_id}}.csv"
-    with DAG("exports_tell_assets", schedule=None) as dag:
+    with DAG("exports_report_to_assets", schedule=None) as dag:
         ClickMeetingExportAttendeesOperator(
             task_id="attendees", path=path, outlets=[AssetAlias("files"), Asset("attendees of webinars")]
         )

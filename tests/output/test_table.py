@@ -1,4 +1,4 @@
-"""Tables and the rows in them, in each database: what is made, what is refused, what a second writing does."""
+"""Test tables and their rows in each database: creation, checks of existing tables, and repeated writes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def chunks_of_two(monkeypatch):
 
 @pytest.fixture
 def load(warehouse) -> Callable[..., int]:
-    """Write rows into a table, which is made when it is not there."""
+    """Write rows into a table, which is created if it does not exist."""
 
     def load(rows: Iterable[dict[str, Any]], dataset: Dataset = PEOPLE, table: str = "loaded") -> int:
         return write(warehouse.engine, rows, dataset, table)
@@ -73,7 +73,7 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
 
 
-# --- what is made -----------------------------------------------------------------------------------------------------
+# --- creation --------------------------------------------------------------------------------------------------------
 
 TYPES = {
     "postgresql": ["BIGINT", "TEXT", "TIMESTAMP", "TEXT", "DOUBLE PRECISION", "BOOLEAN", "TEXT"],
@@ -178,14 +178,14 @@ def test_every_dataset_can_be_declared_in_every_database(dataset, dialect):
     assert all(name in made for name in dataset.header)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- existing tables --------------------------------------------------------------------------------------------------
 
 FITTING = (
     "id BIGINT, name TEXT, start_utc TIMESTAMP WITH TIME ZONE, start TEXT, minutes FLOAT, came BOOLEAN, fields TEXT"
 )
 MISFITS = [
-    (FITTING, "there is no unique key on id"),
-    (f"{FITTING}, UNIQUE (id, name)", "there is no unique key on id"),
+    (FITTING, "the table has no unique key on id"),
+    (f"{FITTING}, UNIQUE (id, name)", "the table has no unique key on id"),
     (f"{FITTING.replace('came BOOLEAN, ', '')}, UNIQUE (id)", "came is missing"),
     (f"{FITTING.replace('name TEXT', 'name BIGINT')}, UNIQUE (id)", "name is not TEXT"),
     (f"{FITTING.replace('minutes FLOAT', 'minutes TEXT')}, UNIQUE (id)", "minutes is not DOUBLE"),
@@ -209,13 +209,13 @@ def test_a_table_that_does_not_fit(warehouse, columns, why):
     assert ";" not in str(refused.value)
 
 
-def test_all_that_does_not_fit_is_told_at_once(warehouse):
+def test_the_error_lists_everything_that_does_not_fit(warehouse):
     warehouse.run("CREATE TABLE loaded (id TEXT, came BOOLEAN)")
     with pytest.raises(ValueError) as refused:
         prepare(warehouse.engine, declared(PEOPLE, "loaded"))
-    told = str(refused.value)
-    assert told.startswith("table 'loaded' does not fit: id is not BIGINT; name is missing; start_utc is missing; ")
-    assert told.endswith("fields is missing; there is no unique key on id.")
+    message = str(refused.value)
+    assert message.startswith("table 'loaded' does not fit: id is not BIGINT; name is missing; start_utc is missing; ")
+    assert message.endswith("fields is missing; the table has no unique key on id.")
 
 
 def test_a_time_without_a_zone_does_not_fit(warehouse):
@@ -228,7 +228,7 @@ def test_a_time_without_a_zone_does_not_fit(warehouse):
 def test_a_key_of_some_rows_only_is_none(warehouse):
     partial = "CREATE UNIQUE INDEX partial ON loaded (id) WHERE came"
     warehouse.run(table_of(warehouse.kind, FITTING), partial)
-    with pytest.raises(ValueError, match="there is no unique key on id"):
+    with pytest.raises(ValueError, match="the table has no unique key on id"):
         prepare(warehouse.engine, declared(PEOPLE, "loaded"))
 
 
@@ -257,7 +257,7 @@ def test_a_unique_index_is_a_key_and_columns_of_ones_own_are_kept(warehouse, loa
     assert [(row["name"], row["mine"]) for row in warehouse.rows()] == [("Augusta", "note")]
 
 
-# --- what a second writing does ---------------------------------------------------------------------------------------
+# --- repeated writes --------------------------------------------------------------------------------------------------
 
 
 def test_the_same_rows_again_change_nothing(warehouse, load):
@@ -344,7 +344,7 @@ def test_a_table_has_of_each_session_what_came_last(warehouse, load, loads):
 
 
 class Elsewhere(SQLiteDialect_pysqlite):
-    """A database of which nothing is known but what all have."""
+    """A database that has only what all databases have."""
 
     name = "elsewhere"
     supports_statement_cache = True

@@ -1,4 +1,4 @@
-"""Rows to bytes and back."""
+"""Test writing rows in each format, and reading them back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ every_format = pytest.mark.parametrize("file_format", FORMATS)
 
 
 def written(file_format: str, *pieces: list[dict], **options) -> bytes:
-    """Write rows that come in pieces, and return the file."""
+    """Write rows in several calls, and return the file."""
     file = io.BytesIO()
     with rows_to(file, COLUMNS, file_format, **options) as out:
         for piece in pieces:
@@ -63,7 +63,7 @@ def as_cell(value: object) -> str:
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    """Two rows to a batch, and four to a row group."""
+    """Set two rows per batch, and four per row group."""
     monkeypatch.setattr(writers, "BATCH", 2)
     monkeypatch.setattr(writers, "ROW_GROUP", 4)
 

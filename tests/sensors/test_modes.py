@@ -25,12 +25,12 @@ COLUMNS: dict[str, dict[str, Any]] = {"plain": {}, "soft_fail": {"soft_fail": Tr
 OVER = {"plain": "failed", "soft_fail": "skipped", "never_fail": "skipped"}
 MISTAKE = {"plain": "failed", "soft_fail": "failed", "never_fail": "skipped"}
 GOES_ON = dict.fromkeys(COLUMNS, "success")
-BORNE = 2
+TOLERATED = 2
 
 
 @dataclass(frozen=True)
 class Broken(Condition):
-    """A condition of a user's own, which cannot read what it is told once the room has another name."""
+    """A condition of a user's own, which cannot read the response once the room has another name."""
 
     room_id: int
 
@@ -38,18 +38,18 @@ class Broken(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
-        return None if answer["name"] == "Talk" else {"name": answer["no such key"]}
+    def check(self, response: Any, now: datetime) -> dict[str, Any] | None:
+        return None if response["name"] == "Talk" else {"name": response["no such key"]}
 
 
 @dataclass
 class Row:
-    """What happens to a sensor, how its task ends in each column, and how often it may have asked."""
+    """What happens to a sensor, how its task ends in each column, and which numbers of polls are right."""
 
     ends: dict[str, str]
     sensor: type = ClickMeetingConferenceStatusSensor
     arguments: dict[str, Any] | None = None
-    asked: Callable[[int], bool] = lambda times: times > 1
+    polled: Callable[[int], bool] = lambda times: times > 1
 
 
 def time_runs_out(account: SimpleNamespace) -> Row:
@@ -58,7 +58,7 @@ def time_runs_out(account: SimpleNamespace) -> Row:
 
 def the_key_is_wrong(account: SimpleNamespace) -> Row:
     account.sandbox.fault("get_conference", "status", status=401, times=None)
-    return Row(OVER, asked=lambda times: times == 1)
+    return Row(OVER, polled=lambda times: times == 1)
 
 
 def the_key_may_no_longer_do_this(account: SimpleNamespace) -> Row:
@@ -67,7 +67,7 @@ def the_key_may_no_longer_do_this(account: SimpleNamespace) -> Row:
 
 
 def the_room_was_never_there(account: SimpleNamespace) -> Row:
-    return Row(OVER, arguments={"room_id": 99999999}, asked=lambda times: times == 1)
+    return Row(OVER, arguments={"room_id": 99999999}, polled=lambda times: times == 1)
 
 
 def the_room_is_gone(account: SimpleNamespace) -> Row:
@@ -77,35 +77,35 @@ def the_room_is_gone(account: SimpleNamespace) -> Row:
 
 def clickmeeting_fails_too_often(account: SimpleNamespace) -> Row:
     account.sandbox.fault("get_conference", "status", status=503, times=None)
-    return Row(OVER, asked=lambda times: times == BORNE + 1)
+    return Row(OVER, polled=lambda times: times == TOLERATED + 1)
 
 
 def clickmeeting_begins_to_fail_too_often(account: SimpleNamespace) -> Row:
     account.sandbox.fault("get_conference", "html", times=None, skip=1)
-    return Row(OVER, asked=lambda times: times > BORNE + 1)
+    return Row(OVER, polled=lambda times: times > TOLERATED + 1)
 
 
-def clickmeeting_fails_as_often_as_is_borne(account: SimpleNamespace) -> Row:
-    account.sandbox.fault("get_conference", "status", status=503, times=BORNE)
-    return Row(GOES_ON, arguments={"status": "active"}, asked=lambda times: times == BORNE + 1)
+def clickmeeting_fails_as_often_as_is_tolerated(account: SimpleNamespace) -> Row:
+    account.sandbox.fault("get_conference", "status", status=503, times=TOLERATED)
+    return Row(GOES_ON, arguments={"status": "active"}, polled=lambda times: times == TOLERATED + 1)
 
 
 def clickmeeting_fails_now_and_then(account: SimpleNamespace) -> Row:
     planned = account.sandbox.add_room(starts_at=account.sandbox.now, duration=1)
-    account.sandbox.fault("get_conference", "reset", times=BORNE, skip=1)
-    account.once_looked("get_conference", lambda: account.sandbox.advance(timedelta(days=1)))
-    return Row(GOES_ON, arguments={"room_id": planned["id"]}, asked=lambda times: times > BORNE + 1)
+    account.sandbox.fault("get_conference", "reset", times=TOLERATED, skip=1)
+    account.after_request("get_conference", lambda: account.sandbox.advance(timedelta(days=1)))
+    return Row(GOES_ON, arguments={"room_id": planned["id"]}, polled=lambda times: times > TOLERATED + 1)
 
 
 def an_argument_is_wrong(account: SimpleNamespace) -> Row:
     arguments = {"since": "2027-02-01 15:00"}
-    return Row(MISTAKE, ClickMeetingSessionStartedSensor, arguments, asked=lambda times: times == 0)
+    return Row(MISTAKE, ClickMeetingSessionStartedSensor, arguments, polled=lambda times: times == 0)
 
 
 def a_condition_is_broken(account: SimpleNamespace) -> Row:
     hook = ClickMeetingHook()
     hook.ping()  # reads the connection, which only the task's own thread may do later
-    account.once_looked("get_conference", lambda: hook.update_conference(account.room_id, name="Longer talk"))
+    account.after_request("get_conference", lambda: hook.update_conference(account.room_id, name="Longer talk"))
     return Row(MISTAKE, ClickMeetingSensor, {"condition": Broken(account.room_id)})
 
 
@@ -117,7 +117,7 @@ ROWS = (
     the_room_is_gone,
     clickmeeting_fails_too_often,
     clickmeeting_begins_to_fail_too_often,
-    clickmeeting_fails_as_often_as_is_borne,
+    clickmeeting_fails_as_often_as_is_tolerated,
     clickmeeting_fails_now_and_then,
     an_argument_is_wrong,
     a_condition_is_broken,
@@ -125,14 +125,19 @@ ROWS = (
 
 
 @pytest.fixture
-def run(run_dag, sandbox, room_id, mode, once_looked) -> Callable[..., Any]:
+def run(run_dag, sandbox, room_id, mode, after_request) -> Callable[..., Any]:
     """Let a row happen, and return it with the sensor's task."""
-    account = SimpleNamespace(sandbox=sandbox, room_id=room_id, once_looked=once_looked)
+    account = SimpleNamespace(sandbox=sandbox, room_id=room_id, after_request=after_request)
 
     def run(row: Callable[[SimpleNamespace], Row], **flags: Any) -> tuple[Row, Any]:
         happens = row(account)
         given = {} if happens.sensor is ClickMeetingSensor else {"room_id": room_id}
-        given |= {"timeout": 60, "poke_interval": 0.05, "max_consecutive_failures": BORNE, **(happens.arguments or {})}
+        given |= {
+            "timeout": 60,
+            "poke_interval": 0.05,
+            "max_consecutive_failures": TOLERATED,
+            **(happens.arguments or {}),
+        }
         with DAG("table", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
             happens.sensor(task_id="wait", **given, **mode, **flags)
         return happens, run_dag(dag).get_task_instance("wait")
@@ -145,7 +150,7 @@ def run(run_dag, sandbox, room_id, mode, once_looked) -> Callable[..., Any]:
 def test_the_table(run, sandbox, row, column):
     happens, task = run(row, **COLUMNS[column])
     assert task.state == happens.ends[column]
-    assert happens.asked(sandbox.count("get_conference")), sandbox.counts
+    assert happens.polled(sandbox.count("get_conference")), sandbox.counts
 
 
 @pytest.mark.parametrize(("row", "tries"), [(time_runs_out, 1), (clickmeeting_fails_too_often, 2)])

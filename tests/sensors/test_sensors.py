@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout
 from airflow.sdk import DAG
 from airflow.sdk.log import redact
 
@@ -58,8 +58,8 @@ class Renamed(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def check(self, answer: Any, now: datetime) -> dict[str, Any] | None:
-        return {"name": answer["name"]} if answer["name"] != self.name else None
+    def check(self, response: Any, now: datetime) -> dict[str, Any] | None:
+        return {"name": response["name"]} if response["name"] != self.name else None
 
 
 @dataclass
@@ -87,11 +87,11 @@ def account(sandbox, room_id, session_id, tmp_path) -> Account:
 
 @dataclass
 class Scene:
-    """A sensor, what it asks, what happens once it has asked, and what it then returns."""
+    """A sensor, the operation it polls, what happens after the first poll, and what the sensor then returns."""
 
     sensor: type
     arguments: dict[str, Any]
-    asks: str
+    polls: str
     happens: Callable[[], object]
     returned: Callable[[], dict[str, Any]]
 
@@ -257,12 +257,12 @@ def result_of(run: Any) -> Any:
     return task.xcom_pull(task_ids="wait")
 
 
-def test_it_waits_and_returns_what_happened(run_dag, sandbox, scene, once_looked, mode):
-    once_looked(scene.asks, scene.happens)
+def test_it_waits_and_returns_what_happened(run_dag, sandbox, scene, after_request, mode):
+    after_request(scene.polls, scene.happens)
     run = run_dag(dag_of(scene.sensor, **scene.arguments, **mode))
-    looks = sandbox.count(scene.asks)
+    polls = sandbox.count(scene.polls)
     assert result_of(run) == scene.returned()
-    assert looks > 1, "it had to wait"
+    assert polls > 1, "it had to wait"
 
 
 def test_the_address_of_a_report_is_masked(run_dag, account, mode):
@@ -274,7 +274,7 @@ def test_the_address_of_a_report_is_masked(run_dag, account, mode):
 class TestDeferred:
     @pytest.fixture
     def deferred(self, account) -> Callable[..., TaskDeferred]:
-        """Let a sensor look once, and return what it defers to."""
+        """Let a sensor poll once, and return what it defers to."""
 
         def deferred(sensor: type, **arguments: Any) -> TaskDeferred:
             with pytest.raises(TaskDeferred) as deferral:
@@ -283,7 +283,7 @@ class TestDeferred:
 
         return deferred
 
-    def test_it_looks_once_on_the_worker(self, sandbox, account, deferred):
+    def test_it_polls_once_on_the_worker(self, sandbox, account, deferred):
         deferred(ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE)
         assert sandbox.counts == {"list_sessions": 1}
 
@@ -292,11 +292,11 @@ class TestDeferred:
         sensor = ClickMeetingSessionStartedSensor(task_id="wait", room_id=account.room_id, since=SINCE, deferrable=True)
         assert sensor.execute({})["session_id"] == account.session_id
 
-    async def test_what_the_worker_read_counts_as_the_first_of_two_looks(self, sandbox, account, deferred):
+    async def test_what_the_worker_read_counts_as_the_first_of_two_polls(self, sandbox, account, deferred):
         sandbox.advance(3 * HOUR)
         deferral = deferred(ClickMeetingSessionEndedSensor, room_id=account.room_id, since=SINCE, poke_interval=0.05)
         event = await anext(deferral.trigger.run())
-        assert event.payload["check"]["session_id"] == account.session_id
+        assert event.payload["result"]["session_id"] == account.session_id
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
     def test_a_failure_on_the_worker_counts_as_the_first(self, sandbox, account, deferred):
@@ -320,11 +320,11 @@ class TestDeferred:
             max_wait=timedelta(hours=2),
             max_consecutive_failures=3,
         )
-        poll_policy = {name: deferral.trigger.poll_policy[name] for name in ("interval", "exponential", "longest")}
-        assert poll_policy == {"interval": 300, "exponential": True, "longest": 7200}
+        poll_policy = {name: deferral.trigger.poll_policy[name] for name in ("interval", "exponential", "max_pause")}
+        assert poll_policy == {"interval": 300, "exponential": True, "max_pause": 7200}
         assert deferral.trigger.poll_policy["max_consecutive_failures"] == 3
 
-    def test_who_fails_silently_bears_every_failure(self, account, deferred):
+    def test_a_sensor_that_fails_silently_tolerates_every_failure(self, account, deferred):
         deferral = deferred(ClickMeetingSensor, condition=Renamed(NOWHERE, "Talk"), silent_fail=True)
         assert deferral.trigger.poll_policy["max_consecutive_failures"] is None
         assert deferral.trigger.failures == 1
@@ -334,11 +334,11 @@ class TestDeferred:
             ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE, mode="reschedule"
         ).trigger
 
-    def test_the_trigger_waits_in_the_same_account(self, run_dag, sandbox, account, once_looked, connect):
+    def test_the_trigger_waits_in_the_same_account(self, run_dag, sandbox, account, after_request, connect):
         connect(sandbox, "second", extra={"max_attempts": 1})
         connect(password="not-the-key", host=sandbox.url)
         scene = a_session_starts(account)
-        once_looked(scene.asks, scene.happens)
+        after_request(scene.polls, scene.happens)
         dag = dag_of(scene.sensor, **scene.arguments, clickmeeting_conn_id="{{ 'second' }}", deferrable=True)
         assert result_of(run_dag(dag)) == scene.returned()
 
@@ -348,6 +348,42 @@ class TestDeferred:
         sensor = runpy.run_path(base.__file__)["ConditionSensor"]  # as an Airflow with this setting imports it
         assert sensor(task_id="wait").deferrable is default
         assert sensor(task_id="wait", deferrable=not default).deferrable is not default
+
+
+class TestTimeout:
+    @pytest.fixture
+    def ended(self, account) -> ClickMeetingSessionEndedSensor:
+        return ClickMeetingSessionEndedSensor(
+            task_id="wait",
+            room_id=account.room_id,
+            session_id=account.session_id,
+            since=SINCE,
+            settle=0,
+            timeout=0.2,
+            poke_interval=0.05,
+        )
+
+    def test_the_error_says_what_was_awaited_and_how_long(self, account, ended):
+        awaited = f"session {account.session_id} of room {account.room_id} to end"
+        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}$"):
+            ended.execute({})
+        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}$"):
+            ended.execute_complete({}, {"timed_out": True})
+
+    def test_a_failed_poll_is_logged_with_the_next_step(self, sandbox, account, ended, monkeypatch):
+        logged: list[str] = []
+
+        def log(text: str, *values: object) -> None:
+            logged.append(text % values if values else text)
+
+        monkeypatch.setattr(ClickMeetingSessionEndedSensor, "log", SimpleNamespace(info=log, warning=log))
+        sandbox.fault("list_sessions", "status", status=503, times=1)
+        with pytest.raises(AirflowSensorTimeout):
+            ended.execute({})
+        awaited = f"session {account.session_id} of room {account.room_id} to end"
+        failed, unmet = [each for each in logged if awaited in each][:2]
+        assert failed.startswith(f"Waiting for {awaited}: polling failed once; next attempt in 0")
+        assert unmet == f"Polled, waiting for {awaited}: not yet"
 
 
 class TestSince:
@@ -378,14 +414,14 @@ class TestSince:
 
 
 class TestSettling:
-    """The end must lie back, and the attendee list must read the same at two looks in a row."""
+    """The end must lie back, and the attendee list must read the same at two polls in a row."""
 
     @pytest.fixture
     def asleep(self, monkeypatch) -> Callable[..., None]:
         """Let something happen each time the sensor sleeps; it shall not sleep more often."""
 
-        def asleep(*happenings: Callable[[], object]) -> None:
-            ahead = iter(happenings)
+        def asleep(*changes: Callable[[], object]) -> None:
+            ahead = iter(changes)
             monkeypatch.setattr(base, "time", SimpleNamespace(sleep=lambda seconds: next(ahead)()))
 
         return asleep
@@ -411,7 +447,7 @@ class TestSettling:
         assert wait(settle=300)["session_id"] == session_id
         assert sandbox.count("list_session_attendees") == 4
 
-    def test_without_settling_the_end_counts_at_once_and_nobody_asks_who_was_there(self, sandbox, account, wait):
+    def test_without_settling_the_end_counts_at_once_and_the_attendees_are_not_requested(self, sandbox, account, wait):
         sandbox.set_time(NOON + 2 * HOUR)
         assert wait(settle=0)["session_id"] == account.session_id
         assert sandbox.counts == {"list_sessions": 1}

@@ -1,4 +1,4 @@
-"""What waits, at noon in an account whose clock stands still: things happen there once somebody has looked."""
+"""Fixtures of the tests that wait: an account whose clock stands still at noon, and short pauses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses last milliseconds, also those of `dag.test` between the passes of a rescheduled task."""
     monkeypatch.setattr("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.02)
     monkeypatch.setattr("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
@@ -33,13 +33,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def steadily(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no pause be longer or shorter than it should be."""
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
 
 
 @pytest.fixture
-def sandbox(hasty: None, clickmeeting_sandbox: Sandbox, connect: Callable[..., str]) -> Sandbox:
+def sandbox(short_pauses: None, clickmeeting_sandbox: Sandbox, connect: Callable[..., str]) -> Sandbox:
     """An empty account, to which a failed request is not sent again."""
     connect(clickmeeting_sandbox, extra={"max_attempts": 1})
     clickmeeting_sandbox.set_speed(0)
@@ -49,7 +49,7 @@ def sandbox(hasty: None, clickmeeting_sandbox: Sandbox, connect: Callable[..., s
 
 @pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What a sensor is told, to wait in each of the modes."""
+    """The arguments of a sensor for each of the modes."""
     return MODES[request.param]
 
 
@@ -68,11 +68,11 @@ def session_id(sandbox: Sandbox, room_id: int) -> int:
 
 
 @pytest.fixture
-def once_looked(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
-    """Do something in the sandbox as soon as an operation was asked for."""
+def after_request(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
+    """Do something in the sandbox as soon as an operation was requested."""
     watching: list[Thread] = []
 
-    def once_looked(operation: str, act: Callable[[], object]) -> None:
+    def after_request(operation: str, act: Callable[[], object]) -> None:
         def wait_and_act() -> None:
             while not sandbox.count(operation):
                 time.sleep(0.01)
@@ -81,6 +81,6 @@ def once_looked(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
         watching.append(Thread(target=wait_and_act, daemon=True))
         watching[-1].start()
 
-    yield once_looked
+    yield after_request
     for thread in watching:
         thread.join(timeout=10)

@@ -1,4 +1,4 @@
-"""Who attended, and for how long, as a file, and the numbers beside it."""
+"""Test the export of attendance, and its summaries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sandbox(clickmeeting_sandbox):
 
 @pytest.fixture
 def rooms(sandbox) -> list[int]:
-    """Two courses of two evenings: Ada comes and comes back, Grace registered and does not, Tim had not registered."""
+    """Create two courses of two evenings: Ada joins twice, Grace registered but does not come, Tim did not register."""
     rooms = []
     for name in ("Course", "Seminar"):
         room = sandbox.add_room(name=name, permanent_room=1, registration={"enabled": True})["id"]
@@ -114,14 +114,14 @@ def test_no_sessions_are_no_rows_and_zeros(sandbox, export, tmp_path):
     assert (tmp_path / "sessions.csv").read_bytes().decode() == ",".join(ATTENDANCE_SUMMARIES.header) + "\r\n"
 
 
-def test_a_room_whose_registrations_cannot_be_read_is_skipped_with_its_sessions(sandbox, rooms, export, tmp_path):
+def test_if_registrations_cannot_be_read_all_sessions_of_the_room_fail(sandbox, rooms, export, tmp_path):
     sandbox.fault("list_registrations", "html")
     exported = export(max_parallel=1, max_failures=999)
     assert [each["room_id"] for each in exported["failures"]] == [rooms[0]] * 2
     assert (exported["sessions"], exported["summary"]["sessions"], exported["rows"]) == (2, 2, 8)
 
 
-def test_the_summaries_of_nothing_but_skipped_sessions_leave_the_older_files(sandbox, rooms, export, tmp_path):
+def test_if_all_sessions_fail_the_older_files_stay(sandbox, rooms, export, tmp_path):
     for name in ("attendance.csv", "sessions.csv"):
         (tmp_path / name).write_text("older")
     sandbox.fault("list_session_attendees", "html", times=None)
@@ -129,16 +129,16 @@ def test_the_summaries_of_nothing_but_skipped_sessions_leave_the_older_files(san
     assert (tmp_path / "attendance.csv").read_text() == (tmp_path / "sessions.csv").read_text() == "older"
 
 
-def test_an_entry_that_cannot_be_read_is_told_and_the_others_count(sandbox, export):
+def test_an_entry_that_cannot_be_read_is_a_failure_and_the_others_count(sandbox, export):
     room = sandbox.add_room(name="Talk", permanent_room=1)["id"]
     people = [{"email": "ada@example.com", "visits": [[30, 20]]}, {"email": "bob@example.com"}]
     session = sandbox.play(room, start=START, end=START + timedelta(hours=1), attendees=people)
     sandbox.set_time(START + timedelta(days=3))
     exported = export(max_failures=999)
-    (skipped,) = exported["failures"]
-    assert (skipped["session_id"], exported["rows"]) == (session, 1)
-    assert "is before start_date" in skipped["reason"]
-    assert "example.com" not in skipped["reason"]
+    (failure,) = exported["failures"]
+    assert (failure["session_id"], exported["rows"]) == (session, 1)
+    assert "is before start_date" in failure["reason"]
+    assert "example.com" not in failure["reason"]
 
 
 def test_a_session_that_still_runs_counts_up_to_now(sandbox, export, tmp_path):
@@ -156,7 +156,7 @@ def test_a_session_that_still_runs_counts_up_to_now(sandbox, export, tmp_path):
             {"rejoin_gap": -1},
             "rejoin_gap must be a timedelta, ISO 8601 text such as 'PT90S', or a number of seconds, zero or more",
         ),
-        ({"summary_path": "file:///tmp/{room_id}.csv"}, "summary_path must be a path with no placeholder"),
+        ({"summary_path": "file:///tmp/{room_id}.csv"}, "summary_path must be a path with no placeholders; got"),
         ({"summary_path": "file:///tmp/a.txt"}, "a file name that ends in one of csv"),
     ],
 )

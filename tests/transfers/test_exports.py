@@ -1,4 +1,4 @@
-"""Exports to files: whose data, into which files, and what becomes of what cannot be read."""
+"""Test exports to files: which data, into which files, and how failures are handled."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sandbox(clickmeeting_sandbox):
 
 
 class Account(NamedTuple):
-    """A room with a session on each of two days, one with a session late in the evening, and one never used."""
+    """Create a room with sessions on two days, one with a session late in the evening, and one never used."""
 
     talk: int
     party: int
@@ -289,7 +289,7 @@ def test_object_storage(account):
 
 @pytest.fixture
 def workshop(sandbox) -> dict[str, int]:
-    """A session in which Ada left and came back, and somebody without an address looked in."""
+    """Create a session in which Ada rejoined, and a person without an address joined briefly."""
     room = sandbox.add_room(name="Workshop", registration={"enabled": True}, timezone="Europe/Warsaw")
     session_id = sandbox.play(
         room["id"],
@@ -357,40 +357,55 @@ def test_people_can_be_joined_but_not_read(workshop, export, rows, connect, monk
     assert "@" not in emails[0]
 
 
-# --- what cannot be read ----------------------------------------------------------------------------------------------
+# --- failures ---------------------------------------------------------------------------------------------------------
 
 NOWHERE = 99999999
 
 
-def test_a_room_that_is_not_there_does_not_sink_the_others(account, export, tmp_path):
+def test_a_room_that_does_not_exist_does_not_stop_the_others(account, export, tmp_path):
     with pytest.raises(AirflowException, match=r"^1 of 7 items failed \(max_failures=0\): room 9+: ") as failure:
         export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk])
     assert type(failure.value) is AirflowException
     assert len(rows_of(tmp_path / "a.csv")) == 4
 
 
-def test_what_was_skipped_is_in_the_result_where_the_task_is_not_to_fail(account, export):
+def test_a_failure_beside_a_room_without_sessions_is_counted_and_not_raised_itself(account, export):
+    with pytest.raises(AirflowException, match=r"^1 of 2 items failed \(max_failures=0\): room 9+: ") as failure:
+        export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.unused])
+    assert type(failure.value) is AirflowException
+    exported = export(
+        ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.unused], max_failures="0.5"
+    )
+    assert (exported["failure_count"], exported["rooms"], exported["rows"]) == (1, 1, 0)
+
+
+def test_the_only_room_fails_with_its_own_error(account, export):
+    with pytest.raises(NotFoundError):
+        export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=NOWHERE)
+
+
+def test_accepted_failures_are_in_the_result(account, export):
     exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk], max_failures=999)
-    (skipped,) = exported["failures"]
-    assert (skipped["room_id"], skipped.get("session_id")) == (NOWHERE, None)
-    assert "not found" in skipped["reason"].lower()
+    (failure,) = exported["failures"]
+    assert (failure["room_id"], failure.get("session_id")) == (NOWHERE, None)
+    assert "not found" in failure["reason"].lower()
     assert (exported["failure_count"], exported["rooms"], exported["rows"]) == (1, 1, 4)
 
 
 @pytest.mark.parametrize(
     "fault", [{"kind": "html"}, {"kind": "error200"}, {"kind": "empty"}, {"kind": "status", "status": 500}]
 )
-def test_a_session_with_a_bad_answer_is_skipped(sandbox, account, export, rows, fault):
+def test_a_session_with_a_bad_response_is_a_failure(sandbox, account, export, rows, fault):
     sandbox.fault("list_session_attendees", **fault)
     exported = export(
         ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, max_parallel=1, max_failures="999"
     )
-    (skipped,) = exported["failures"]
-    assert (skipped["room_id"], skipped["session_id"]) == (account.talk, account.first)
+    (failure,) = exported["failures"]
+    assert (failure["room_id"], failure["session_id"]) == (account.talk, account.first)
     assert {row["session_id"] for row in rows("a.csv")} == {str(account.second)}
 
 
-def test_an_odd_row_is_skipped_with_its_number(sandbox, account, export, rows):
+def test_a_row_that_does_not_fit_is_a_failure_with_its_number(sandbox, account, export, rows):
     people = [{"nickname": "Ada", "rating": "good"}, {"nickname": "Bob", "rating": "4"}]
     session_id = sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
     exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, max_failures=999)
@@ -404,14 +419,14 @@ def test_an_odd_row_is_skipped_with_its_number(sandbox, account, export, rows):
     assert [row["nickname"] for row in rows("a.csv")] == ["Bob"]
 
 
-def test_a_hundred_of_what_was_skipped_are_told_and_all_are_counted(sandbox, account, export):
+def test_a_hundred_failures_are_returned_and_all_are_counted(sandbox, account, export):
     people = [{"nickname": "Ada", "rating": "good"}] * 120
     sandbox.play(account.unused, start=february(3), end=february(3, 1), attendees=people)
     exported = export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.unused, max_failures=999)
     assert (len(exported["failures"]), exported["failure_count"]) == (100, 120)
 
 
-def test_the_file_of_a_room_stays_when_all_of_it_was_skipped(sandbox, account, export, tmp_path):
+def test_the_file_of_a_room_stays_if_everything_for_it_failed(sandbox, account, export, tmp_path):
     for room in (account.talk, account.party, NOWHERE):
         (tmp_path / f"{room}.csv").write_text("older")
     sandbox.fault("list_session_attendees", "html", times=2)
@@ -425,9 +440,9 @@ def test_the_file_of_a_room_stays_when_all_of_it_was_skipped(sandbox, account, e
     assert exported["failure_count"] == 3
 
 
-def test_the_only_session_that_is_not_there_is_told_as_it_is_and_leaves_the_older_file(account, export, tmp_path):
+def test_a_session_that_does_not_exist_raises_its_own_error_and_leaves_the_older_file(account, export, tmp_path):
     (tmp_path / "a.csv").write_text("older")
-    with pytest.raises(NotFoundError, match="there is no session 1"):
+    with pytest.raises(NotFoundError, match="session 1 does not exist in room"):
         export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=account.talk, session_id=1)
     assert files_in(tmp_path) == {"a.csv": "older"}
 
@@ -459,7 +474,7 @@ def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, expo
         ({"path": ""}, "path must be a file"),
         (
             {"path": "file:///tmp/{room}.csv"},
-            r"path must be a path with the placeholders {room_id}, {session_id}, {date} and no other",
+            r"path must be a path with the placeholders {room_id}, {session_id}, {date} and no others",
         ),
         ({"path": "file:///tmp/{room_id.csv"}, "in which each brace is closed"),
         ({"room_id": "None"}, "room_id must be the positive number"),
@@ -495,7 +510,7 @@ def test_nonsense_is_refused_before_anything_is_sent(sandbox, arguments, message
         (ClickMeetingExportSessionsOperator, r"the placeholders {room_id}, {session_id}, {date} and no other"),
     ],
 )
-def test_a_placeholder_that_is_not_there_is_refused_with_those_that_are(sandbox, operator, known):
+def test_an_unknown_placeholder_is_refused_with_the_valid_ones(sandbox, operator, known):
     with pytest.raises(ValueError, match=known):
         operator(task_id="x", path="file:///tmp/{day}.csv").execute({})
     assert sandbox.count() == 0

@@ -1,4 +1,4 @@
-"""Datasets into databases: what a first and a second run do, and what becomes of trouble on either side."""
+"""Test loading datasets into databases: first and repeated runs, and errors of ClickMeeting and the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.output import upsert
-from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_keys
+from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, read_rows_with_key
 
 START = datetime(2027, 2, 1, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,7 +63,7 @@ def account(sandbox) -> Account:
 
 @pytest.fixture
 def load(warehouse) -> Callable[..., Any]:
-    """Execute the operator, which asks for one thing after the other, and return its result, which XCom can keep."""
+    """Execute the operator without parallel requests, and return its result, which must fit into XCom."""
 
     def load(dataset: str = "attendees", table: str = "loaded", **arguments: Any) -> Any:
         arguments = {"sql_conn_id": warehouse.conn_id, "max_parallel": 1, **arguments}
@@ -195,10 +195,10 @@ def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandb
     ]
 
 
-# --- trouble with ClickMeeting ----------------------------------------------------------------------------------------
+# --- failures of ClickMeeting -----------------------------------------------------------------------------------------
 
 
-def test_a_session_that_cannot_be_read_is_skipped_and_keeps_its_rows(account, sandbox, warehouse, load):
+def test_a_session_that_cannot_be_read_keeps_its_rows(account, sandbox, warehouse, load):
     load()
     before = warehouse.rows()
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
@@ -207,14 +207,14 @@ def test_a_session_that_cannot_be_read_is_skipped_and_keeps_its_rows(account, sa
     assert warehouse.rows() == before
 
 
-def test_all_else_is_written_before_the_task_fails(account, sandbox, warehouse, load):
+def test_everything_else_is_written_before_the_task_fails(account, sandbox, warehouse, load):
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
     with pytest.raises(AirflowException, match=r"^1 of 5 items failed"):
         load()
     assert {row["session_id"] for row in warehouse.rows()} == {account.first}
 
 
-def test_what_was_skipped_is_returned_where_that_is_fine(account, sandbox, warehouse, load):
+def test_accepted_failures_are_returned(account, sandbox, warehouse, load):
     sandbox.fault("list_session_attendees", "status", times=None, skip=1, status=500)
     loaded = load(max_failures=999)
     assert (loaded["rows"], loaded["sessions"], loaded["failure_count"]) == (3, 1, 1)
@@ -232,22 +232,22 @@ def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, war
     assert warehouse.rows() == before
 
 
-def test_a_row_without_its_key_is_skipped():
+def test_a_row_without_its_key_is_a_failure():
     place, failures = RoomOrSession(9000101), FailureLog(logging.getLogger())
     rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
-    collection = SimpleNamespace(dataset=RECORDINGS, failures=failures, rows=lambda places: [(place, iter(rows))])
-    assert [row["id"] for row in with_keys(collection, [place])] == [1, 2]
+    reader = SimpleNamespace(dataset=RECORDINGS, failures=failures, read_rows=lambda places: [(place, iter(rows))])
+    assert [row["id"] for row in read_rows_with_key(reader, [place])] == [1, 2]
     assert failures.kept == [{"room_id": 9000101, "reason": "recordings: a row without id"}]
 
 
-# --- trouble with the database ----------------------------------------------------------------------------------------
+# --- errors of the database -------------------------------------------------------------------------------------------
 
 
 def test_what_the_database_refuses_leaves_the_table_as_it_was_and_no_row_is_quoted(account, warehouse, load):
     load(room_id=account.party)
     warehouse.run("CREATE UNIQUE INDEX once ON loaded (email, nickname)")
     before = warehouse.rows()
-    with pytest.raises(AirflowException, match="The database of connection 'warehouse' refused: ") as refused:
+    with pytest.raises(AirflowException, match="The database of connection 'warehouse' returned an error: ") as refused:
         load()
     assert "example.com" not in str(refused.value)
     assert "Zażółć" not in str(refused.value)
@@ -273,8 +273,8 @@ REFUSED = [
     ({"sql_conn_id": "clickmeeting_default"}, "sql_conn_id must be a connection to a database, not to 'clickmeeting'"),
     ({"sql_conn_id": "odd"}, "sql_conn_id: Unknown hook type \"odd\"; the provider of 'odd' may not be installed."),
     ({"sql_conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
-    ({"sql_conn_id": "silent"}, "The database of connection 'silent' refused: "),
-    ({"table": "nowhere.loaded"}, "The database of connection 'warehouse' refused: "),
+    ({"sql_conn_id": "silent"}, "The database of connection 'silent' returned an error: "),
+    ({"table": "nowhere.loaded"}, "The database of connection 'warehouse' returned an error: "),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What watches, at noon in an account whose clock stands still, run as Airflow's triggerer would run it."""
+"""Fixtures of the watchers' tests: an account whose clock stands still at noon, and a triggerer like Airflow's."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INTERVAL = 0.02
-PATIENCE = 20
+MAX_WAIT = 20
 
-# from 3.3 on Airflow shares streams, and keeps what was told
+# from 3.3 on Airflow shares streams, and stores cursors
 SHARES = find_spec("airflow.triggers.shared_stream") is not None
 collect_ignore = [] if SHARES else ["test_shared_stream.py"]
 
 
 async def until(holds: Callable[[], Any]) -> Any:
     """Wait until something holds, and return it."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(MAX_WAIT):
         while True:
             if found := holds():
                 return found
@@ -111,7 +111,7 @@ class States:
         return State(self, asset.name)
 
     def reported(self, asset: Asset) -> list[str]:
-        """Return the ids of the events that are remembered as told of an asset."""
+        """Return the ids of the reported events in the cursors of an asset."""
         rows = [(event, json.loads(row)) for (name, event), row in self.rows.items() if name == asset.name]
         return [f"{event}-{key}" for event, row in rows for key in row["reported"]]
 
@@ -146,15 +146,15 @@ class Watch:
     """A watcher at work.
 
     :param trigger: the watcher.
-    :param told: the payloads of its events.
-    :param told_at: at which look each of them was told.
-    :param looks: through how many snapshots it has gone.
+    :param reported: the payloads of its events.
+    :param reported_at: at which poll each of them was reported.
+    :param polls: how many snapshots it has processed.
     """
 
     trigger: Any
     reported: list[dict[str, Any]] = field(default_factory=list)
-    told_at: list[int] = field(default_factory=list)
-    looks: int = 0
+    reported_at: list[int] = field(default_factory=list)
+    polls: int = 0
     task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -164,22 +164,21 @@ class Watch:
     async def _counted(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for snapshot in stream:
             yield snapshot
-            self.looks += 1
+            self.polls += 1
 
-    def hear(self, event: Any) -> None:
-        """Take an event."""
+    def receive(self, event: Any) -> None:
         self.reported.append(event.payload)
-        self.told_at.append(self.looks)
+        self.reported_at.append(self.polls)
 
-    async def looked(self, times: int = 3) -> None:
-        """Wait until it has looked so often again: one look may have begun before, and two in a row read the same."""
-        seen = self.looks + times
-        await until(lambda: self.looks >= seen or self._ended())
+    async def polled(self, times: int = 3) -> None:
+        """Wait for so many further polls: one may have begun before, and two in a row read the same."""
+        wanted = self.polls + times
+        await until(lambda: self.polls >= wanted or self._ended())
 
-    async def tells(self, number: int) -> list[dict[str, Any]]:
-        """Wait until it has told so much, and return that once it has looked again and told no more."""
+    async def reports(self, number: int) -> list[dict[str, Any]]:
+        """Wait until it has reported so many events, and return them if further polls report no more."""
         await until(lambda: len(self.reported) >= number or self._ended())
-        await self.looked()
+        await self.polled()
         assert len(self.reported) == number, self.reported
         return self.reported
 
@@ -225,25 +224,25 @@ class Triggerer:
             watches.append(watch)
         if begun:
             for watch in watches:
-                await watch.looked(1)
+                await watch.polled(1)
         return watches if len(watches) > 1 else watches[0]
 
     async def _run(self, number: int, watch: Watch) -> None:
         trigger = watch.trigger
         if not self.shares:
             async for event in trigger.run():
-                watch.hear(event)
+                watch.receive(event)
             return
         key = trigger.shared_stream_key()
         stream = self._manager.subscribe(trigger_id=number, trigger=trigger, key=key)
         async for event in trigger.filter_shared_stream(stream):
-            watch.hear(event)
+            watch.receive(event)
             self.unconfirmed.append(self._manager.bind_pending_event(trigger_id=number, key=key))
             if self.confirming:
                 asyncio.get_running_loop().call_soon(self.confirm)
 
     def confirm(self, most: int | None = None) -> None:
-        """Tell the streams that Airflow's database holds so many more events, or all."""
+        """Confirm to the streams that Airflow's database holds so many more events, or all."""
         self._manager.confirm_persisted(self.unconfirmed[:most])
         del self.unconfirmed[:most]
 

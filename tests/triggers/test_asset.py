@@ -60,7 +60,7 @@ def test_airflow_takes_the_uri_as_it_is(wanted):
     assert asset.uri.isascii()
 
 
-def test_the_watcher_knows_what_it_was_told():
+def test_the_watcher_gets_the_arguments():
     asset = clickmeeting_asset(
         "session_ended", clickmeeting_conn_id="other", room_id=" 7 ", name="mine", interval=5, settle=0
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
-from waiting_account import hasty, once_looked, room_id, sandbox, session_id, steadily  # noqa: F401 - fixtures
+from waiting_account import after_request, no_jitter, room_id, sandbox, session_id, short_pauses  # noqa: F401 - fixtures
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
@@ -49,8 +49,8 @@ class Misread(Condition):
     def call(self) -> Call[Any]:
         return calls.get_conference(self.room_id)
 
-    def check(self, answer: Any, now: Any) -> dict[str, Any] | None:
-        return {"host": answer["no such key"]}
+    def check(self, response: Any, now: Any) -> dict[str, Any] | None:
+        return {"host": response["no such key"]}
 
 
 def trigger_for(condition: Condition, *, seconds: float = 30, **poll_policy: Any) -> WaitTrigger:
@@ -73,7 +73,7 @@ async def fired(trigger: WaitTrigger) -> dict[str, Any]:
 
 
 async def failure_of(trigger: WaitTrigger) -> ClickMeetingError:
-    """Run a trigger that fails for good, and return what the worker raises."""
+    """Run a trigger that fails, and return what the worker raises."""
     event = await fired(trigger)
     assert event.keys() == {"failed"}
     return error_from_json(event["failed"])
@@ -92,20 +92,20 @@ def ended(since, room_id) -> SessionEnded:
 
 @pytest.fixture
 def report(sandbox, room_id, session_id) -> SessionReport:
-    """A report that is finished when it is asked for the third time."""
+    """A report that is finished at the third request."""
     sandbox.advance(timedelta(hours=3))
     return SessionReport(room_id=room_id, session_id=session_id)
 
 
 class TestItFires:
-    async def test_with_what_was_seen(self, sandbox, ended, session_id, once_looked):
-        once_looked("list_sessions", lambda: sandbox.advance(timedelta(hours=3)))
+    async def test_with_the_result(self, sandbox, ended, session_id, after_request):
+        after_request("list_sessions", lambda: sandbox.advance(timedelta(hours=3)))
         event = await fired(trigger_for(ended))
-        assert event["check"]["session_id"] == session_id
+        assert event["result"]["session_id"] == session_id
 
-    async def test_when_what_it_saw_read_the_same_twice(self, sandbox, ended, session_id):
+    async def test_when_two_polls_return_the_same(self, sandbox, ended, session_id):
         sandbox.advance(timedelta(hours=3))
-        assert "check" in await fired(trigger_for(ended))
+        assert "result" in await fired(trigger_for(ended))
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
     async def test_when_recordings_grow_no_more(self, sandbox, room_id, since):
@@ -116,7 +116,7 @@ class TestItFires:
         sandbox.advance(hour + timedelta(minutes=5))
         sandbox.set_speed(600)
         event = await fired(trigger_for(RecordingReady(room_id=room_id, since=since)))
-        assert [each["size"] for each in event["check"]["recordings"]] == [5000]
+        assert [each["size"] for each in event["result"]["recordings"]] == [5000]
 
     async def test_when_time_is_up(self, sandbox, ended):
         assert await fired(trigger_for(ended, seconds=0.3)) == {"timed_out": True}
@@ -129,9 +129,7 @@ class TestItFires:
 async def goes_on(trigger: WaitTrigger, sandbox, operation: str) -> bool:
     """Return whether a trigger still waits once an operation was requested twice."""
     waiting = asyncio.create_task(fired(trigger))
-    while True:
-        if waiting.done() or sandbox.count(operation) > 1:
-            break
+    while not waiting.done() and sandbox.count(operation) < 2:  # noqa: ASYNC110 - the sandbox counts in another thread
         await asyncio.sleep(0.01)
     goes_on = not waiting.done()
     waiting.cancel()
@@ -158,7 +156,7 @@ class TestNotYet:
 
 
 class TestWhatIsFinal:
-    async def test_a_room_that_is_gone_is_told_at_once_and_named(self, sandbox, since):
+    async def test_a_room_that_is_gone_fails_at_once_and_is_named(self, sandbox, since):
         error = await failure_of(trigger_for(SessionEnded(room_id=99999999, since=since)))
         assert isinstance(error, NotFoundError)
         assert "conferences/99999999" in str(error)
@@ -173,14 +171,14 @@ class TestWhatIsFinal:
         assert "'clickmeeting_default'" in str(error)
         assert sandbox.count() == 1
 
-    async def test_a_mistake_in_a_condition_is_told_with_its_place(self, sandbox, room_id):
+    async def test_a_mistake_in_a_condition_is_reported_with_its_place(self, sandbox, room_id):
         error = await failure_of(trigger_for(Misread(room_id=room_id)))
         assert isinstance(error, RuntimeError)
         assert "KeyError: 'no such key'" in str(error)
         assert "in check" in str(error)
         assert sandbox.count() == 1
 
-    async def test_nothing_is_final_for_who_bears_everything(self, sandbox, room_id):
+    async def test_nothing_is_final_if_everything_is_tolerated(self, sandbox, room_id):
         sandbox.fault("get_conference", "status", status=401)
         event = await fired(trigger_for(Misread(room_id=room_id), seconds=0.3, max_consecutive_failures=None))
         assert event == {"timed_out": True}
@@ -194,42 +192,42 @@ TRANSIENT = {
     "a page instead of JSON": ({"kind": "html"}, UnexpectedAnswerError),
     "nothing instead of JSON": ({"kind": "empty"}, UnexpectedAnswerError),
 }
-LOOK = "generate_session_report"
+REPORT = "generate_session_report"
 
 
 class TestWhatPasses:
     @pytest.mark.parametrize("fault", [fault for fault, _ in TRANSIENT.values()], ids=TRANSIENT)
-    async def test_it_is_borne_as_often_as_wanted(self, sandbox, report, fault):
-        sandbox.fault(LOOK, times=2, **fault)
+    async def test_it_is_tolerated_as_often_as_wanted(self, sandbox, report, fault):
+        sandbox.fault(REPORT, times=2, **fault)
         event = await fired(trigger_for(report, max_consecutive_failures=2))
-        assert "check" in event
-        assert sandbox.count(LOOK) == 2 + 3
+        assert "result" in event
+        assert sandbox.count(REPORT) == 2 + 3
 
     @pytest.mark.parametrize(("fault", "meaning"), TRANSIENT.values(), ids=TRANSIENT)
-    async def test_of_too_many_the_last_is_told(self, sandbox, report, fault, meaning):
-        sandbox.fault(LOOK, "status", status=500, times=2)
-        sandbox.fault(LOOK, **fault)
+    async def test_of_too_many_the_last_is_raised(self, sandbox, report, fault, meaning):
+        sandbox.fault(REPORT, "status", status=500, times=2)
+        sandbox.fault(REPORT, **fault)
         error = await failure_of(trigger_for(report, max_consecutive_failures=2))
         assert type(error) is meaning
         assert error.code != 500
-        assert sandbox.count(LOOK) == 3
+        assert sandbox.count(REPORT) == 3
 
-    async def test_a_look_that_worked_lets_the_count_start_anew(self, sandbox, report):
+    async def test_a_poll_that_worked_resets_the_count(self, sandbox, report):
         for others in range(3):  # each lets one request pass after the one before
-            sandbox.fault(LOOK, "status", status=500, skip=others)
+            sandbox.fault(REPORT, "status", status=500, skip=others)
         event = await fired(trigger_for(report, max_consecutive_failures=1))
-        assert "check" in event
-        assert [entry["status"] for entry in sandbox.log(LOOK)] == [500, 200, 500, 200, 500, 200]
+        assert "result" in event
+        assert [entry["status"] for entry in sandbox.log(REPORT)] == [500, 200, 500, 200, 500, 200]
 
     async def test_the_workers_failures_count(self, sandbox, report):
-        sandbox.fault(LOOK, "status", status=500, times=None)
+        sandbox.fault(REPORT, "status", status=500, times=None)
         trigger = trigger_for(report, max_consecutive_failures=2)
         trigger.failures = 2
         assert isinstance(await failure_of(made_again(trigger)), ServerError)
-        assert sandbox.count(LOOK) == 1
+        assert sandbox.count(REPORT) == 1
 
-    async def test_it_is_borne_no_longer_than_the_deadline(self, sandbox, report):
-        sandbox.fault(LOOK, "status", status=500, times=None)
+    async def test_it_is_tolerated_no_longer_than_the_deadline(self, sandbox, report):
+        sandbox.fault(REPORT, "status", status=500, times=None)
         assert await fired(trigger_for(report, seconds=0.2, max_consecutive_failures=1000)) == {"timed_out": True}
 
 
@@ -251,14 +249,14 @@ class TestARestart:
         assert restarted.poll_policy == trigger.poll_policy
         assert await fired(restarted) == {"timed_out": True}
 
-    async def test_a_deadline_that_has_passed_meanwhile_leaves_one_last_look(self, sandbox, ended):
+    async def test_a_deadline_that_has_passed_meanwhile_leaves_one_last_poll(self, sandbox, ended):
         assert await fired(made_again(trigger_for(ended, seconds=-60))) == {"timed_out": True}
         assert sandbox.count("list_sessions") == 1
 
-    async def test_what_happened_meanwhile_is_seen_however_late(self, sandbox, since, room_id, session_id):
+    async def test_what_happened_meanwhile_is_found_however_late(self, sandbox, since, room_id, session_id):
         sandbox.advance(timedelta(hours=3))
         late = trigger_for(SessionEnded(room_id=room_id, since=since, settle=0), seconds=-60)
-        assert (await fired(late))["check"]["session_id"] == session_id
+        assert (await fired(late))["result"]["session_id"] == session_id
 
 
 class TestManyForOneRoom:
@@ -274,45 +272,45 @@ class TestManyForOneRoom:
     async def test_they_make_one_request_per_interval(self, sandbox, report, together):
         events = await together(report)
         assert len(events) == 50
-        assert all("check" in event for event in events)
-        assert sandbox.count(LOOK) == 3
+        assert all("result" in event for event in events)
+        assert sandbox.count(REPORT) == 3
 
     async def test_they_share_the_attendee_list_too(self, sandbox, ended, session_id, together):
         sandbox.advance(timedelta(hours=3))
         events = await together(ended)
-        assert {event["check"]["session_id"] for event in events} == {session_id}
+        assert {event["result"]["session_id"] for event in events} == {session_id}
         assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
 
-    async def test_a_final_failure_is_told_to_each(self, sandbox, report, together):
-        sandbox.fault(LOOK, "status", status=401)
+    async def test_a_final_failure_reaches_each(self, sandbox, report, together):
+        sandbox.fault(REPORT, "status", status=401)
         assert [event.keys() for event in await together(report)] == [{"failed"}] * 50
-        assert sandbox.count(LOOK) == 1
+        assert sandbox.count(REPORT) == 1
 
 
 class TestPauses:
     def test_none_is_shorter_than_the_race_in_airflow_lasts(self):
         assert condition.MIN_INTERVAL == 5
 
-    async def test_the_first_look_comes_after_one(self, sandbox, report, monkeypatch):
+    async def test_the_first_poll_comes_after_one(self, sandbox, report, monkeypatch):
         monkeypatch.setattr(condition, "MIN_INTERVAL", 0.3)
         began = time.monotonic()
         while_pausing = asyncio.create_task(fired(trigger_for(report)))
         await asyncio.sleep(0)
         assert sandbox.count() == 0
         await while_pausing
-        assert time.monotonic() - began >= 0.9, "three looks, each after a pause"
+        assert time.monotonic() - began >= 0.9, "three polls, each after a pause"
 
-    async def test_doubled_pauses_mean_fewer_looks(self, sandbox, ended):
+    async def test_doubled_pauses_mean_fewer_polls(self, sandbox, ended):
         assert await fired(trigger_for(ended, seconds=1, exponential=True)) == {"timed_out": True}
         assert 2 <= sandbox.count("list_sessions") <= 7, "after about 20, 60, 140, 300, 620 ms, and at the end"
 
     async def test_doubled_pauses_may_have_a_limit(self, sandbox, ended):
-        assert await fired(trigger_for(ended, seconds=1, exponential=True, longest=0.05)) == {"timed_out": True}
+        assert await fired(trigger_for(ended, seconds=1, exponential=True, max_pause=0.05)) == {"timed_out": True}
         assert sandbox.count("list_sessions") > 8
 
-    @pytest.mark.usefixtures("steadily")
+    @pytest.mark.usefixtures("no_jitter")
     async def test_they_are_as_long_as_clickmeeting_asks_for(self, sandbox, report):
-        sandbox.fault(LOOK, "429", retry_after=1)
+        sandbox.fault(REPORT, "429", retry_after=1)
         began = time.monotonic()
         await fired(trigger_for(report))
         assert time.monotonic() - began >= 1

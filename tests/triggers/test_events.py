@@ -25,25 +25,25 @@ def room_id(account):
 
 @pytest.mark.parametrize("event", WATCHERS)
 class TestEachWatcher:
-    async def test_tells_nothing_that_had_happened_before(self, event, triggerer, account, room_id):
+    async def test_reports_nothing_that_had_happened_before(self, event, triggerer, account, room_id):
         await account.everything_happens(room_id)
         watch = await triggerer.watch(clickmeeting_asset(event))
-        assert await watch.tells(0) == []
+        assert await watch.reports(0) == []
 
-    async def test_tells_what_happens_from_then_on_once(self, event, triggerer, account, room_id):
+    async def test_reports_what_happens_from_then_on_once(self, event, triggerer, account, room_id):
         await account.everything_happens(room_id)
         watch = await triggerer.watch(clickmeeting_asset(event))
         room_id = account.open_room("Second talk")
         await account.everything_happens(room_id)
-        (reported,) = await watch.tells(1)
+        (reported,) = await watch.reports(1)
         assert reported["id"].startswith(f"{event}-{room_id}")
         assert (reported["event"], reported["room_id"], reported["room_name"]) == (event, room_id, "Second talk")
 
-    async def test_tells_no_secret_no_address_and_nobodys_name(self, event, triggerer, sandbox, account):
+    async def test_reports_no_secret_no_address_and_nobodys_name(self, event, triggerer, sandbox, account):
         watch = await triggerer.watch(clickmeeting_asset(event))
         room_id = account.open_room(access_type=2, password="open-sesame")
         await account.everything_happens(room_id)
-        reported = json.dumps(await watch.tells(1)).lower()
+        reported = json.dumps(await watch.reports(1)).lower()
         room = await ClickMeetingAsyncHook().get_conference(room_id)
         hidden = ["ada", "lovelace", "bob", "babbage", "example.com", "http", "open-sesame", "sandbox"]
         hidden += [str(room["room_pin"]), room["autologin_hash"], *room["access_role_hashes"].values()]
@@ -53,7 +53,7 @@ class TestEachWatcher:
         watch = await triggerer.watch(clickmeeting_asset(event, room_name="weekly*"))
         for name in ("Weekly talk", "Biweekly talk", "WEEKLY"):
             await account.everything_happens(account.open_room(name))
-        assert [each["room_name"] for each in await watch.tells(2)] == ["Weekly talk", "WEEKLY"]
+        assert [each["room_name"] for each in await watch.reports(2)] == ["Weekly talk", "WEEKLY"]
 
     async def test_is_made_again_of_plain_json_without_any_secret(self, event, sandbox):
         trigger = clickmeeting_asset(event, room_name="Weekly*", interval=30).watchers[0].trigger
@@ -70,46 +70,46 @@ async def test_only_one_room_is_watched(event, triggerer, sandbox, account, room
     watch = await triggerer.watch(clickmeeting_asset(event, room_id=room_id))
     await account.everything_happens(other)
     await account.everything_happens(room_id)
-    (reported,) = await watch.tells(1)
+    (reported,) = await watch.reports(1)
     assert (reported["room_id"], reported["room_name"]) == (room_id, "Talk")
     assert sandbox.count("list_conferences") == 0
 
 
-async def test_several_are_told_the_oldest_first(triggerer, sandbox, account):
+async def test_several_are_reported_the_oldest_first(triggerer, sandbox, account):
     later, earlier = account.open_room(), account.open_room()
     sandbox.play(later, start=sandbox.now + 2 * HOUR)
     sandbox.play(earlier, start=sandbox.now + HOUR)
     watch = await triggerer.watch(clickmeeting_asset("session_started"))
     sandbox.advance(3 * HOUR)
-    assert [each["room_id"] for each in await watch.tells(2)] == [earlier, later]
+    assert [each["room_id"] for each in await watch.reports(2)] == [earlier, later]
 
 
-async def test_the_last_of_several_is_told_with_the_next_look(triggerer, sandbox, room_id):
+async def test_the_last_of_several_is_reported_at_the_next_poll(triggerer, sandbox, room_id):
     for minutes in (30, 60, 90):
         sandbox.play(room_id, start=sandbox.now + timedelta(minutes=minutes))
     watch = await triggerer.watch(clickmeeting_asset("session_started"))
     sandbox.advance(2 * HOUR)
-    await watch.tells(3)
-    first = watch.told_at[0]
-    assert watch.told_at == [first, first, first + 1]
+    await watch.reports(3)
+    first = watch.reported_at[0]
+    assert watch.reported_at == [first, first, first + 1]
 
 
 class TestAllWatchersTogether:
     @pytest.fixture
     async def reported(self):
-        """Wait until all of them have told so much, and return that."""
+        """Wait until each of them has reported so many events, and return them."""
 
         async def reported(watches, number):
-            return await asyncio.gather(*(watch.tells(number) for watch in watches))
+            return await asyncio.gather(*(watch.reports(number) for watch in watches))
 
         return reported
 
-    async def test_each_tells_its_own(self, triggerer, account, reported):
+    async def test_each_reports_its_own(self, triggerer, account, reported):
         watches = await triggerer.watch(*map(clickmeeting_asset, WATCHERS))
         await account.everything_happens(account.open_room())
         assert [each["event"] for (each,) in await reported(watches, 1)] == list(WATCHERS)
 
-    async def test_they_go_on_after_an_outage_and_tell_what_happened_meanwhile(
+    async def test_they_go_on_after_an_outage_and_report_what_happened_meanwhile(
         self, triggerer, sandbox, account, reported, eventually
     ):
         watches = await triggerer.watch(*map(clickmeeting_asset, WATCHERS))
@@ -134,12 +134,12 @@ class TestAllWatchersTogether:
 
 
 class TestPayload:
-    """What is told of each event, in full."""
+    """The whole payload of each kind of event."""
 
     async def test_of_a_new_room(self, triggerer, sandbox):
         watch = await triggerer.watch(clickmeeting_asset("conference_created"))
         room = sandbox.add_room(name="Talk", starts_at="2027-02-03T10:00:00+00:00", duration="1:30")
-        assert await watch.tells(1) == [
+        assert await watch.reports(1) == [
             {
                 "id": f"conference_created-{room['id']}",
                 "event": "conference_created",
@@ -158,7 +158,7 @@ class TestPayload:
         watch = await triggerer.watch(clickmeeting_asset("registration"))
         await account.register(room_id)
         (registration,) = await ClickMeetingAsyncHook().list_registrations(room_id)
-        assert await watch.tells(1) == [
+        assert await watch.reports(1) == [
             {
                 "id": f"registration-{room_id}-{registration['id']}",
                 "event": "registration",
@@ -172,7 +172,7 @@ class TestPayload:
     async def test_of_a_session_that_began(self, triggerer, sandbox, room_id):
         watch = await triggerer.watch(clickmeeting_asset("session_started"))
         session_id = sandbox.play(room_id, start=sandbox.now)
-        assert await watch.tells(1) == [
+        assert await watch.reports(1) == [
             {
                 "id": f"session_started-{room_id}-{session_id}",
                 "event": "session_started",
@@ -188,7 +188,7 @@ class TestPayload:
         ada = {"nickname": "Ada", "visits": [(0, 20), (30, None)]}
         session_id = sandbox.play(room_id, start=sandbox.now, attendees=[ada, {"nickname": "Bob"}])
         sandbox.advance(HOUR + 5 * MINUTE)
-        assert await watch.tells(1) == [
+        assert await watch.reports(1) == [
             {
                 "id": f"session_ended-{room_id}-{session_id}",
                 "event": "session_ended",
@@ -205,7 +205,7 @@ class TestPayload:
     async def test_of_a_recording(self, triggerer, sandbox, room_id):
         watch = await triggerer.watch(clickmeeting_asset("recording_ready"))
         recording_id = sandbox.add_recording(room_id, size=5000, duration=1800, name="Part one")
-        assert await watch.tells(1) == [
+        assert await watch.reports(1) == [
             {
                 "id": f"recording_ready-{room_id}-{recording_id}",
                 "event": "recording_ready",
@@ -221,17 +221,17 @@ class TestPayload:
 
 
 class TestSettling:
-    """A session that ended is told when the reports on it are there."""
+    """A session that ended is reported when its attendee list is complete."""
 
     async def test_the_end_must_lie_back(self, triggerer, sandbox, room_id):
         watch = await triggerer.watch(clickmeeting_asset("session_ended", settle=600))
         sandbox.play(room_id, start=sandbox.now)
         sandbox.advance(HOUR + 9 * MINUTE)
-        assert await watch.tells(0) == []
+        assert await watch.reports(0) == []
         sandbox.advance(MINUTE)
-        assert len(await watch.tells(1)) == 1
+        assert len(await watch.reports(1)) == 1
 
-    async def test_the_attendee_list_must_read_the_same_at_two_looks_in_a_row(self, triggerer, sandbox, room_id):
+    async def test_the_attendee_list_must_read_the_same_at_two_polls_in_a_row(self, triggerer, sandbox, room_id):
         sandbox.switch(attendees_delay=3600)
         watch = await triggerer.watch(clickmeeting_asset("session_ended", settle=60))
         # somebody comes every minute, and the list shows it an hour later
@@ -239,9 +239,9 @@ class TestSettling:
         end = sandbox.now + HOUR
         sandbox.play(room_id, start=sandbox.now, end=end, attendees=crowd)
         sandbox.advance(HOUR)
-        # two minutes or more go by between two looks
+        # two minutes or more go by between two polls
         sandbox.set_speed(4000)
-        (reported,) = await watch.tells(1)
+        (reported,) = await watch.reports(1)
         assert reported["total_visitors"] == 60
         *_, before, last = [datetime.fromisoformat(each["time"]) for each in sandbox.log("list_session_attendees")]
         assert end + HOUR <= before < last
@@ -250,7 +250,7 @@ class TestSettling:
         watch = await triggerer.watch(clickmeeting_asset("session_ended", settle=0))
         sandbox.play(room_id, start=sandbox.now)
         sandbox.advance(HOUR)
-        assert len(await watch.tells(1)) == 1
+        assert len(await watch.reports(1)) == 1
         assert sandbox.count("list_session_attendees") == 0
 
     async def test_a_list_that_cannot_be_read_in_between_is_read_twice_again(
@@ -259,12 +259,12 @@ class TestSettling:
         watch = await triggerer.watch(clickmeeting_asset("session_ended"))
         sandbox.fault("list_session_attendees", "status", status=500, skip=1)
         await account.everything_happens(room_id)
-        assert len(await watch.tells(1)) == 1
+        assert len(await watch.reports(1)) == 1
         assert [each["status"] for each in sandbox.log("list_session_attendees")] == [200, 500, 200, 200]
 
 
 class TestProcessing:
-    """A recording is told when it was processed."""
+    """A recording is reported when it was processed."""
 
     @pytest.fixture
     def record(self, sandbox, room_id):
@@ -281,33 +281,33 @@ class TestProcessing:
         sandbox.switch(unready_recordings=unready)
         watch = await triggerer.watch(clickmeeting_asset("recording_ready"))
         record()
-        assert await watch.tells(0) == []
+        assert await watch.reports(0) == []
         sandbox.advance(HOUR)
-        assert [each["size"] for each in await watch.tells(1)] == [3_600_000]
+        assert [each["size"] for each in await watch.reports(1)] == [3_600_000]
 
-    async def test_its_size_must_read_the_same_at_two_looks_in_a_row(self, triggerer, sandbox, record):
+    async def test_its_size_must_read_the_same_at_two_polls_in_a_row(self, triggerer, sandbox, record):
         sandbox.switch(unready_recordings="growing")
         watch = await triggerer.watch(clickmeeting_asset("recording_ready"))
         record()
         sandbox.set_speed(4000)
-        assert [each["size"] for each in await watch.tells(1)] == [3_600_000]
+        assert [each["size"] for each in await watch.reports(1)] == [3_600_000]
 
     @pytest.mark.parametrize("position", ["room_id", "bare", "404"])
     async def test_is_found_however_clickmeeting_lists_recordings(self, triggerer, sandbox, account, room_id, position):
         sandbox.switch(all_recordings=position)
         watch = await triggerer.watch(clickmeeting_asset("recording_ready"))
         await account.everything_happens(room_id)
-        assert [each["room_name"] for each in await watch.tells(1)] == ["Talk"]
+        assert [each["room_name"] for each in await watch.reports(1)] == ["Talk"]
 
 
 @pytest.mark.parametrize("event", WATCHERS)
-async def test_what_happens_while_nobody_watches_is_not_told_without_a_store(event, lone_triggerer, account):
+async def test_what_happens_while_nobody_watches_is_not_reported_without_a_store(event, lone_triggerer, account):
     asset = clickmeeting_asset(event)
     await lone_triggerer.watch(asset)
     await lone_triggerer.restart()
     await account.everything_happens(account.open_room())
     watch = await lone_triggerer.watch(asset)
-    assert await watch.tells(0) == []
+    assert await watch.reports(0) == []
     room_id = account.open_room()
     await account.everything_happens(room_id)
-    assert [each["room_id"] for each in await watch.tells(1)] == [room_id]
+    assert [each["room_id"] for each in await watch.reports(1)] == [room_id]

@@ -1,4 +1,4 @@
-"""What watchers look at, asked of the sandbox over HTTP: what is seen, and which requests that takes."""
+"""What watchers poll, over HTTP against the sandbox: the snapshots, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ def feed(sandbox):
 
 
 @pytest.fixture
-def look(sandbox):
-    """Look a minute after the last look, and return what was seen and how often each operation was asked."""
+def poll(sandbox):
+    """Poll a minute after the last poll, and return the snapshot and the number of requests by operation."""
 
-    async def look(feed):
+    async def poll(feed):
         sandbox.advance(MINUTE)
         sandbox.forget_requests()
-        return await feed.look(), sandbox.counts
+        return await feed.poll(), sandbox.counts
 
-    return look
+    return poll
 
 
-def last_polled_at(sandbox, operation):
-    """Return the rooms that were asked."""
+def polled_rooms(sandbox, operation):
+    """Return the rooms that were polled."""
     return {int(request["path"].split("/")[3]) for request in sandbox.log(operation)}
 
 
 class TestRooms:
-    async def test_the_inactive_ones_are_listed_at_the_first_look_only(self, feed, look, sandbox, account):
+    async def test_the_inactive_ones_are_listed_at_the_first_poll_only(self, feed, poll, sandbox, account):
         rooms = {account.open_room(), account.room_that_was_held(sandbox.now - DAY)}
         conferences = feed("conferences")
-        first, requests = await look(conferences)
+        first, requests = await poll(conferences)
         assert (first.rooms.keys(), requests) == (rooms, {"list_conferences": 2})
-        second, requests = await look(conferences)
+        second, requests = await poll(conferences)
         assert (second.rooms.keys(), requests) == (rooms, {"list_conferences": 1})
 
     @pytest.mark.parametrize("gap", [HOUR, -HOUR], ids=["of ClickMeeting's time", "when its clock is set back"])
-    async def test_and_after_a_gap_in_which_a_room_may_have_come_and_gone(self, feed, look, sandbox, account, gap):
+    async def test_and_after_a_gap_in_which_a_room_may_have_come_and_gone(self, feed, poll, sandbox, account, gap):
         conferences = feed("conferences")
-        await look(conferences)
+        await poll(conferences)
         room_id = account.room_that_was_held(sandbox.now - DAY)
-        snapshot, _ = await look(conferences)
+        snapshot, _ = await poll(conferences)
         assert room_id not in snapshot.rooms
         sandbox.set_time(sandbox.now + gap)
-        snapshot, requests = await look(conferences)
+        snapshot, requests = await poll(conferences)
         assert (snapshot.rooms.keys(), requests) == ({room_id}, {"list_conferences": 2})
 
-    async def test_come_with_their_names_and_clickmeetings_time(self, feed, look, sandbox, account):
+    async def test_come_with_their_names_and_clickmeetings_time(self, feed, poll, sandbox, account):
         room_id = account.open_room("Open house")
-        snapshot, _ = await look(feed("conferences"))
+        snapshot, _ = await poll(feed("conferences"))
         assert abs(snapshot.now - sandbox.now) < MINUTE
         assert (snapshot.name_of(room_id), snapshot.name_of(4)) == ("Open house", "")
 
 
 class TestSessions:
-    async def test_rooms_where_none_can_have_begun_or_ended_are_not_asked(self, feed, look, sandbox, account):
+    async def test_rooms_where_none_can_have_begun_or_ended_are_not_polled(self, feed, poll, sandbox, account):
         now = sandbox.now
         always = {
             account.open_room(),
@@ -80,119 +80,119 @@ class TestSessions:
         once = {account.room_that_was_held(now - DAY)}
         account.room_that_was_held(now - 30 * DAY)
         sessions = feed("sessions")
-        snapshot, requests = await look(sessions)
-        assert last_polled_at(sandbox, "list_sessions") == snapshot.found.keys() == always | hourly | once
+        snapshot, requests = await poll(sessions)
+        assert polled_rooms(sandbox, "list_sessions") == snapshot.items_by_room.keys() == always | hourly | once
         assert requests == {"list_conferences": 2, "list_sessions": 5}
 
-        snapshot, requests = await look(sessions)
-        assert last_polled_at(sandbox, "list_sessions") == always
+        snapshot, requests = await poll(sessions)
+        assert polled_rooms(sandbox, "list_sessions") == always
         assert requests == {"list_conferences": 1, "list_sessions": 3}
-        # what was seen before is still there
-        assert snapshot.found.keys() == always | hourly | once
+        # what was found before is still there
+        assert snapshot.items_by_room.keys() == always | hourly | once
 
         sandbox.advance(HOUR)
-        await look(sessions)
-        assert last_polled_at(sandbox, "list_sessions") == always | hourly
+        await poll(sessions)
+        assert polled_rooms(sandbox, "list_sessions") == always | hourly
 
-    async def test_a_room_that_fails_is_left_out_does_not_hide_the_others_and_is_asked_again(
-        self, feed, look, sandbox, account, caplog
+    async def test_a_room_that_fails_is_skipped_does_not_hide_the_others_and_is_polled_again(
+        self, feed, poll, sandbox, account, caplog
     ):
         rooms = {account.room_that_was_held(sandbox.now - DAY), account.room_that_was_held(sandbox.now - DAY)}
         sandbox.fault("list_sessions", "status", status=500)
         sessions = feed("sessions")
-        snapshot, _ = await look(sessions)
-        (failed,) = rooms - snapshot.found.keys()
-        assert f"Room {failed} is left out this time: list_sessions" in caplog.text
-        snapshot, requests = await look(sessions)
-        assert snapshot.found.keys() == rooms
+        snapshot, _ = await poll(sessions)
+        (failed,) = rooms - snapshot.items_by_room.keys()
+        assert f"Polling room {failed} failed; the watcher skips it until the next poll: list_sessions" in caplog.text
+        snapshot, requests = await poll(sessions)
+        assert snapshot.items_by_room.keys() == rooms
         assert requests == {"list_conferences": 1, "list_sessions": 1}
-        assert last_polled_at(sandbox, "list_sessions") == {failed}
+        assert polled_rooms(sandbox, "list_sessions") == {failed}
 
-    async def test_of_a_room_that_fails_later_stay_as_they_were(self, feed, look, sandbox, account):
+    async def test_of_a_room_that_fails_later_stay_as_they_were(self, feed, poll, sandbox, account):
         rooms = {account.open_room(), account.open_room()}
         sessions = feed("sessions")
-        await look(sessions)
+        await poll(sessions)
         sandbox.fault("list_sessions", "status", status=500)
-        snapshot, _ = await look(sessions)
-        assert snapshot.found.keys() == rooms
+        snapshot, _ = await poll(sessions)
+        assert snapshot.items_by_room.keys() == rooms
 
-    async def test_the_look_fails_if_all_rooms_fail(self, feed, look, sandbox, account):
+    async def test_the_poll_fails_if_all_rooms_fail(self, feed, poll, sandbox, account):
         rooms = {account.open_room(), account.open_room()}
         sandbox.fault("list_sessions", "status", status=500, times=2)
         sessions = feed("sessions")
         with pytest.raises(ServerError):
-            await look(sessions)
-        snapshot, _ = await look(sessions)
-        assert snapshot.found.keys() == rooms
+            await poll(sessions)
+        snapshot, _ = await poll(sessions)
+        assert snapshot.items_by_room.keys() == rooms
 
-    async def test_a_deleted_room_disappears(self, feed, look, sandbox, account):
+    async def test_a_deleted_room_disappears(self, feed, poll, sandbox, account):
         stays, goes = account.open_room(), account.open_room()
         sessions = feed("sessions")
-        await look(sessions)
+        await poll(sessions)
         await sessions.hook.delete_conference(goes)
-        snapshot, _ = await look(sessions)
-        assert snapshot.rooms.keys() == snapshot.found.keys() == {stays}
-        _, requests = await look(sessions)
+        snapshot, _ = await poll(sessions)
+        assert snapshot.rooms.keys() == snapshot.items_by_room.keys() == {stays}
+        _, requests = await poll(sessions)
         assert requests == {"list_conferences": 1, "list_sessions": 1}
 
-    async def test_a_room_where_one_goes_on_is_asked_though_it_starts_much_later(self, feed, look, sandbox, account):
+    async def test_a_room_where_one_goes_on_is_polled_though_it_starts_much_later(self, feed, poll, sandbox, account):
         room_id = account.room_that_starts(sandbox.now + DAY)
         sandbox.play(room_id, start=sandbox.now, end=sandbox.now + HOUR)
         sessions = feed("sessions")
         for _ in range(3):
-            _, requests = await look(sessions)
+            _, requests = await poll(sessions)
             assert requests["list_sessions"] == 1
 
-    async def test_eight_rooms_are_asked_at_once(self, feed, look, sandbox, account):
+    async def test_eight_rooms_are_polled_at_once(self, feed, poll, sandbox, account):
         sandbox.switch(latency=0.05)
         for _ in range(24):
             account.open_room()
         sessions = feed("sessions")
         begun = asyncio.get_running_loop().time()
-        snapshot, _ = await look(sessions)
+        snapshot, _ = await poll(sessions)
         # two lists, and three rounds of eight
         assert asyncio.get_running_loop().time() - begun >= 5 * 0.05
-        assert len(snapshot.found) == 24
+        assert len(snapshot.items_by_room) == 24
 
 
 class TestRegistrations:
-    async def test_come_without_names_and_addresses(self, feed, look, sandbox, account):
+    async def test_come_without_names_and_addresses(self, feed, poll, sandbox, account):
         room_id = account.open_room()
         await account.register(room_id)
-        snapshot, _ = await look(feed("registrations"))
+        snapshot, _ = await poll(feed("registrations"))
         ((of, registration),) = snapshot.items()
         assert of == room_id
         assert registration.keys() == {"id", "registration_date"}
-        kept = json.dumps(snapshot.found).lower()
+        kept = json.dumps(snapshot.items_by_room).lower()
         assert not [word for word in ("ada", "lovelace", "example.com") if word in kept]
 
-    async def test_only_rooms_with_registration_are_asked(self, feed, look, sandbox, account):
+    async def test_only_rooms_with_registration_are_polled(self, feed, poll, sandbox, account):
         account.open_room(registration={"enabled": 0})
         room_id = account.open_room()
         registrations = feed("registrations")
         for _ in range(2):
-            snapshot, requests = await look(registrations)
+            snapshot, requests = await poll(registrations)
             assert requests["list_registrations"] == 1
-            assert snapshot.found == {room_id: []}
+            assert snapshot.items_by_room == {room_id: []}
 
-    async def test_of_a_room_that_was_closed_are_asked_for_once_it_is_known_to_be_closed(
-        self, feed, look, sandbox, account
+    async def test_of_a_room_that_was_closed_are_polled_once_it_is_known_to_be_closed(
+        self, feed, poll, sandbox, account
     ):
         room_id = account.open_room()
         registrations = feed("registrations")
-        await look(registrations)
+        await poll(registrations)
         await account.register(room_id)
         await registrations.hook.update_conference(room_id, status="inactive")
-        snapshot, requests = await look(registrations)
-        assert (len(snapshot.found[room_id]), requests["list_registrations"]) == (1, 1)
+        snapshot, requests = await poll(registrations)
+        assert (len(snapshot.items_by_room[room_id]), requests["list_registrations"]) == (1, 1)
         # ClickMeeting's clock shows whole seconds: within one, nobody knows what came first
-        await look(registrations)
-        _, requests = await look(registrations)
+        await poll(registrations)
+        _, requests = await poll(registrations)
         assert requests == {"list_conferences": 1}
 
-    async def test_of_one_room_need_registration(self, feed, look, sandbox, account):
+    async def test_of_one_room_need_registration(self, feed, poll, sandbox, account):
         with pytest.raises(ValidationError, match="Registration is disabled"):
-            await look(feed("registrations", account.open_room(registration={"enabled": 0})))
+            await poll(feed("registrations", account.open_room(registration={"enabled": 0})))
 
 
 class TestRecordings:
@@ -204,60 +204,60 @@ class TestRecordings:
     def recording_id(self, sandbox, room_id):
         return sandbox.add_recording(room_id, size=1000)
 
-    async def test_all_take_one_request(self, feed, look, sandbox, room_id, recording_id):
+    async def test_all_take_one_request(self, feed, poll, sandbox, room_id, recording_id):
         recordings = feed("recordings")
-        snapshot, requests = await look(recordings)
+        snapshot, requests = await poll(recordings)
         ((of, recording),) = snapshot.items()
         assert (of, snapshot.name_of(of), recording["id"]) == (room_id, "Talk", recording_id)
         # the rooms' names take two more, when there is a room that is not known
         assert requests == {"list_all_recordings": 1, "list_conferences": 2}
         sandbox.add_recording(room_id, size=2000)
-        snapshot, requests = await look(recordings)
-        assert (len(snapshot.found[room_id]), requests) == (2, {"list_all_recordings": 1})
+        snapshot, requests = await poll(recordings)
+        assert (len(snapshot.items_by_room[room_id]), requests) == (2, {"list_all_recordings": 1})
 
-    async def test_none_take_one_request_too(self, feed, look, sandbox, room_id):
-        snapshot, requests = await look(feed("recordings"))
-        assert (snapshot.found, requests) == ({}, {"list_all_recordings": 1})
+    async def test_none_take_one_request_too(self, feed, poll, sandbox, room_id):
+        snapshot, requests = await poll(feed("recordings"))
+        assert (snapshot.items_by_room, requests) == ({}, {"list_all_recordings": 1})
 
-    async def test_a_deleted_one_disappears(self, feed, look, sandbox, room_id, recording_id):
+    async def test_a_deleted_one_disappears(self, feed, poll, sandbox, room_id, recording_id):
         recordings = feed("recordings")
-        await look(recordings)
+        await poll(recordings)
         await recordings.hook.delete_recording(room_id, recording_id)
-        snapshot, _ = await look(recordings)
-        assert snapshot.found == {}
+        snapshot, _ = await poll(recordings)
+        assert snapshot.items_by_room == {}
 
     async def test_of_rooms_so_old_that_they_are_not_listed_come_without_their_names(
-        self, feed, look, sandbox, account
+        self, feed, poll, sandbox, account
     ):
         room_id = account.room_that_was_held(sandbox.now - 200 * DAY)
         sandbox.add_recording(room_id, size=1000)
         recordings = feed("recordings")
-        snapshot, _ = await look(recordings)
-        assert (snapshot.found.keys(), snapshot.name_of(room_id)) == ({room_id}, "")
-        _, requests = await look(recordings)
+        snapshot, _ = await poll(recordings)
+        assert (snapshot.items_by_room.keys(), snapshot.name_of(room_id)) == ({room_id}, "")
+        _, requests = await poll(recordings)
         assert requests == {"list_all_recordings": 1}
 
     @pytest.mark.parametrize("position", ["room_id", "bare", "404"])
     async def test_are_found_however_clickmeeting_lists_them(
-        self, feed, look, sandbox, position, room_id, recording_id
+        self, feed, poll, sandbox, position, room_id, recording_id
     ):
         sandbox.switch(all_recordings=position)
         recordings = feed("recordings")
         for _ in range(2):
-            snapshot, _ = await look(recordings)
+            snapshot, _ = await poll(recordings)
             assert [(of, each["id"]) for of, each in snapshot.items()] == [(room_id, recording_id)]
 
     @pytest.mark.parametrize("position", ["bare", "404"])
-    async def test_are_asked_for_in_rooms_that_can_have_some_where_clickmeeting_does_not_say_whose_they_are(
-        self, feed, look, sandbox, account, position, room_id, recording_id
+    async def test_are_polled_in_rooms_that_can_have_some_where_clickmeeting_does_not_say_whose_they_are(
+        self, feed, poll, sandbox, account, position, room_id, recording_id
     ):
         sandbox.switch(all_recordings=position)
         once = {account.room_that_starts(sandbox.now + DAY), account.room_that_was_held(sandbox.now - 3 * DAY)}
         recordings = feed("recordings")
-        await look(recordings)
-        assert last_polled_at(sandbox, "list_recordings") == {room_id} | once
-        _, requests = await look(recordings)
-        assert last_polled_at(sandbox, "list_recordings") == {room_id}
+        await poll(recordings)
+        assert polled_rooms(sandbox, "list_recordings") == {room_id} | once
+        _, requests = await poll(recordings)
+        assert polled_rooms(sandbox, "list_recordings") == {room_id}
         assert requests == {"list_all_recordings": 1, "list_conferences": 1, "list_recordings": 1}
 
 
@@ -275,37 +275,37 @@ class TestOneRoom:
         ("name", "operation"),
         [("sessions", "list_sessions"), ("registrations", "list_registrations"), ("recordings", "list_recordings")],
     )
-    async def test_takes_one_request_after_the_first_look(self, feed, look, sandbox, room_id, name, operation):
+    async def test_takes_one_request_after_the_first_poll(self, feed, poll, sandbox, room_id, name, operation):
         watched = feed(name, room_id)
-        snapshot, requests = await look(watched)
+        snapshot, requests = await poll(watched)
         assert requests == {"get_conference": 1, operation: 1}
         for _ in range(2):
-            snapshot, requests = await look(watched)
+            snapshot, requests = await poll(watched)
             assert requests == {operation: 1}
-        assert (snapshot.name_of(room_id), len(snapshot.found[room_id])) == ("Talk", 1)
+        assert (snapshot.name_of(room_id), len(snapshot.items_by_room[room_id])) == ("Talk", 1)
 
-    async def test_its_name_is_read_anew_now_and_then(self, feed, look, sandbox, room_id):
+    async def test_its_name_is_read_again_now_and_then(self, feed, poll, sandbox, room_id):
         sessions = feed("sessions", room_id)
-        await look(sessions)
+        await poll(sessions)
         sandbox.advance(HOUR)
         await sessions.hook.update_conference(room_id, name="New name")
-        snapshot, _ = await look(sessions)
+        snapshot, _ = await poll(sessions)
         assert snapshot.name_of(room_id) == "New name"
 
-    async def test_one_that_fails_fails_the_look(self, feed, look, sandbox, room_id):
+    async def test_one_that_fails_fails_the_poll(self, feed, poll, sandbox, room_id):
         sessions = feed("sessions", room_id)
-        await look(sessions)
+        await poll(sessions)
         sandbox.fault("list_sessions", "status", status=500)
         with pytest.raises(ServerError):
-            await look(sessions)
+            await poll(sessions)
 
-    async def test_one_that_is_not_there_fails_the_look(self, feed, look, sandbox):
+    async def test_one_that_is_not_there_fails_the_poll(self, feed, poll, sandbox):
         with pytest.raises(NotFoundError):
-            await look(feed("sessions", 99999999))
+            await poll(feed("sessions", 99999999))
 
 
 class TestSnapshots:
-    """A stream of looks goes on for ever, whatever happens."""
+    """A stream of snapshots goes on for ever, whatever happens."""
 
     @pytest.fixture
     async def stream(self, sandbox, account):
@@ -338,18 +338,20 @@ class TestSnapshots:
         ],
         ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
     )
-    async def test_a_look_that_fails_is_logged_and_tried_again(
+    async def test_a_poll_that_fails_is_logged_and_tried_again(
         self, stream, sandbox, connect, caplog, eventually, kind, options
     ):
         connect(sandbox, extra={"max_attempts": 1, "timeout": 0.1})
         sandbox.fault("list_conferences", kind, times=None, **options)
         next_one = asyncio.create_task(anext(stream))
-        await eventually(lambda: "No look at the sessions of clickmeeting_default, 3 in a row" in caplog.text)
+        await eventually(
+            lambda: "Polling sessions of clickmeeting_default failed 3 times in a row; next attempt in" in caplog.text
+        )
         sandbox.clear_faults()
-        assert len((await next_one).found) == 1
+        assert len((await next_one).items_by_room) == 1
         assert "Traceback" not in caplog.text
 
-    async def test_pauses_grow_while_looks_fail(self, stream, sandbox, eventually, monkeypatch):
+    async def test_pauses_grow_while_polls_fail(self, stream, sandbox, eventually, monkeypatch):
         pauses = []
         pause = feeds.PollPolicy.pause
         monkeypatch.setattr(feeds.PollPolicy, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
@@ -361,12 +363,12 @@ class TestSnapshots:
         assert failed == sorted(failed)
         assert succeeded < failed[1]
 
-    async def test_a_wrong_key_is_read_anew_once_it_was_mended(self, stream, sandbox, connect, caplog, eventually):
+    async def test_a_wrong_key_is_read_again_once_it_was_corrected(self, stream, sandbox, connect, caplog, eventually):
         connect(sandbox, password="wrong")
         next_one = asyncio.create_task(anext(stream))
         await eventually(lambda: "Wrong API key" in caplog.text)
         connect(sandbox)
-        assert len((await next_one).found) == 1
+        assert len((await next_one).items_by_room) == 1
 
     @pytest.mark.parametrize("broken", [{"password": ""}, {"extra": {"timeout": "soon"}}], ids=["no key", "no number"])
     async def test_so_is_a_connection_that_could_not_be_read(
@@ -374,13 +376,13 @@ class TestSnapshots:
     ):
         connect(sandbox, **broken)
         next_one = asyncio.create_task(anext(stream))
-        await eventually(lambda: "2 in a row" in caplog.text)
+        await eventually(lambda: "2 times in a row" in caplog.text)
         connect(sandbox)
-        assert len((await next_one).found) == 1
+        assert len((await next_one).items_by_room) == 1
 
     async def test_and_one_that_was_not_there(self, stream, sandbox, connect, caplog, eventually, monkeypatch):
         monkeypatch.delenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT")
         next_one = asyncio.create_task(anext(stream))
         await eventually(lambda: "Make one in the UI under Admin > Connections" in caplog.text)
         connect(sandbox)
-        assert len((await next_one).found) == 1
+        assert len((await next_one).items_by_room) == 1

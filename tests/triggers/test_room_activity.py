@@ -1,4 +1,4 @@
-"""When a room is asked again: for its sessions, for its recordings, and for its registrations."""
+"""When a room is polled again: for its sessions, for its recordings, and for its registrations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_clickmeeting.triggers.room_activity import KnownRoom, update
+from airflow_clickmeeting.triggers.room_activity import KnownRoom, update_rooms
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -39,23 +39,27 @@ def registration(enabled: bool | None, **known: Any) -> KnownRoom:
 
 YES, NO = True, False
 
-# at noon; where nothing else is said, the room was asked a minute ago
+# at noon; where nothing else is said, the room was polled a minute ago
 AGAIN = {
     #                                                                         sessions  recordings
     "a new room": (permanent(last_polled_at=None), YES, YES),
     "a permanent room": (permanent(), YES, YES),
     "one that starts tomorrow": (starting(NOON + DAY), NO, NO),
-    "one that starts tomorrow, asked 59 minutes ago": (starting(NOON + DAY, last_polled_at=NOON - 59 * MINUTE), NO, NO),
-    "one that starts tomorrow, asked an hour ago": (starting(NOON + DAY, last_polled_at=NOON - HOUR), YES, YES),
+    "one that starts tomorrow, polled 59 minutes ago": (
+        starting(NOON + DAY, last_polled_at=NOON - 59 * MINUTE),
+        NO,
+        NO,
+    ),
+    "one that starts tomorrow, polled an hour ago": (starting(NOON + DAY, last_polled_at=NOON - HOUR), YES, YES),
     "one that starts tomorrow, where people are already": (starting(NOON + DAY, running=True), YES, YES),
     "one that starts in 61 minutes": (starting(NOON + 61 * MINUTE), NO, NO),
     "one that starts in an hour": (starting(NOON + HOUR), YES, YES),
     "one that has started": (starting(NOON - MINUTE), YES, YES),
     "one that is long past its start": (starting(NOON - 5 * HOUR), YES, YES),
     "over for a minute": (over(NOON - MINUTE, last_polled_at=NOON - 2 * MINUTE), YES, YES),
-    "over for an hour, asked before that hour was full": (over(NOON - HOUR, last_polled_at=NOON - SECOND), YES, YES),
-    "over for an hour, asked since": (over(NOON - HOUR - MINUTE, last_polled_at=NOON - MINUTE), NO, YES),
-    "over for a day, asked since": (over(NOON - DAY - MINUTE, last_polled_at=NOON - MINUTE), NO, NO),
+    "over for an hour, polled before that hour was full": (over(NOON - HOUR, last_polled_at=NOON - SECOND), YES, YES),
+    "over for an hour, polled since": (over(NOON - HOUR - MINUTE, last_polled_at=NOON - MINUTE), NO, YES),
+    "over for a day, polled since": (over(NOON - DAY - MINUTE, last_polled_at=NOON - MINUTE), NO, NO),
     "over for a day, where people still are": (
         over(NOON - DAY - MINUTE, last_polled_at=NOON - MINUTE, running=True),
         YES,
@@ -66,11 +70,11 @@ AGAIN = {
         NO,
         NO,
     ),
-    # of those that were over when the watching began
-    "over for seven days, never asked": (over(NOON - 7 * DAY), YES, YES),
-    "over for longer, never asked": (over(NOON - 7 * DAY - SECOND), NO, NO),
+    # of those that were over when the watcher started
+    "over for seven days, never polled": (over(NOON - 7 * DAY), YES, YES),
+    "over for longer, never polled": (over(NOON - 7 * DAY - SECOND), NO, NO),
     # a clock that was set
-    "one that starts tomorrow, and it was later when it was asked": (
+    "one that starts tomorrow, and it was later when it was polled": (
         starting(NOON + DAY, last_polled_at=NOON + MINUTE),
         YES,
         YES,
@@ -80,7 +84,7 @@ AGAIN = {
 
 
 @pytest.mark.parametrize(("room", "sessions", "recordings"), AGAIN.values(), ids=AGAIN.keys())
-def test_a_room_is_asked_again_if_something_can_have_changed(room, sessions, recordings):
+def test_a_room_is_polled_again_if_something_can_have_changed(room, sessions, recordings):
     assert room.may_have_new_sessions(NOON) is sessions
     assert room.may_have_new_recordings(NOON) is recordings
 
@@ -89,88 +93,88 @@ REGISTRATION = {
     "registration is on": (registration(True, last_polled_at=NOON - SECOND), YES),
     "registration is off": (registration(False), NO),
     "ClickMeeting does not say": (registration(None), YES),
-    "over since it was asked": (registration(True, last_polled_at=NOON - MINUTE, inactive_since=NOON - SECOND), YES),
-    "over, and asked since": (registration(True, last_polled_at=NOON - SECOND, inactive_since=NOON - MINUTE), NO),
+    "over since it was polled": (registration(True, last_polled_at=NOON - MINUTE, inactive_since=NOON - SECOND), YES),
+    "over, and polled since": (registration(True, last_polled_at=NOON - SECOND, inactive_since=NOON - MINUTE), NO),
     "over, and registration is off": (
         registration(False, last_polled_at=NOON - MINUTE, inactive_since=NOON - SECOND),
         NO,
     ),
-    "over for seven days, never asked": (registration(True, inactive_since=NOON - 7 * DAY), YES),
-    "over for longer, never asked": (registration(True, inactive_since=NOON - 7 * DAY - SECOND), NO),
+    "over for seven days, never polled": (registration(True, inactive_since=NOON - 7 * DAY), YES),
+    "over for longer, never polled": (registration(True, inactive_since=NOON - 7 * DAY - SECOND), NO),
 }
 
 
-@pytest.mark.parametrize(("room", "last_polled_at"), REGISTRATION.values(), ids=REGISTRATION.keys())
-def test_registrations_are_asked_for_while_somebody_can_register(room, last_polled_at):
-    assert room.may_have_new_registrations(NOON) is last_polled_at
+@pytest.mark.parametrize(("room", "expected"), REGISTRATION.values(), ids=REGISTRATION.keys())
+def test_registrations_are_polled_while_somebody_can_register(room, expected):
+    assert room.may_have_new_registrations(NOON) is expected
 
 
 @pytest.fixture
 def known() -> dict[int, KnownRoom]:
-    """Room 1 as it is known at noon: active, and asked."""
+    """Room 1 as it is known at noon: active, and polled."""
     rooms: dict[int, KnownRoom] = {}
-    update(rooms, [{"id": 1, "name": "Talk", "status": "active"}], NOON)
+    update_rooms(rooms, [{"id": 1, "name": "Talk", "status": "active"}], NOON)
     rooms[1].last_polled_at = NOON
     return rooms
 
 
-def test_a_new_room_was_never_asked(known):
-    update(known, [{"id": 1, "status": "active"}, {"id": 2, "status": "active"}], NOON)
+def test_a_new_room_was_never_polled(known):
+    update_rooms(known, [{"id": 1, "status": "active"}, {"id": 2, "status": "active"}], NOON)
     assert known[2] == KnownRoom({"id": 2, "status": "active"})
 
 
 def test_a_room_without_a_status_is_active(known):
-    update(known, [{"id": 1}], NOON)
+    update_rooms(known, [{"id": 1}], NOON)
     assert known[1].inactive_since is None
 
 
 def test_what_is_listed_of_a_room_is_renewed_and_what_is_known_of_its_past_stays(known):
-    update(known, [{"id": 1, "name": "New name", "status": "active"}], NOON + MINUTE)
+    update_rooms(known, [{"id": 1, "name": "New name", "status": "active"}], NOON + MINUTE)
     assert known[1] == KnownRoom({"id": 1, "name": "New name", "status": "active"}, last_polled_at=NOON)
 
 
-def test_a_room_that_is_not_among_the_active_ones_any_more_left_just_now(known):
-    update(known, [], NOON + MINUTE)
+def test_a_room_that_is_not_among_the_active_ones_any_more_became_inactive_just_now(known):
+    update_rooms(known, [], NOON + MINUTE)
     assert known[1].inactive_since == NOON + MINUTE
 
 
 @pytest.mark.parametrize("listed", [[], [{"id": 1, "status": "inactive"}]], ids=["not listed", "listed as inactive"])
-def test_it_has_left_since_then_however_often_it_is_looked_for(known, listed):
-    update(known, [], NOON + MINUTE)
-    update(known, listed, NOON + HOUR)
+def test_it_is_inactive_since_then_however_often_it_is_listed(known, listed):
+    update_rooms(known, [], NOON + MINUTE)
+    update_rooms(known, listed, NOON + HOUR)
     assert known[1].inactive_since == NOON + MINUTE
 
 
-def test_a_room_that_ends_between_two_listings_of_all_rooms_left_just_now(known):
-    update(known, [{"id": 1, "status": "inactive", "updated_at": "2027-02-01T09:00:00+00:00"}], NOON + MINUTE)
+def test_a_room_that_ends_between_two_listings_of_all_rooms_became_inactive_just_now(known):
+    update_rooms(known, [{"id": 1, "status": "inactive", "updated_at": "2027-02-01T09:00:00+00:00"}], NOON + MINUTE)
     assert known[1].inactive_since == NOON + MINUTE
 
 
-def test_a_room_that_was_inactive_when_the_watching_began_left_when_it_was_last_changed():
+def test_a_room_that_was_inactive_when_the_watcher_started_became_inactive_when_it_was_last_changed():
     rooms: dict[int, KnownRoom] = {}
-    update(rooms, [{"id": 1, "status": "inactive", "updated_at": "2027-01-31T15:30:01+01:00"}], NOON)
+    update_rooms(rooms, [{"id": 1, "status": "inactive", "updated_at": "2027-01-31T15:30:01+01:00"}], NOON)
     assert rooms[1].inactive_since == datetime(2027, 1, 31, 14, 30, 1, tzinfo=UTC)
 
 
 def test_or_just_now_if_clickmeeting_does_not_say_when():
     rooms: dict[int, KnownRoom] = {}
-    update(rooms, [{"id": 1, "status": "inactive"}], NOON)
+    update_rooms(rooms, [{"id": 1, "status": "inactive"}], NOON)
     assert rooms[1].inactive_since == NOON
 
 
-def test_a_room_that_was_reopened_is_asked_again(known):
-    update(known, [], NOON)
+def test_a_room_that_was_reopened_is_polled_again(known):
+    update_rooms(known, [], NOON)
     known[1].last_polled_at = NOON + DAY
     assert not known[1].may_have_new_sessions(NOON + DAY)
-    update(known, [{"id": 1, "status": "active"}], NOON + DAY)
+    update_rooms(known, [{"id": 1, "status": "active"}], NOON + DAY)
     assert known[1].inactive_since is None
     assert known[1].may_have_new_sessions(NOON + DAY)
 
 
-def test_one_that_ends_a_second_time_is_asked_for_another_hour(known):
-    update(known, [], NOON)
-    update(known, [{"id": 1, "status": "active"}], NOON + DAY)
-    update(known, [], NOON + 2 * DAY)
+def test_one_that_ends_a_second_time_is_polled_for_another_hour(known):
+    update_rooms(known, [], NOON)
+    update_rooms(known, [{"id": 1, "status": "active"}], NOON + DAY)
+    update_rooms(known, [], NOON + 2 * DAY)
     known[1].last_polled_at = NOON + 2 * DAY + 59 * MINUTE
     assert known[1].may_have_new_sessions(NOON + 2 * DAY + HOUR)
 
@@ -178,13 +182,13 @@ def test_one_that_ends_a_second_time_is_asked_for_another_hour(known):
 def test_a_clock_that_jumps_ahead_and_back_hides_nothing(known):
     ahead = NOON + 30 * DAY
     room = {"id": 1, "status": "active", "starts_at": (NOON + 2 * HOUR).isoformat()}
-    update(known, [room], ahead)
+    update_rooms(known, [room], ahead)
     known[1].last_polled_at = ahead
     for minutes in (0, 60, 120):
         now = NOON + minutes * MINUTE
-        update(known, [room], now)
+        update_rooms(known, [room], now)
         assert known[1].may_have_new_sessions(now)
     # and it ends while the clock is a month ahead
-    update(known, [], ahead)
+    update_rooms(known, [], ahead)
     known[1].last_polled_at = now
     assert known[1].may_have_new_sessions(now + MINUTE)

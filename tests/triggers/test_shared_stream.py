@@ -1,4 +1,4 @@
-"""Shared streams and the asset state store of Airflow 3.3: what was told is written down once Airflow holds it."""
+"""Shared streams and the asset state store of Airflow 3.3: a cursor is stored once Airflow holds the events."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class TestSharing:
         )
         event = start()
         sandbox.advance(2 * HOUR)
-        first, second, ended = await asyncio.gather(*(watch.tells(1) for watch in watches))
+        first, second, ended = await asyncio.gather(*(watch.reports(1) for watch in watches))
         assert ids(first) == ids(second) == [event]
         assert ids(ended) == [event.replace("started", "ended")]
         sandbox.forget_requests()
-        await watches[0].looked(10)
+        await watches[0].polled(10)
         requests = sandbox.counts
         assert requests.keys() == {"list_conferences", "list_sessions"}
         assert max(requests.values()) <= 12
@@ -70,7 +70,7 @@ class TestSharing:
         sandbox.switch(latency=0.05)
         watches = await triggerer.watch(*(clickmeeting_asset("session_ended", name=name) for name in "ab"))
         await account.everything_happens(room_id)
-        await asyncio.gather(*(watch.tells(1) for watch in watches))
+        await asyncio.gather(*(watch.reports(1) for watch in watches))
         assert sandbox.count("list_session_attendees") == 2
 
     @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ class TestSharing:
         ],
         ids=lambda other: next(iter(other)),
     )
-    def test_watchers_who_look_at_something_else_or_at_other_times_do_not(self, other):
+    def test_watchers_of_something_else_or_with_another_interval_do_not(self, other):
         trigger, differs = (clickmeeting_asset(**{"event": STARTED} | more).watchers[0].trigger for more in ({}, other))
         assert trigger.shared_stream_key() != differs.shared_stream_key()
 
     async def test_who_comes_later_begins_later(self, triggerer, asset, start):
         early = await triggerer.watch(asset)
         first = start()
-        await early.tells(1)
+        await early.reports(1)
         late = await triggerer.watch(clickmeeting_asset(STARTED, name="late"))
         second = start()
-        assert ids(await early.tells(2)) == [first, second]
-        assert ids(await late.tells(1)) == [second]
+        assert ids(await early.reports(2)) == [first, second]
+        assert ids(await late.reports(1)) == [second]
 
 
 class TestRestart:
     @pytest.mark.parametrize("event", WATCHERS)
-    async def test_what_happens_while_nobody_watches_is_told_afterwards(
+    async def test_what_happens_while_nobody_watches_is_reported_afterwards(
         self, event, triggerer, account, room_id, eventually
     ):
         await account.everything_happens(room_id)
@@ -110,30 +110,30 @@ class TestRestart:
         missed = account.open_room()
         await account.everything_happens(missed)
         watch = await triggerer.watch(asset)
-        assert [each["room_id"] for each in await watch.tells(1)] == [missed]
+        assert [each["room_id"] for each in await watch.reports(1)] == [missed]
 
-    async def test_a_session_that_ends_and_whose_room_is_closed_meanwhile_is_told(
+    async def test_a_session_that_ends_and_whose_room_is_closed_meanwhile_is_reported(
         self, triggerer, sandbox, account, eventually
     ):
         room_id = account.room_that_starts(sandbox.now + HOUR)
         asset = clickmeeting_asset("session_ended")
         watch = await triggerer.watch(asset)
         sandbox.advance(HOUR)
-        await watch.looked()
+        await watch.polled()
         await eventually(lambda: triggerer.states.writes)
         await triggerer.restart()
         sandbox.advance(48 * HOUR)
         watch = await triggerer.watch(asset)
-        assert [each["room_id"] for each in await watch.tells(1)] == [room_id]
+        assert [each["room_id"] for each in await watch.reports(1)] == [room_id]
 
-    async def test_what_was_told_is_not_told_again(self, triggerer, asset, start, eventually):
+    async def test_reported_events_are_not_reported_again(self, triggerer, asset, start, eventually):
         watch = await triggerer.watch(asset)
         event = start()
-        await watch.tells(1)
+        await watch.reports(1)
         await eventually(lambda: triggerer.states.reported(asset) == [event])
         await triggerer.restart()
         watch = await triggerer.watch(asset)
-        assert await watch.tells(0) == []
+        assert await watch.reports(0) == []
 
 
 class TestConfirming:
@@ -142,52 +142,52 @@ class TestConfirming:
     ):
         watch = await triggerer.watch(asset)
         await eventually(lambda: triggerer.states.writes)
-        await watch.looked(5)
+        await watch.polled(5)
         assert triggerer.states.writes == 1
         assert triggerer.states.reported(asset) == []
 
-    async def test_an_event_counts_as_told_once_airflow_holds_it(self, triggerer, asset, start, eventually):
+    async def test_an_event_counts_as_reported_once_airflow_holds_it(self, triggerer, asset, start, eventually):
         triggerer.confirming = False
         watch = await triggerer.watch(asset)
         event = start()
-        await watch.tells(1)
+        await watch.reports(1)
         assert triggerer.states.reported(asset) == []
         triggerer.confirm()
         await eventually(lambda: triggerer.states.reported(asset) == [event])
-        assert ids(await watch.tells(1)) == [event]
+        assert ids(await watch.reports(1)) == [event]
 
     async def test_a_kill_before_that_repeats_it_with_the_same_id(self, triggerer, asset, start, eventually):
         watch = await triggerer.watch(asset)
         await eventually(lambda: triggerer.states.writes)
         triggerer.confirming = False
         event = start()
-        assert ids(await watch.tells(1)) == [event]
+        assert ids(await watch.reports(1)) == [event]
         await triggerer.restart()
         watch = await triggerer.watch(asset)
-        assert ids(await watch.tells(1)) == [event]
+        assert ids(await watch.reports(1)) == [event]
 
-    async def test_of_several_events_of_one_look_all_must_be_held(self, triggerer, sandbox, asset, room_id, eventually):
+    async def test_of_several_events_of_one_poll_all_must_be_held(self, triggerer, sandbox, asset, room_id, eventually):
         for minutes in (30, 60, 90):
             sandbox.play(room_id, start=sandbox.now + timedelta(minutes=minutes))
         watch = await triggerer.watch(asset)
         await eventually(lambda: triggerer.states.writes)
         triggerer.confirming = False
         sandbox.advance(2 * HOUR)
-        events = ids(await watch.tells(3))
+        events = ids(await watch.reports(3))
         triggerer.confirm(1)
-        await watch.looked()
+        await watch.polled()
         assert triggerer.states.reported(asset) == []
         await triggerer.restart()
         watch = await triggerer.watch(asset)
-        assert ids(await watch.tells(3)) == events
+        assert ids(await watch.reports(3)) == events
 
-    async def test_events_that_come_meanwhile_wait_for_it_but_are_told(self, triggerer, asset, start, eventually):
+    async def test_events_that_come_meanwhile_wait_for_it_but_are_reported(self, triggerer, asset, start, eventually):
         triggerer.confirming = False
         watch = await triggerer.watch(asset)
         events = [start()]
-        await watch.tells(1)
+        await watch.reports(1)
         events.append(start())
-        assert ids(await watch.tells(2)) == events
+        assert ids(await watch.reports(2)) == events
         assert triggerer.states.reported(asset) == []
         triggerer.confirm()
         await eventually(lambda: triggerer.states.reported(asset) == events)
@@ -196,14 +196,14 @@ class TestConfirming:
         mine = clickmeeting_asset(STARTED, name="mine")
         watch = await triggerer.watch(asset)
         first = start()
-        await watch.tells(1)
+        await watch.reports(1)
         await triggerer.watch(mine)
         second = start()
-        await watch.tells(2)
+        await watch.reports(2)
         await eventually(lambda: triggerer.states.reported(asset) == [first, second])
         await eventually(lambda: second in triggerer.states.reported(mine))
 
-    async def test_nothing_is_written_down_of_a_look_whose_events_airflow_does_not_hold(self):
+    async def test_nothing_is_written_down_of_a_poll_whose_events_airflow_does_not_hold(self):
         written = []
 
         async def store():
@@ -218,7 +218,7 @@ class TestConfirming:
 
 
 class TestStore:
-    async def test_one_that_fails_to_write_is_written_to_with_the_next_look(
+    async def test_one_that_fails_to_write_is_written_to_with_the_next_poll(
         self, triggerer, asset, start, eventually, caplog
     ):
         watch = await triggerer.watch(asset)
@@ -226,10 +226,10 @@ class TestStore:
         triggerer.states.failures = 1
         event = start()
         await eventually(lambda: triggerer.states.reported(asset) == [event])
-        assert "A cursor was not stored" in caplog.text
-        assert ids(await watch.tells(1)) == [event]
+        assert "Storing a cursor failed; the next attempt follows the next poll" in caplog.text
+        assert ids(await watch.reports(1)) == [event]
 
-    async def test_one_that_fails_to_read_is_read_again_before_anything_is_told(
+    async def test_one_that_fails_to_read_is_read_again_before_anything_is_reported(
         self, triggerer, asset, start, eventually
     ):
         await triggerer.watch(asset)
@@ -238,7 +238,7 @@ class TestStore:
         event = start()
         triggerer.states.failures = 2
         watch = await triggerer.watch(asset)
-        assert ids(await watch.tells(1)) == [event]
+        assert ids(await watch.reports(1)) == [event]
 
     def test_airflows_own_knows_the_asset_by_the_name_in_the_watchers_arguments(self, asset):
         trigger = asset.watchers[0].trigger
