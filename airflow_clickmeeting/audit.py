@@ -1,4 +1,7 @@
-"""Who deleted what and when: a line in the log, and in a file, before each deletion and after it."""
+"""Write an audit trail of deletions: one line before each request and one after it, in the log and in a file.
+
+The line before the request proves who asked for a deletion, even if the worker is killed before the response.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,21 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.storage import Path
 
-TASK = ("dag_id", "task_id", "run_id", "map_index", "try_number")
+__all__ = ["Audit"]
+
+TASK_FACTS = ("dag_id", "task_id", "run_id", "map_index", "try_number")
 
 
 class Audit:
-    """Writes the deletions of a task as JSON lines.
+    """Sends the deletions of a task, and writes JSON lines about them.
 
-    :param hook: the account; the times in the lines are by its clock.
+    A line has the time, the task, the connection, the operation, the room, the recordings, the blockers, `forced` and
+    the `outcome`. A second run adds lines of its own, and never changes those of the first.
+
+    :param hook: the account; the times in the lines are by ClickMeeting's clock.
     :param context: the context of the task that deletes.
-    :param path: a file that gets the lines too, or a folder with a slash at its end, in which each deletion has a file
-        of its own; None is the log alone.
+    :param path: a file to which the lines are added, or a folder with a slash at its end, in which each deletion has a
+        file of its own. None writes to the log only.
     :param forced: whether the task deletes although a safety check blocks it.
     """
 
@@ -37,9 +45,10 @@ class Audit:
         self._path = path
         self._forced = forced
         task = context.get("ti")
-        self._who = {key: getattr(task, key, None) for key in TASK} | {"connection": hook.clickmeeting_conn_id}
+        self._task_facts = {key: getattr(task, key, None) for key in TASK_FACTS}
+        self._task_facts["connection"] = hook.clickmeeting_conn_id
 
-    def deletion(
+    def delete(
         self,
         call: Call[bool],
         room_id: int,
@@ -48,17 +57,20 @@ class Audit:
         name: str | None = None,
         blockers: Sequence[str] = (),
     ) -> None:
-        """Delete something: "asked" is written before the request, and "deleted", "was gone" or "failed" after it.
+        """Send a deletion, with a line before the request and one after it.
 
-        When a response is lost and the request is sent again, ClickMeeting responds that the thing was gone.
+        The outcome before the request is "asked"; after it "deleted", "was gone" or "failed", which has the error under
+        `why`. If a response is lost and the hook sends the request again, ClickMeeting responds that the room or
+        recording does not exist, so the outcome is "was gone".
 
         :param call: the deletion.
-        :param room_id: the room that is deleted, or whose recordings are.
-        :param recordings: the recordings that are deleted.
+        :param room_id: the room to delete, or the room of the recordings.
+        :param recordings: the ids of the recordings that are deleted with this request.
         :param name: the room's name.
-        :param blockers: why safety checks blocked the deletion, where it is forced.
+        :param blockers: the reasons of safety checks, if the deletion is forced.
+        :raises ClickMeetingError: if the request fails, after the line "failed" was written.
         """
-        write = self._writer(call, room_id, recordings, name, blockers)
+        write = self._line_writer(call, room_id, recordings, name, blockers)
         write("asked")
         try:
             deleted = self._hook.run(call)
@@ -67,11 +79,14 @@ class Audit:
             raise
         write("deleted" if deleted else "was gone")
 
-    def gone(self, call: Call[bool], room_id: int) -> None:
-        """Write that there was nothing to delete; this also completes the lines of a try that was interrupted."""
-        self._writer(call, room_id)("was gone")
+    def record_gone(self, call: Call[bool], room_id: int) -> None:
+        """Write the outcome "was gone" without a request.
 
-    def _writer(
+        This also completes the trail of a first run that was killed between its request and the line after it.
+        """
+        self._line_writer(call, room_id)("was gone")
+
+    def _line_writer(
         self,
         call: Call[bool],
         room_id: int,
@@ -79,11 +94,11 @@ class Audit:
         name: str | None = None,
         blockers: Sequence[str] = (),
     ) -> Callable[..., None]:
-        """Return a function that writes a line about one deletion, given the outcome and further keys."""
-        what = {"operation": call.name, "room_id": room_id, "name": name, "recordings": [*recordings]}
-        facts = {**self._who, **what, "blockers": [*blockers], "forced": self._forced}
+        """Return a function that writes one line; its arguments are the outcome and further keys of the line."""
+        deletion = {"operation": call.name, "room_id": room_id, "name": name, "recordings": [*recordings]}
+        facts = {**self._task_facts, **deletion, "blockers": [*blockers], "forced": self._forced}
         has_own_file = isinstance(self._path, str) and self._path.endswith("/")
-        # the random part gives each try and each task another file
+        # The random part keeps retries and parallel tasks from replacing each other's file.
         file_name = f"{self._hook.now():%Y%m%dT%H%M%S}-{call.name}-{room_id}-{secrets.token_hex(4)}.jsonl"
         path = None if self._path is None else located(self._path, file_name)
         lines: list[bytes] = []
@@ -98,7 +113,8 @@ class Audit:
             if not has_own_file:
                 add_line(path, lines[-1])
                 return
-            with open_atomic(path) as file:  # most object storages cannot append to a file, so it is written again
+            # Most object storages cannot append to a file, so the file is written again with all its lines.
+            with open_atomic(path) as file:
                 file.write(b"".join(lines))
 
         return write

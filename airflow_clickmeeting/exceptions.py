@@ -1,6 +1,21 @@
-"""Airflow's exceptions for what can go wrong with ClickMeeting.
+"""Define the exceptions of the provider.
 
-They are `AirflowException`s, since sensors treat only those softly. Wrong arguments are `ValueError`s instead.
+All of them are subclasses of Airflow's `AirflowException`, because a sensor's `soft_fail` works only with those.
+
+    AirflowException
+    |-- ClickMeetingError             any error of a request; the base of those below
+    |   |-- AuthenticationError       401, 403: the API key is wrong, or is not allowed to do this
+    |   |-- NotFoundError             404: the room, session or file does not exist
+    |   |-- ValidationError           400, 409, 422: ClickMeeting rejected an argument
+    |   |-- RateLimitedError          429: too many requests
+    |   |-- ServerError               5xx: ClickMeeting failed
+    |   |-- ConnectionFailedError     no response
+    |   |-- UnexpectedAnswerError     a response that the provider cannot read
+    |   `-- RoomExistsError           a room exists already, or several rooms match
+    `-- AirflowFailException
+        `-- DeletionRefusedError      a safety check blocks a deletion
+
+An argument that the provider itself rejects raises `ValueError`, before any request is sent.
 """
 
 from __future__ import annotations
@@ -14,14 +29,33 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_clickmeeting.api.errors import ApiError, Kind
 
+__all__ = [
+    "OF_ONE_ROOM",
+    "AuthenticationError",
+    "ClickMeetingError",
+    "ConnectionFailedError",
+    "DeletionRefusedError",
+    "NotFoundError",
+    "RateLimitedError",
+    "RoomExistsError",
+    "ServerError",
+    "UnexpectedAnswerError",
+    "ValidationError",
+    "error_for",
+    "error_from_json",
+    "error_to_json",
+]
+
 
 class ClickMeetingError(AirflowException):
-    """ClickMeeting did not do what it was asked to.
+    """Base of all errors of requests to ClickMeeting; raised itself for errors of no other kind.
 
-    :param problem: what it said.
-    :param operation: what it was asked.
-    :param conn_id: the connection used.
-    :param path: the path asked for, which names the room.
+    The message has the operation, ClickMeeting's own message, the path and the connection.
+
+    :param problem: the error that was read from the response, or the reason why there is none.
+    :param operation: the name of the operation, such as `get_conference`.
+    :param conn_id: the Airflow connection.
+    :param path: the path of the request, which has the room's id.
     """
 
     def __init__(self, problem: ApiError, operation: str = "", conn_id: str = "", path: str = "") -> None:
@@ -34,75 +68,82 @@ class ClickMeetingError(AirflowException):
 
     @property
     def code(self) -> int | None:
-        """The error object's code, else the HTTP status."""
+        """The code of ClickMeeting's error object, or else the HTTP status; None without a response."""
         return self.problem.code
 
     @property
     def name(self) -> str | None:
-        """ClickMeeting's own name for it, such as `INVALID_DATES`."""
+        """ClickMeeting's name of the error, such as `INVALID_DATES`; None if the response has none."""
         return self.problem.name
 
     @property
     def fields(self) -> Mapping[str, tuple[str, ...]]:
-        """Messages per parameter, or per number of a registration field."""
+        """The messages for each wrong parameter, or for each number of a registration field."""
         return self.problem.fields
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that ClickMeeting asks to wait."""
+        """The seconds that ClickMeeting asks to wait; None if it does not say."""
         return self.problem.retry_after
 
     @property
     def may_have_worked(self) -> bool:
-        """Whether what was asked may be done all the same: no answer came, or one that says nothing of it."""
+        """Whether ClickMeeting may have processed the request although it failed.
+
+        This is so without a response, and with a response that does not say whether the request was processed.
+        """
         return not self.problem.no_effect and self.problem.kind in ("connection", "server", "unexpected")
 
     def adding(self, more: str) -> Self:
-        """Return the same error with more in its message."""
-        longer = replace(self.problem, message=f"{self.problem.message}; {more}")
-        return type(self)(longer, self.operation, self.conn_id, self.path)
+        """Return a copy of the error with `more` at the end of ClickMeeting's message."""
+        extended = replace(self.problem, message=f"{self.problem.message}; {more}")
+        return type(self)(extended, self.operation, self.conn_id, self.path)
 
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[ApiError, str, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
 
 class AuthenticationError(ClickMeetingError):
-    """The key is wrong, or may not do this (401, 403)."""
+    """The API key is wrong, or is not allowed to do this (401, 403)."""
 
 
 class NotFoundError(ClickMeetingError):
-    """The room, session or file is not there, or not any more (404)."""
+    """The room, session or file does not exist, or was deleted (404)."""
 
 
 class ValidationError(ClickMeetingError):
-    """ClickMeeting refused an argument (400, 409, 422); `fields` says which."""
+    """ClickMeeting rejected an argument (400, 409, 422); `fields` has the messages for each argument."""
 
 
 class RateLimitedError(ClickMeetingError):
-    """Too many requests (429); `retry_after` says for how long."""
+    """ClickMeeting received too many requests (429); `retry_after` has the seconds to wait."""
 
 
 class ServerError(ClickMeetingError):
-    """ClickMeeting failed (5xx)."""
+    """ClickMeeting failed to process the request (5xx)."""
 
 
 class ConnectionFailedError(ClickMeetingError):
-    """No answer came: the connection was not made, or the answer was lost on the way."""
+    """There was no response: no connection, a timeout, or a connection that broke before the end of the response."""
 
 
 class UnexpectedAnswerError(ClickMeetingError):
-    """The answer is not what this operation gives: no JSON, another shape, or a redirection."""
+    """The provider cannot read the response: it is not JSON, has another shape, or is a redirect."""
 
 
 class RoomExistsError(ClickMeetingError):
-    """A room is there that must not be, or several are, of which only the author can know the one that is meant."""
+    """A room exists that must not exist, or several rooms match and only the DAG's author knows which one is meant."""
 
 
 class DeletionRefusedError(AirflowFailException):
-    """A safety check blocks a deletion, so it was not sent. A retry would find the same, so Airflow makes none."""
+    """A safety check blocks a deletion, so the request was not sent.
+
+    Airflow does not retry the task, because a retry would find the same.
+    """
 
 
-# what may be wrong with one room; a wrong key or a dead network is wrong with all of them
+# Errors that may concern one room only, so that a task can continue with the others. A wrong key, a rate limit or a
+# lost connection concerns all rooms.
 OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError)
 
 _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
@@ -118,12 +159,15 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
 
 
 def error_for(problem: ApiError, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
-    """Return the exception of the problem's kind."""
+    """Return the exception for an error that the API layer found; its kind decides the class."""
     return _BY_KIND[problem.kind](problem, operation, conn_id, path)
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:
-    """Return an exception as plain JSON, from which `error_from_json` makes it again; of others only the traceback."""
+    """Return an exception as plain JSON, which is how a trigger hands it to its task.
+
+    `error_from_json` restores a `ClickMeetingError`. Of any other exception only the traceback is kept.
+    """
     if not isinstance(error, ClickMeetingError):
         return {"traceback": "".join(traceback.format_exception(error))}
     place = {"operation": error.operation, "conn_id": error.conn_id, "path": error.path}
@@ -131,7 +175,7 @@ def error_to_json(error: Exception) -> dict[str, Any]:
 
 
 def error_from_json(data: Mapping[str, Any]) -> Exception:
-    """Return the exception that was made plain JSON."""
+    """Return the exception that `error_to_json` wrote; a `RuntimeError` with the traceback for any other exception."""
     if "traceback" in data:
-        return RuntimeError(f"It failed in the triggerer:\n{data['traceback']}")
+        return RuntimeError(f"The trigger failed in the triggerer. Its traceback:\n{data['traceback']}")
     return error_for(ApiError(**data["problem"]), data["operation"], data["conn_id"], data["path"])

@@ -1,10 +1,14 @@
-"""What failed in a task that finishes the rest: the first hundred for the result, and a log line for each reason."""
+"""Collect the failures of a task that continues with the rest, and fail the task if there are too many.
+
+The first hundred failures go into the task's result. The log has one line for each reason, not for each failure.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Required, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -14,13 +18,24 @@ from airflow_clickmeeting.exceptions import ClickMeetingError
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
+__all__ = [
+    "MAX_FAILURES_KEPT",
+    "MAX_FAILURES_SHOWN",
+    "MAX_REASONS",
+    "Failure",
+    "FailureLog",
+    "allowed_failures",
+    "format_failure",
+    "format_first",
+]
+
 MAX_FAILURES_KEPT = 100
 MAX_REASONS = 100
 MAX_FAILURES_SHOWN = 5
 
 
 class Failure(TypedDict, total=False):
-    """One thing that failed and why: a `row` of a list, or what belongs to the room, session or recording named."""
+    """One failure: the `row` of a list, or the ids of the room, session or recording that failed; and the `reason`."""
 
     row: int
     room_id: int
@@ -29,25 +44,25 @@ class Failure(TypedDict, total=False):
     reason: Required[str]
 
 
+@dataclass
 class FailureLog:
-    """Collects failures, and logs each reason once however many failures share it.
+    """Collects failures, and logs each reason once, even if many failures share it.
 
-    Failures that each have a reason of their own neither fill the log nor the memory: after the first hundred reasons,
-    new ones are only counted.
+    Failures whose reasons all differ do not fill the log or the memory: after the first hundred reasons, failures with
+    new reasons are only counted.
 
-    :param log: gets a warning when a reason comes up for the first time, and one with its count at the end.
-    :param unit: what is counted, in the plural, for messages.
+    :param log: gets a warning at the first failure with a reason, and one with the number of failures at the end.
+    :param unit: what is counted, in the plural, for messages, such as `rows`.
     """
 
-    def __init__(self, log: Logger | logging.Logger, unit: str = "rows") -> None:
-        self._log = log
-        self._unit = unit
-        self._reasons: Counter[str] = Counter()
-        self.kept: list[Failure] = []
-        #: how many failures there are, including those that are not kept
-        self.count = 0
-        #: the error of the last failure that had one
-        self.error: ClickMeetingError | None = None
+    log: Logger | logging.Logger
+    unit: str = "rows"
+    kept: list[Failure] = field(default_factory=list, init=False)
+    #: the number of all failures; `kept` has only the first hundred
+    count: int = field(default=0, init=False)
+    #: the last ClickMeeting error among the failures, for a task that raises it instead of a count
+    error: ClickMeetingError | None = field(default=None, init=False)
+    _reasons: Counter[str] = field(default_factory=Counter, init=False)
 
     def add(
         self,
@@ -58,7 +73,14 @@ class FailureLog:
         session_id: int | None = None,
         recording_id: int | None = None,
     ) -> None:
-        """Add a failure; the ids say what failed."""
+        """Add a failure, and log its reason if it is new.
+
+        :param reason: the error, or its message.
+        :param row: the number of the row in a list, from 1.
+        :param room_id: the room that failed, or the room of the session or recording.
+        :param session_id: the session that failed.
+        :param recording_id: the recording that failed.
+        """
         if isinstance(reason, ClickMeetingError):
             self.error = reason
         ids = {"row": row, "room_id": room_id, "session_id": session_id, "recording_id": recording_id}
@@ -73,47 +95,49 @@ class FailureLog:
         if failure["reason"] not in self._reasons:
             if len(self._reasons) == MAX_REASONS:
                 return
-            self._log.warning("Failed: %s", format_failure(failure))
+            self.log.warning("Failed: %s", format_failure(failure))
             if len(self._reasons) == MAX_REASONS - 1:
-                self._log.warning("Failures with other reasons are only counted from here on")
+                self.log.warning("Failures with other reasons are only counted from here on")
         self._reasons[failure["reason"]] += 1
 
     def log_counts(self) -> None:
-        """Log how many failures share a reason, the most frequent reasons first."""
+        """Log the number of failures for each reason that several share, the most frequent reason first."""
         repeated = [(reason, count) for reason, count in self._reasons.most_common() if count > 1]
         for reason, count in repeated:
-            self._log.warning("%d %s failed for one reason: %s", count, self._unit, reason)
+            self.log.warning("%d %s failed for one reason: %s", count, self.unit, reason)
 
     def check(self, max_failures: float, total: int, advice: str) -> None:
-        """Raise when there are more failures than a task may have.
+        """Fail the task if there are more failures than it may have.
 
-        :param max_failures: a number, or below 1 a share of the total.
-        :param total: how many things were tried.
-        :param advice: what a retry does, and what the user can do, as sentences.
-        :raises AirflowException: naming the first failures.
+        :param max_failures: a number of failures; below 1, a share of `total`.
+        :param total: how many rows, rooms, sessions or recordings were tried.
+        :param advice: sentences that say what a retry does, and what the user can do.
+        :raises AirflowException: with the number of failures, the first five of them, and `advice`.
         """
         if self.count > allowed_failures(max_failures, total):
             first = format_first([format_failure(failure) for failure in self.kept], count=self.count)
-            failed = f"{self.count} of {total} {self._unit} failed (max_failures={max_failures:g})"
+            failed = f"{self.count} of {total} {self.unit} failed (max_failures={max_failures:g})"
             raise AirflowException(f"{failed}: {first.rstrip('.')}. {advice}")
 
 
 def allowed_failures(max_failures: float, total: int) -> int:
-    """Return how many failures a task may have: a number as it is, a share below 1 of the total."""
+    """Return how many failures a task may have, rounded down if `max_failures` is a share, that is, below 1."""
     return int(max_failures * total) if max_failures < 1 else int(max_failures)
 
 
 def format_failure(failure: Failure) -> str:
-    """Return a failure in words, such as `room 3, session 7: not found`."""
+    """Return a failure as text, such as `room 3, session 7: not found`."""
     names = {"row": "row", "room_id": "room", "session_id": "session", "recording_id": "recording"}
     ids = [f"{name} {failure[key]}" for key, name in names.items() if key in failure]  # type: ignore[literal-required]
     return f"{', '.join(ids)}: {failure['reason']}" if ids else failure["reason"]
 
 
 def format_first(texts: Sequence[str], separator: str = "; ", *, count: int | None = None) -> str:
-    """Return the first five texts, and how many more there are, so that a message stays short.
+    """Return the first five texts as one, with the number of the others, so that a message stays short.
 
-    :param count: how many there are, where not all of them were kept.
+    :param texts: the texts, or the first of them.
+    :param separator: what stands between two texts.
+    :param count: the number of all texts, if `texts` has only the first of them.
     """
     more = (len(texts) if count is None else count) - MAX_FAILURES_SHOWN
     return separator.join([*texts[:MAX_FAILURES_SHOWN], *[f"and {more} more"] * (more > 0)])

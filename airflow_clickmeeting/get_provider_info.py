@@ -1,8 +1,11 @@
-"""What Airflow reads about this provider; every Airflow process runs this, so it imports nothing."""
+"""Describe the provider to Airflow.
+
+Every Airflow process imports this module, so it imports nothing itself.
+"""
 
 from __future__ import annotations
 
-# `port` stays visible: the Test button of 3.3.1 and 3.3.2 refuses a connection that has none
+# `port` stays visible, because the Test button of Airflow 3.3.1 and 3.3.2 rejects a connection without a port
 CONNECTION_FORM = {
     "hidden-fields": ["login", "schema"],
     "relabeling": {"password": "API key", "host": "API URL", "port": "Port (443)"},
@@ -15,11 +18,11 @@ CONNECTION_FORM = {
 
 
 def get_provider_info() -> dict[str, object]:
-    """Return the provider's description: the connection form and the module lists."""
+    """Return the provider's description: its modules, the connection type, and the form for connections."""
     return {
         "package-name": "airflow-clickmeeting",
         "name": "ClickMeeting",
-        "description": "Plan webinars on ClickMeeting, fill them with people, wait for them and take the data home.",
+        "description": "Plan webinars on ClickMeeting, register people, wait for sessions, and export the data.",
         "integrations": [
             {
                 "integration-name": "ClickMeeting",
@@ -86,27 +89,27 @@ def get_provider_info() -> dict[str, object]:
                 "conn-fields": {
                     "timeout": {
                         "label": "Timeout (s)",
-                        "description": "Seconds to wait for an answer.",
+                        "description": "Seconds to wait for a response.",
                         "schema": {"type": ["number", "null"], "default": 60, "minimum": 1},
                     },
                     "connect_timeout": {
                         "label": "Connect timeout (s)",
-                        "description": "Seconds to wait until ClickMeeting takes the connection.",
+                        "description": "Seconds to wait until ClickMeeting accepts the connection.",
                         "schema": {"type": ["number", "null"], "default": 10, "minimum": 1},
                     },
                     "max_attempts": {
                         "label": "Attempts",
-                        "description": "How often a request is sent at most when it is safe to send it again.",
+                        "description": "Maximum number of attempts for a request that is safe to repeat.",
                         "schema": {"type": ["integer", "null"], "default": 5, "minimum": 1},
                     },
                     "max_requests_per_second": {
                         "label": "Requests per second",
-                        "description": "The pace of one task; empty means unlimited. ClickMeeting names no limit.",
+                        "description": "The limit for one task; empty for no limit. ClickMeeting documents no limit.",
                         "schema": {"type": ["number", "null"], "default": None, "minimum": 0.01},
                     },
                     "verify": {
                         "label": "Verify TLS",
-                        "description": "true, or the path of a CA bundle on the workers; false is for tests only.",
+                        "description": "true, or the path of a CA bundle on the workers. Use false for tests only.",
                         "schema": {"type": ["string", "null"], "default": "true"},
                     },
                     "proxies": {

@@ -1,21 +1,24 @@
-"""Threads that work side by side, never further ahead than it takes to keep them busy."""
+"""Run functions in threads without submitting all of them at once.
+
+A thread pool of the standard library takes all work at the start, and keeps all results until they are read. A task
+with a million rows would need memory for all of them.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class OrderedExecutor:
-    """A thread pool whose work is started while its results are taken, so that memory does not grow with the work.
+    """A thread pool that starts work only as its results are consumed, so memory does not grow with the work.
 
-    :param size: how many threads.
+    :param size: the number of threads; up to twice as many functions are started ahead of the consumer.
     """
 
     def __init__(self, size: int) -> None:
@@ -23,30 +26,25 @@ class OrderedExecutor:
         self._pool = ThreadPoolExecutor(size, "clickmeeting")
 
     def close(self) -> None:
-        """Start nothing more, and wait for what runs, so that nothing is sent after a task that failed."""
+        """Cancel the functions that wait for a thread, and wait until the others end.
+
+        After this, no thread sends a request for a task that has failed already.
+        """
         self._pool.shutdown(cancel_futures=True)
 
     def start(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a function in a thread."""
+        """Run a function in a thread, and return its future."""
         return self._pool.submit(do, *args, **kwargs)
 
     def ordered(self, started: Iterable[T]) -> Iterator[T]:
-        """Yield what was started in its order; the iterable is consumed a little ahead."""
-        waiting: deque[T] = deque()
-        for each in started:
-            waiting.append(each)
-            if len(waiting) > self._ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
+        """Yield the items in their order, and read up to twice as many items ahead as there are threads.
 
-    def completed(self, started: Iterable[tuple[T, Future[R]]]) -> Iterator[tuple[T, Future[R]]]:
-        """Yield what was started as it completes; the iterable is consumed a little ahead."""
-        waiting: dict[Future[R], T] = {}
-        for item, future in started:
-            waiting[future] = item
-            if len(waiting) == self._ahead:
-                for done in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(done), done
-        for done in as_completed(waiting):
-            yield waiting[done], done
+        :param started: an iterable that starts work (with `start`) each time it gives an item.
+        """
+        pending: deque[T] = deque()
+        for item in started:
+            pending.append(item)
+            if len(pending) > self._ahead:
+                yield pending.popleft()
+        while pending:
+            yield pending.popleft()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import wraps
-from typing import IO, Any, Generic, Literal, ParamSpec, TypeVar
+from dataclasses import dataclass, field
+from typing import IO, Any, Generic, Literal, TypeVar
 
 from airflow_clickmeeting.api.errors import Kind
 
 T = TypeVar("T")
-P = ParamSpec("P")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
-def as_it_is(data: Any) -> Any:
-    """Return the decoded answer unchanged."""
+def unchanged(data: Any) -> Any:
+    """Return a decoded response unchanged."""
     return data
 
 
@@ -23,9 +21,9 @@ def as_it_is(data: Any) -> Any:
 class Upload:
     """A file to send.
 
-    :param name: the name it gets on ClickMeeting.
-    :param size: bytes.
-    :param open: opens the file for reading; called anew for each attempt.
+    :param name: the file's name on ClickMeeting.
+    :param size: its size in bytes.
+    :param open: opens the file for reading; each attempt calls it again.
     """
 
     name: str
@@ -35,19 +33,19 @@ class Upload:
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """What to ask ClickMeeting, and how to read the answer.
+    """What to request from ClickMeeting, and how to read the response.
 
     :param method: HTTP method.
     :param path: below the API's URL, without a leading slash.
-    :param query: goes behind the path; `None` values are left out.
+    :param query: the query string; `None` values are left out.
     :param form: the body, nested dicts and lists as PHP reads them; `None` values are left out.
     :param upload: a file to send instead of a form.
-    :param read: takes the envelope off the decoded answer.
-    :param repeatable: whether it may be sent again when its answer was lost; by default only a GET may.
-    :param raw: the answer is bytes, not JSON.
-    :param forgive: what a problem of some kind is worth as an answer, such as "gone already" for a deletion.
-    :param none_if: of a list that ClickMeeting answers with "not found" when there is nothing in it: the call whose
-        success tells that from a room that is not there.
+    :param read: returns the result from the decoded response.
+    :param repeatable: whether the call may be sent again after its response was lost; by default only a GET may.
+    :param raw: whether the response is bytes, not JSON.
+    :param treat_as: results that stand for an error of some kind, such as False for a deletion with "not found".
+    :param empty_if_ok: for a list that ClickMeeting answers with "not found" if it is empty: a call that succeeds if
+        the room exists, so that the list is empty and not missing.
     :param name: the operation, for logs and errors.
     """
 
@@ -56,7 +54,7 @@ class Call(Generic[T]):
     query: Mapping[str, Any] = field(default_factory=dict, repr=False)
     form: Mapping[str, Any] = field(default_factory=dict, repr=False)
     upload: Upload | None = field(default=None, repr=False)
-    read: Callable[[Any], T] = field(default=as_it_is, repr=False)
+    read: Callable[[Any], T] = field(default=unchanged, repr=False)
     repeatable: bool | None = None
     raw: bool = False
     treat_as: Mapping[Kind, T] = field(default_factory=dict, repr=False)
@@ -64,28 +62,22 @@ class Call(Generic[T]):
     name: str = ""
 
     def __hash__(self) -> int:
-        # calls that ask the same are equal, so that they can share an answer; queries and forms have no hash
+        # equal calls share a response, so they need a hash; queries and forms have none
         return hash((self.method, self.path))
 
-    def __post_init__(self) -> None:
-        if self.repeatable is None:
-            object.__setattr__(self, "repeatable", self.method == "GET")
-        if not self.name:
-            object.__setattr__(self, "name", f"{self.method} {self.path}")
+    @property
+    def title(self) -> str:
+        """The operation's name, or for a call of your own its method and path."""
+        return self.name or f"{self.method} {self.path}"
 
-
-def operation(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
-    """Name the calls that `build` makes after it."""
-
-    @wraps(build)
-    def named(*args: P.args, **kwargs: P.kwargs) -> Call[T]:
-        return replace(build(*args, **kwargs), name=build.__name__)
-
-    return named
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending the call a second time does no harm."""
+        return self.method == "GET" if self.repeatable is None else self.repeatable
 
 
 def batches(total: int, most: int) -> Iterator[int]:
-    """Split a number into parts of `most` and a rest: 2500 by 1000 is 1000, 1000, 500."""
+    """Split a total into batches of `most` and a rest: 2500 by 1000 is 1000, 1000, 500."""
     while total > 0:
         yield min(total, most)
         total -= most

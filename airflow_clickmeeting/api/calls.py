@@ -8,10 +8,12 @@ here. Wrong arguments raise `ValueError` before anything is sent. A call that fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from airflow_clickmeeting.api import parse, times, validate
-from airflow_clickmeeting.api.call import Call, Upload, operation
+from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import Kind
 from airflow_clickmeeting.api.room_form import room_form
 from airflow_clickmeeting.api.times import Length, When
@@ -32,10 +34,21 @@ from airflow_clickmeeting.api.types import (
 from airflow_clickmeeting.api.urls import autologin_url
 from airflow_clickmeeting.api.validate import Id
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_TOKENS = 1000
 PAGE_SIZE = 250
+
+
+def operation(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
+    """Give the calls that a function builds its name."""
+
+    @wraps(build)
+    def build_named(*args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        return replace(build(*args, **kwargs), name=build.__name__)
+
+    return build_named
 
 
 @operation
@@ -345,8 +358,10 @@ def register_participant(
     :param confirmation_email: whether ClickMeeting writes to the person.
     :param lang: the language of that mail.
     """
-    given = validate.table("registration", registration)
-    fields = {validate.identifier("registration", key): value for key, value in given.items()}
+    path = f"{_room(room_id)}/registration"
+    fields: dict[int, Any] = {}
+    for key, value in validate.table("registration", registration).items():
+        fields[validate.identifier("registration", key)] = value
     for number, label in ((1, "First Name"), (2, "Last Name")):
         validate.filled(f"registration[{number}] ({label})", fields.get(number))
     fields[3] = validate.email("registration[3] (Email Address)", fields.get(3))
@@ -357,7 +372,7 @@ def register_participant(
             "lang": None if lang is None else validate.language(lang),
         },
     }
-    return Call("POST", f"{_room(room_id)}/registration", form=form, read=parse.registered)
+    return Call("POST", path, form=form, read=parse.registered)
 
 
 @operation
@@ -367,8 +382,8 @@ def list_registrations(room_id: Id, status: str = "all") -> Call[list[Registrati
     :param room_id: the room; one without registration answers with an error.
     :param status: `all`, or `active`, which presumably means the coming run.
     """
-    status = validate.one_of("status", status, ("all", "active"))
-    return Call("GET", f"{_room(room_id)}/registrations/{status}", read=parse.listed(parse.registration))
+    path = f"{_room(room_id)}/registrations/{validate.one_of('status', status, ('all', 'active'))}"
+    return Call("GET", path, read=parse.listed(parse.registration))
 
 
 @operation
@@ -407,7 +422,7 @@ def send_invitation(
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
     """List the meetings that took place, or are taking place, in a room; none if it was never used (5.1)."""
-    return _list_in(room_id, f"{_room(room_id)}/sessions", parse.session_item)
+    return _list_in(room_id, "{room}/sessions", parse.session_item)
 
 
 @operation
@@ -439,7 +454,7 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
     """List a room's recordings, or none; their links live for minutes (9.2)."""
-    return _list_in(room_id, f"{_room(room_id)}/recordings", parse.recording)
+    return _list_in(room_id, "{room}/recordings", parse.recording)
 
 
 @operation
@@ -479,7 +494,7 @@ def list_files() -> Call[list[File]]:
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
     """List the files of one room (9.4)."""
-    return _list_in(room_id, f"file-library/conferences/{validate.identifier('room_id', room_id)}", parse.file)
+    return _list_in(room_id, "file-library/{room}", parse.file)
 
 
 @operation
@@ -495,7 +510,7 @@ def upload_file(upload: Upload, *, room_id: Id | None = None) -> Call[File]:
     :param upload: the file; `airflow_clickmeeting.storage.upload` makes it from a path.
     :param room_id: the room it is for.
     """
-    path = "file-library" if room_id is None else f"file-library/conferences/{validate.identifier('room_id', room_id)}"
+    path = "file-library" if room_id is None else f"file-library/{_room(room_id)}"
     return Call("POST", path, upload=upload, read=parse.file)
 
 
@@ -574,7 +589,14 @@ def _file(file_id: Id) -> str:
 
 
 def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
-    return Call("GET", path, read=parse.listed(item), empty_if_ok=get_conference(room_id))
+    """List what belongs to a room; "not found" means an empty list if the room exists."""
+    room = _room(room_id)
+    return Call(
+        "GET",
+        path.format(room=room),
+        read=parse.listed(item),
+        empty_if_ok=Call("GET", room, read=parse.room, name="get_conference"),
+    )
 
 
 def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:

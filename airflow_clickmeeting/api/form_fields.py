@@ -1,74 +1,52 @@
-"""The fields of a room's registration form, by number and by label (reference 2 and 6.2)."""
+"""The fields of a room's registration form, by number and by label."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_clickmeeting.api.validate import Id
 
-if TYPE_CHECKING:
-    from airflow_clickmeeting.api.types import Room
-
 FIRST_NAME, LAST_NAME, EMAIL = 1, 2, 3
 STANDARD = {FIRST_NAME: "First Name", LAST_NAME: "Last Name", EMAIL: "Email Address"}
-# what people call things, once simplified, by ClickMeeting's names where it has no form
+# common names in lower case without blanks and punctuation, by the names that ClickMeeting has outside of forms
 SYNONYMS = {
     "email": ("email", "emailaddress", "mail"),
     "firstname": ("firstname", "givenname", "forename"),
     "lastname": ("lastname", "surname", "familyname"),
     "nickname": ("nickname", "displayname", "fullname", "name"),
 }
-_NAMES = {synonym: name for name, synonyms in SYNONYMS.items() for synonym in synonyms}
+#: ClickMeeting's name for each synonym
+NAMES = {synonym: name for name, synonyms in SYNONYMS.items() for synonym in synonyms}
 _NUMBERS = {"firstname": FIRST_NAME, "lastname": LAST_NAME, "email": EMAIL}
-
-
-def labels_of(room: Room) -> dict[int, str]:
-    """Return the labels of a room's fields by their numbers: the three that every room has, and its own.
-
-    They stand in `registration.fields` or at the top of the answer.
-    """
-    holder: Any = room.get("registration")
-    fields: Any = holder.get("fields") if isinstance(holder, Mapping) else holder
-    fields = fields or dict(room).get("fields") or []
-    own = [each for each in fields if isinstance(each, Mapping) and "id" in each and "label" in each]
-    return STANDARD | {int(each["id"]): str(each["label"]) for each in own}
+#: the standard field for each synonym
+STANDARD_SYNONYMS = {synonym: _NUMBERS[name] for synonym, name in NAMES.items() if name in _NUMBERS}
 
 
 def are_standard(registration: Mapping[Any, Any]) -> bool:
-    """Tell whether values can be sent without knowing the room's own labels."""
+    """Return whether values can be sent without the room's own labels."""
     return all(_number(key) or number_of(key, STANDARD) for key in registration)
 
 
 def number_of(name: object, labels: Mapping[int, str]) -> int | None:
-    """Return the field that a number or a label in whatever case means; the standard three have synonyms as well."""
+    """Return the field for a number or a label in any case; the three standard fields also have synonyms."""
     text = str(name).strip()
     if (number := _number(text)) in labels:
         return number
     by_label = {label.strip().casefold(): number for number, label in labels.items()}
-    return by_label.get(text.casefold()) or _NUMBERS.get(name_of(text) or "")
-
-
-def name_of(synonym: str) -> str | None:
-    """Return `email`, `firstname`, `lastname` or `nickname`, if that is meant."""
-    return _NAMES.get(simplified(synonym))
-
-
-def simplified(name: str) -> str:
-    """Return a name in small letters, with nothing but letters and digits."""
-    return re.sub(r"[\W_]+", "", name).casefold()
+    return by_label.get(text.casefold()) or STANDARD_SYNONYMS.get(re.sub(r"[\W_]+", "", text).casefold())
 
 
 def listed(labels: Mapping[int, str]) -> str:
-    """Return the fields that there are, for people."""
+    """Return the labels with their numbers, for an error message."""
     return ", ".join(f"{label!r} ({number})" for number, label in labels.items())
 
 
 def numbered(registration: Mapping[Any, Any], labels: Mapping[int, str] = STANDARD) -> dict[Id, Any]:
-    """Return values by field number, from values by number or label in whatever case.
+    """Return values by field number, from values by number or label in any case.
 
-    :raises ValueError: for a label that is not there, naming those that are, or a field given twice.
+    :raises ValueError: for a label that does not exist, listing those that do, or for a field that is given twice.
     """
     found: dict[Id, Any] = {}
     for key, value in registration.items():

@@ -71,11 +71,14 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    #: when ClickMeeting sent it, by ClickMeeting's clock
+    sent_at: datetime | None = None
 
     @classmethod
     def head(cls, status: int, headers: Mapping[str, str]) -> Answer:
-        """Make one of what comes before the body, whatever the case of its header names."""
-        return cls(status, {name.lower(): value for name, value in headers.items()})
+        """Return a response without its body, from a status and headers with names in any case."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        return cls(status, lower, sent_at=server_time(lower))
 
     @property
     def content_type(self) -> str:

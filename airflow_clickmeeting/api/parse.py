@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any, Generic, TypeVar, cast
 
 from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.form_fields import STANDARD
 from airflow_clickmeeting.api.types import (
     Attendee,
     Chat,
@@ -81,6 +82,18 @@ def room_item(data: Any) -> Room:
             found[key] = unescape(found[key])
     _numbers(found, "id", "room_pin", "access_type")
     return cast("Room", found)
+
+
+def registration_labels(room: Room) -> dict[int, str]:
+    """Return the labels of a room's registration fields by number: the three that every room has, and its own.
+
+    They are in `registration.fields`, or at the top level of the response.
+    """
+    registration: Any = room.get("registration")
+    fields: Any = registration.get("fields") if isinstance(registration, dict) else registration
+    fields = fields or dict(room).get("fields") or []
+    own = [each for each in fields if isinstance(each, dict) and "id" in each and "label" in each]
+    return STANDARD | {int(each["id"]): str(each["label"]) for each in own}
 
 
 def rooms(data: Any) -> list[Room]:

@@ -28,6 +28,21 @@ def identifier(name: str, value: Id | None) -> int:
     return whole_number(name, value, expected="the positive number of something that exists on ClickMeeting")
 
 
+def rooms_and_session(
+    room_id: Id | Sequence[Id] | None, session_id: Id | None
+) -> tuple[tuple[int, ...] | None, int | None]:
+    """Return the ids of rooms, ascending, or None for the whole account; and the id of a session of the only room."""
+    rooms = None
+    if room_id is not None:
+        ids = [room_id] if isinstance(room_id, int | str) else rows("room_id", room_id, "ids of rooms")
+        rooms = tuple(sorted({identifier("room_id", each) for each in ids}))
+    if session_id is None:
+        return rooms, None
+    if rooms is None or len(rooms) != 1:
+        bad_argument("room_id", room_id, "the session's room where session_id is given")
+    return rooms, identifier("session_id", session_id)
+
+
 def whole_number(name: str, value: Id | None, *, least: int = 1, most: int | None = None, expected: str = "") -> int:
     """Return a whole number that is not too small, also from its rendered string."""
     text = "" if isinstance(value, bool) else str(value).strip()

@@ -1,1 +1,1 @@
-"""Who attended a session and for how long, as numbers, as a page and as a chart."""
+"""Compute who attended a session and for how long, and show it as an HTML page with a chart."""

@@ -1,4 +1,4 @@
-"""The curve of how many were present over time, as SVG inside a page."""
+"""Draw the number of people present over time as an SVG chart that is part of a page."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ Point = tuple[datetime, int]
 
 TEMPLATE = "chart.svg"
 DAY = timedelta(days=1)
-STEPS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
-MOST_COUNTS = 4
+TIME_STEPS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
+MAX_COUNT_STEPS = 4
 
-# in the units of the picture; the letters are 12 high, and a digit is about 7 wide
-DIGIT = 7
+# Lengths in the units of the chart: text is 12 high, and a digit is about 7 wide.
+DIGIT_WIDTH = 7
 LEFT, RIGHT, TOP, BOTTOM = 14, 20, 28, 24
 
 
 def peak_of(curve: Sequence[Point]) -> Point:
-    """Return the first moment at which most were present, and how many."""
+    """Return the highest number of people, with the first time at which so many were present."""
     return max(curve, key=lambda point: point[1])
 
 
 def curve_as_svg(curve: Sequence[Point], start: datetime, end: datetime, *, width: int, height: int) -> str:
-    """Draw a curve that is not empty; the same curve gives the same bytes.
+    """Return a curve as SVG; the same arguments give the same text.
 
-    The picture takes its colours from the page: `--muted`, `--line` and `--accent`. It has no ids, since another
-    picture in the same page would have the same ones.
+    The chart takes its colours from the page: `--muted`, `--line` and `--accent`. It has no element ids, because a page
+    has two charts, and their ids would be the same.
 
-    :param curve: how many were present from each moment on.
-    :param start: where the curve begins; the picture shows times in the zone of this one.
-    :param end: where the curve ends.
-    :param width: in the units of the picture, in which its letters are 12 high.
-    :param height: likewise.
+    :param curve: each time at which the number of people changed, with the new number; at least one.
+    :param start: the time at the left end; the chart shows times in the zone of `start`.
+    :param end: the time at the right end, later than `start`.
+    :param width: the width in units of which the text is 12 high.
+    :param height: the height in the same units.
     """
-    moment, most = peak_of(curve)
-    counts = _round_counts(most)
-    left, right, bottom = LEFT + DIGIT * len(str(counts[-1])), width - RIGHT, height - BOTTOM
+    peak_time, peak = peak_of(curve)
+    counts = _round_counts(peak)
+    left, right, bottom = LEFT + DIGIT_WIDTH * len(str(counts[-1])), width - RIGHT, height - BOTTOM
 
     def x(moment: datetime) -> str:
         return _number(left + _share(moment, start, end) * (right - left))
 
     def y(count: int) -> str:
-        return _number(bottom - count / most * (bottom - TOP))
+        return _number(bottom - count / peak * (bottom - TOP))
 
     svg: str = _template().render(
         width=width,
@@ -53,49 +53,49 @@ def curve_as_svg(curve: Sequence[Point], start: datetime, end: datetime, *, widt
         right=right,
         bottom=bottom,
         lines=[{"y": y(count), "text": count} for count in counts],
-        times=[{"x": x(time), "text": _time_text(time)} for time in _round_times(start, end, most=width // 66)],
+        times=[{"x": x(time), "text": _time_text(time)} for time in _round_times(start, end, max_times=width // 66)],
         points=[{"x": x(time), "y": y(count)} for time, count in curve],
         peak={
-            "x": x(moment),
-            "y": y(most),
-            "text": f"{most} at {moment:%H:%M}",
-            # the text runs towards the half of the picture that has room for it
-            "side": "start" if _share(moment, start, end) < 1 / 2 else "end",
+            "x": x(peak_time),
+            "y": y(peak),
+            "text": f"{peak} at {peak_time:%H:%M}",
+            # The text is written towards the half of the chart that has space for it.
+            "side": "start" if _share(peak_time, start, end) < 1 / 2 else "end",
         },
     )
     return svg
 
 
 def _share(moment: datetime, start: datetime, end: datetime) -> float:
-    # timestamps, because a difference within one zone ignores the hour at which its clocks change
+    # Python ignores a change of the clocks when it subtracts two times of the same zone, so timestamps are needed.
     return (moment.timestamp() - start.timestamp()) / (end.timestamp() - start.timestamp())
 
 
 def _number(value: float) -> str:
-    """Return a coordinate with one digit after the point: a finer one cannot be seen, and makes the page larger."""
+    """Return a coordinate with one decimal: more decimals would be invisible, and would make the page larger."""
     return f"{round(value, 1):g}"
 
 
-def _round_counts(most: int) -> list[int]:
-    """Return 0 and the multiples, up to `most`, of the smallest of 1, 2, 5, 10, 20, 50, ... that gives a few."""
+def _round_counts(peak: int) -> list[int]:
+    """Return the labels of the count axis: 0 and up to four multiples of 1, 2, 5, 10, 20, 50, ... up to `peak`."""
     power = 1
-    while most // (5 * power) > MOST_COUNTS:
+    while peak // (5 * power) > MAX_COUNT_STEPS:
         power *= 10
-    step = next(step for step in (power, 2 * power, 5 * power) if most // step <= MOST_COUNTS)
-    return list(range(0, most + 1, step))
+    step = next(step for step in (power, 2 * power, 5 * power) if peak // step <= MAX_COUNT_STEPS)
+    return list(range(0, peak + 1, step))
 
 
-def _round_times(start: datetime, end: datetime, most: int) -> list[datetime]:
-    """Return the times of day that are multiples of the smallest step that gives no more than `most`."""
+def _round_times(start: datetime, end: datetime, max_times: int) -> list[datetime]:
+    """Return the labels of the time axis: multiples of the smallest step that gives at most `max_times` of them."""
     first, last = start.astimezone(UTC), end.astimezone(UTC)
     length = last - first
-    days = -(-length // (most * DAY)) * DAY
-    step = next((step for step in STEPS if length / step < most), days)
+    days = -(-length // (max_times * DAY)) * DAY
+    step = next((step for step in TIME_STEPS if length / step < max_times), days)
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    # both folds, because clocks that go back show a time twice; the span has a day more than the length, since it
-    # begins at midnight, and another for the hours by which clocks change
-    walls = [midnight + number * step for number in range((length + 2 * DAY) // step)]
-    moments = {wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)}
+    # Both folds are needed, because clocks that go back show a time twice. The range is two days longer than the curve:
+    # one day because it starts at midnight, and one for the hours by which clocks change.
+    local_times = [midnight + number * step for number in range((length + 2 * DAY) // step)]
+    moments = {local.replace(fold=fold).astimezone(UTC) for local in local_times for fold in (0, 1)}
     return [moment.astimezone(start.tzinfo) for moment in sorted(moments) if first <= moment <= last]
 
 

@@ -1,7 +1,8 @@
-"""Who was at a session and for how long: pure functions of its entries and its room's registrations.
+"""Compute who attended a session and for how long, from the session's entries and its room's registrations.
 
-A person is their e-mail address, trimmed and case-folded. Without one, a registration is a person by its `id`, and a
-visitor by their `uid`: ClickMeeting tells of no way from the one to the other, and a nickname proves nothing.
+The functions are pure: they send no request. Rows with the same e-mail address, trimmed and case-folded, are one
+person. Without an address, a registration counts as a person by its `id`, and an attendee by their `uid`. The two are
+not matched, because ClickMeeting gives nothing that connects them, and two people can have the same nickname.
 """
 
 from __future__ import annotations
@@ -19,23 +20,35 @@ from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.types import Attendee, Registration, Session
 
+__all__ = [
+    "NOTHING",
+    "Attendance",
+    "AttendanceTotals",
+    "Participation",
+    "Status",
+    "Summary",
+    "SummaryOfSessions",
+    "attendance_of",
+]
+
 T = TypeVar("T")
-Stay = tuple[datetime, datetime]
+Interval = tuple[datetime, datetime]
 Status = Literal["attended", "no_show", "walk_in"]
 
 STAFF = {role: rank for rank, role in enumerate(("host", "moderator", "presenter", "guest_speaker"))}
 NOTHING, MINUTE = timedelta(0), timedelta(minutes=1)
-_told_last = attrgetter("leave", "rating", "comment")
+_feedback_order = attrgetter("leave", "rating", "comment")
 
 
 class Participation(TypedDict):
-    """One person at one session; the keys stand in this order.
+    """One person at one session; the keys have this order.
 
-    `person` is the address, `registration:ID` or `visitor:UID`. Whoever had a role of `STAFF` in any of their visits
-    `is_staff`, and has no `status`. Moments are ISO 8601 with the UTC offset of the session's start, and as recorded: a
-    host joins before the session starts. Entries that overlap or adjoin are one visit. `minutes` and `share` (0 to 1; 0
-    in a session of no length) count presence within the session, once. The nickname is that of the first entry that has
-    one, else of the registration; rating (stars) and comment are those of the last entry that has either.
+    `person` is the e-mail address, `registration:ID` or `visitor:UID`. A person who had a role of `STAFF` in any entry
+    has `is_staff` set, and no `status`. `first_join` and `last_leave` are ISO 8601 with the UTC offset of the session's
+    start. They are as recorded, so a host's `first_join` may be before the session. Entries that overlap or adjoin are
+    one of the `visits`. `minutes` and `share` (0 to 1; 0 if the session has no length) count presence within the
+    session, and overlapping entries once. The nickname is from the first entry that has one, else from the
+    registration. The rating (stars) and the comment are from the last entry that has either.
     """
 
     session_id: int
@@ -57,10 +70,11 @@ class Participation(TypedDict):
 
 
 class Summary(TypedDict):
-    """A session's audience in numbers, without staff: `registered` is attended + no_show, `came` attended + walk_in.
+    """The number of people in a session's audience, without staff.
 
-    `show_up_rate` is the part of the registered that attended, None when nobody registered; `median_minutes` is of
-    those who came, None when nobody did; `peak` is the most people at once.
+    `registered` is `attended` + `no_show`, and `came` is `attended` + `walk_in`. `show_up_rate` is `attended` /
+    `registered` (0 to 1), or None if nobody registered. `median_minutes` is over the people who came, or None if nobody
+    came. `peak` is the highest number of people at the same time.
     """
 
     registered: int
@@ -74,9 +88,9 @@ class Summary(TypedDict):
 
 
 class SummaryOfSessions(Summary):
-    """The audiences of several sessions together.
+    """The audiences of several sessions together, and the number of `sessions`.
 
-    Counts are added up, so who was at two sessions counts twice; the median is of all stays, the peak the highest.
+    A person who attended two sessions counts twice, in the median too. The peak is the highest peak of any session.
     """
 
     sessions: int
@@ -84,12 +98,12 @@ class SummaryOfSessions(Summary):
 
 @dataclass(frozen=True)
 class Attendance:
-    """Who was at a session.
+    """The attendance of one session.
 
     :param rows: a row per person, sorted by `person`.
-    :param summary: the audience in numbers.
-    :param curve: how many of the audience were present from each moment on at which that changed.
-    :param skipped: entries and registrations that could not be read and do not count, each with why.
+    :param summary: the numbers of the audience.
+    :param curve: each time at which the number of people in the audience changed, with the number from then on.
+    :param skipped: messages about entries and registrations that could not be read, and so do not count; sorted.
     """
 
     rows: list[Participation]
@@ -99,7 +113,7 @@ class Attendance:
 
 
 class AttendanceTotals:
-    """Adds up the attendances of sessions; keeps eight bytes for each person who came."""
+    """Adds up the attendance of sessions; the median needs eight bytes of memory for each person who came."""
 
     def __init__(self) -> None:
         self._sessions = 0
@@ -108,7 +122,7 @@ class AttendanceTotals:
         self._peak = 0
 
     def add(self, attendance: Attendance) -> None:
-        """Count a session in."""
+        """Add the numbers of one session."""
         audience = _audience(attendance.rows)
         self._sessions += 1
         self._status.update(row["status"] for row in audience)
@@ -117,12 +131,12 @@ class AttendanceTotals:
 
     @property
     def summary(self) -> SummaryOfSessions:
-        """All of them in numbers."""
+        """The numbers of all sessions added so far."""
         return {"sessions": self._sessions, **_summary(self._status, self._minutes, self._peak)}
 
 
-class _Visit(NamedTuple):
-    """One entry; the fields stand in the order that sorts them, so that the order they came in never matters."""
+class _Entry(NamedTuple):
+    """One entry. Entries are sorted by all fields, so the order of ClickMeeting's list does not change the result."""
 
     join: datetime
     nickname: str
@@ -132,10 +146,10 @@ class _Visit(NamedTuple):
     comment: str
 
 
-class _Registered(NamedTuple):
-    """One registration; a person's least is, where there is one, not for another session."""
+class _RegistrationFacts(NamedTuple):
+    """One registration. The smallest one of a person counts, so one that is valid for this session wins."""
 
-    elsewhere: bool
+    for_other_session: bool
     id: int
     nickname: str
 
@@ -156,38 +170,45 @@ def attendance_of(
     rejoin_gap: timedelta | float | str = NOTHING,
     until: times.When | None = None,
 ) -> Attendance:
-    """Work out who was at a session, in whatever order its entries and registrations come.
+    """Compute the attendance of a session; the order of its entries and registrations does not matter.
 
-    An entry without an end counts until the session's end. What cannot be read is left out and told in `skipped`.
-    A permanent room's registrations serve all its sessions: whoever came and has one is registered, but one that is
-    bound to another session, or was made when this one was over, makes no `no_show` of this.
+    An entry without an end counts until the session's end. Entries and registrations that cannot be read do not count;
+    `skipped` has a message about each.
 
-    :param attendees: a row per entry, as `list_session_attendees` gives them.
-    :param registrations: the room's, as `list_registrations` gives them, confirmed or not.
+    The registrations of a permanent room are valid for all its sessions, so a person who came and has any registration
+    is registered. A person who did not come is a `no_show`, unless their registration is for another session or was
+    made after this session.
+
+    :param session: the session, as `get_session` returns it.
+    :param attendees: a row per entry, as `list_session_attendees` returns them.
+    :param registrations: the room's registrations, confirmed or not, as `list_registrations` returns them.
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
-    :param until: when a session that still runs is taken to end, such as now; one that has ended ignores it.
-    :raises ValueError: for a session whose own times cannot be read, or that still runs when no `until` is given.
+    :param until: the end to assume for a session that still runs, such as now; ignored if the session has ended.
+    :raises ValueError: if the session's own times cannot be read, or if it still runs and `until` is missing.
     """
     gap = times.seconds("rejoin_gap", rejoin_gap)
-    meeting = _meeting(session, until)
+    span = _session_span(session, until)
     skipped: list[str] = []
-    visits: dict[str, list[_Visit]] = defaultdict(list)
-    for person, visit in _readable(partial(_visit, until=meeting.end), "attendee", "uid", attendees, skipped):
-        visits[person].append(visit)
-    registered: dict[str, _Registered] = {}
-    for person, one in _readable(partial(_registered, meeting=meeting), "registration", "id", registrations, skipped):
-        registered[person] = min(one, registered.get(person, one))
+    entries: dict[str, list[_Entry]] = defaultdict(list)
+    read_entry = partial(_read_entry, until=span.end)
+    for person, entry in _read_rows(read_entry, "attendee", "uid", attendees, skipped):
+        entries[person].append(entry)
+    registered: dict[str, _RegistrationFacts] = {}
+    read_registration = partial(_read_registration, span=span)
+    for person, facts in _read_rows(read_registration, "registration", "id", registrations, skipped):
+        registered[person] = min(facts, registered.get(person, facts))
+    expected = {person for person, facts in registered.items() if not facts.for_other_session}
 
     rows: list[Participation] = []
-    present: list[Stay] = []
-    for person in sorted(visits.keys() | {person for person, one in registered.items() if not one.elsewhere}):
-        own = sorted(visits.get(person, ()))
-        stays = _stays(own, gap)
-        inside = [_within(stay, meeting) for stay in stays]
-        rows.append(_row(meeting, person, own, stays, inside, registered.get(person)))
+    present: list[Interval] = []
+    for person in sorted(entries.keys() | expected):
+        own = sorted(entries.get(person, ()))
+        visits = _merge_entries(own, gap)
+        inside = [_clip(visit, span) for visit in visits]
+        rows.append(_row(span, person, own, visits, inside, registered.get(person)))
         if not rows[-1]["is_staff"]:
             present += inside
-    curve = [(moment.astimezone(meeting.zone), count) for moment, count in _curve(present)]
+    curve = [(moment.astimezone(span.zone), count) for moment, count in _count_present(present)]
     audience = _audience(rows)
     summary = _summary(
         Counter(row["status"] for row in audience),
@@ -197,19 +218,19 @@ def attendance_of(
     return Attendance(rows, summary, curve, sorted(skipped))
 
 
-def _meeting(session: Session, until: times.When | None) -> _SessionSpan:
-    now = None if until is None else times.instant("until", until).astimezone(UTC)
+def _session_span(session: Session, until: times.When | None) -> _SessionSpan:
+    assumed_end = None if until is None else times.instant("until", until).astimezone(UTC)
     try:
-        start, end = _span(session, now)
+        start, end = _interval(session, assumed_end)
     except ValueError as error:
         raise ValueError(f"session {session['id']}: {error}") from None
     return _SessionSpan(session["id"], start, end, times.parse(session["start_date"]).tzinfo)
 
 
-def _readable(
+def _read_rows(
     read: Callable[[Any], T], what: str, key: str, rows: Iterable[Mapping[str, Any]], skipped: list[str]
 ) -> Iterator[T]:
-    """Read rows; those that cannot be read go into `skipped`, with why."""
+    """Yield each row as `read` returns it; if `read` fails, add a message with the row's id to `skipped`."""
     for row in rows:
         try:
             yield read(row)
@@ -217,23 +238,23 @@ def _readable(
             skipped.append(f"{what} with {key} {row.get(key)!r}: {error}")
 
 
-def _visit(row: Attendee, until: datetime) -> tuple[str, _Visit]:
-    join, leave = _span(row, until)
+def _read_entry(row: Attendee, until: datetime) -> tuple[str, _Entry]:
+    join, leave = _interval(row, until)
     rating = _text(row, "rating")
     stars = int(rating) if rating.isdecimal() else 0
-    visit = _Visit(join, _text(row, "nickname"), leave, _text(row, "role"), stars, _text(row, "rating_comment"))
-    return _person(row, "visitor", "uid"), visit
+    entry = _Entry(join, _text(row, "nickname"), leave, _text(row, "role"), stars, _text(row, "rating_comment"))
+    return _person(row, "visitor", "uid"), entry
 
 
-def _registered(row: Registration, meeting: _SessionSpan) -> tuple[str, _Registered]:
+def _read_registration(row: Registration, span: _SessionSpan) -> tuple[str, _RegistrationFacts]:
     bound_to = row.get("session_id")
-    elsewhere = bound_to != meeting.id if bound_to else _made_after(meeting.end, row)
-    return _person(row, "registration", "id"), _Registered(
-        elsewhere, row.get("id") or 0, _text(row, "visitor_nickname")
-    )
+    for_other_session = bound_to != span.id if bound_to else _registered_after(span.end, row)
+    facts = _RegistrationFacts(for_other_session, row.get("id") or 0, _text(row, "visitor_nickname"))
+    return _person(row, "registration", "id"), facts
 
 
-def _made_after(end: datetime, row: Registration) -> bool:
+def _registered_after(end: datetime, row: Registration) -> bool:
+    # A registration without a readable date is not known to be later, so it counts.
     try:
         return _moment(row, "registration_date") > end
     except ValueError:
@@ -253,15 +274,15 @@ def _person(row: Mapping[str, Any], kind: str, key: str) -> str:
     return f"{kind}:{row[key]}"
 
 
-def _span(row: Mapping[str, Any], until: datetime | None) -> Stay:
-    """Return from when to when a session or an entry lasted."""
+def _interval(row: Mapping[str, Any], until: datetime | None) -> Interval:
+    """Return the start and the end of a session or an entry; `until` is the end if the row has none."""
     start = _moment(row, "start_date")
     if row.get("end_date"):
         if (end := _moment(row, "end_date")) < start:
             raise ValueError(f"end_date {row['end_date']!r} is before start_date {row['start_date']!r}")
         return start, end
     if until is None:
-        raise ValueError("it has no end_date yet; give until, the moment up to which it counts")
+        raise ValueError("it has no end_date yet; set until, the end to assume for a running session")
     return start, max(start, until)
 
 
@@ -269,53 +290,54 @@ def _moment(row: Mapping[str, Any], key: str) -> datetime:
     try:
         return _utc(row[key])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise ValueError(f"{key} {row.get(key)!r} is no ISO 8601 time") from None
+        raise ValueError(f"{key} {row.get(key)!r} is not an ISO 8601 time") from None
 
 
-# times are rounded to minutes, so that few differ
+# ClickMeeting rounds times to minutes, so a session has few different ones, and most are found in the caches.
 @lru_cache(maxsize=10_000)
 def _utc(text: str) -> datetime:
     return times.parse(text).astimezone(UTC)
 
 
 @lru_cache(maxsize=10_000)
-def _written(moment: datetime, zone: tzinfo | None) -> str:
+def _format_time(moment: datetime, zone: tzinfo | None) -> str:
     return moment.astimezone(zone).isoformat()
 
 
-def _stays(visits: Iterable[_Visit], gap: timedelta) -> list[Stay]:
-    """Join a person's sorted visits where they overlap, adjoin or lie no more than a gap apart."""
-    stays: list[Stay] = []
-    for visit in visits:
-        if stays and visit.join - stays[-1][1] <= gap:
-            stays[-1] = stays[-1][0], max(stays[-1][1], visit.leave)
+def _merge_entries(entries: Iterable[_Entry], gap: timedelta) -> list[Interval]:
+    """Return a person's visits: sorted entries that overlap, adjoin, or are at most `gap` apart are one visit."""
+    visits: list[Interval] = []
+    for entry in entries:
+        if visits and entry.join - visits[-1][1] <= gap:
+            visits[-1] = visits[-1][0], max(visits[-1][1], entry.leave)
         else:
-            stays.append((visit.join, visit.leave))
-    return stays
+            visits.append((entry.join, entry.leave))
+    return visits
 
 
-def _within(stay: Stay, meeting: _SessionSpan) -> Stay:
-    start, end = stay
-    return min(max(start, meeting.start), meeting.end), min(max(end, meeting.start), meeting.end)
+def _clip(visit: Interval, span: _SessionSpan) -> Interval:
+    """Return the part of a visit that is within the session; it is empty for a visit before or after the session."""
+    start, end = visit
+    return min(max(start, span.start), span.end), min(max(end, span.start), span.end)
 
 
 def _row(
-    meeting: _SessionSpan,
+    span: _SessionSpan,
     person: str,
-    visits: list[_Visit],
-    stays: list[Stay],
-    inside: list[Stay],
-    registration: _Registered | None,
+    entries: list[_Entry],
+    visits: list[Interval],
+    inside: list[Interval],
+    registration: _RegistrationFacts | None,
 ) -> Participation:
-    role = min((visit.role for visit in visits), key=_rank, default="")
+    role = min((entry.role for entry in entries), key=_role_rank, default="")
     is_staff = role in STAFF
-    rated = [visit for visit in visits if visit.rating or visit.comment]
-    last = max(rated, key=_told_last, default=None)
-    nickname = next((visit.nickname for visit in visits if visit.nickname), registration and registration.nickname)
-    length = meeting.end - meeting.start
+    rated = [entry for entry in entries if entry.rating or entry.comment]
+    last = max(rated, key=_feedback_order, default=None)
+    nickname = next((entry.nickname for entry in entries if entry.nickname), registration and registration.nickname)
+    length = span.end - span.start
     present = sum((end - start for start, end in inside), NOTHING)
     return {
-        "session_id": meeting.id,
+        "session_id": span.id,
         "person": person,
         "email": person if "@" in person else None,
         "registration_id": (registration and registration.id) or None,
@@ -323,10 +345,10 @@ def _row(
         "role": role or None,
         "is_staff": is_staff,
         "registered": registration is not None,
-        "status": None if is_staff else _status(came=bool(visits), registered=registration is not None),
-        "first_join": _written(stays[0][0], meeting.zone) if stays else None,
-        "last_leave": _written(stays[-1][1], meeting.zone) if stays else None,
-        "visits": len(stays),
+        "status": None if is_staff else _status(came=bool(entries), registered=registration is not None),
+        "first_join": _format_time(visits[0][0], span.zone) if visits else None,
+        "last_leave": _format_time(visits[-1][1], span.zone) if visits else None,
+        "visits": len(visits),
         "minutes": present / MINUTE,
         "share": present / length if length else 0.0,
         "rating": (last and last.rating) or None,
@@ -334,7 +356,7 @@ def _row(
     }
 
 
-def _rank(role: str) -> tuple[int, bool, str]:
+def _role_rank(role: str) -> tuple[int, bool, str]:
     return STAFF.get(role, len(STAFF)), not role, role
 
 
@@ -344,10 +366,13 @@ def _status(*, came: bool, registered: bool) -> Status:
     return "attended" if registered else "walk_in"
 
 
-def _curve(stays: Iterable[Stay]) -> Iterator[tuple[datetime, int]]:
-    """Yield each moment at which the number of those present changes: who leaves then is gone, who joins is there."""
+def _count_present(visits: Iterable[Interval]) -> Iterator[tuple[datetime, int]]:
+    """Yield each time at which the number of people changes, with the new number.
+
+    At its exact time, a join counts already and a leave does not count any more.
+    """
     changes: Counter[datetime] = Counter()
-    for start, end in stays:
+    for start, end in visits:
         changes[start] += 1
         changes[end] -= 1
     count = 0
@@ -361,15 +386,15 @@ def _audience(rows: Iterable[Participation]) -> list[Participation]:
     return [row for row in rows if not row["is_staff"]]
 
 
-def _summary(number: Counter[str | None], minutes: Sequence[float], peak: int) -> Summary:
-    registered = number["attended"] + number["no_show"]
+def _summary(people: Counter[str | None], minutes: Sequence[float], peak: int) -> Summary:
+    registered = people["attended"] + people["no_show"]
     return {
         "registered": registered,
         "came": len(minutes),
-        "attended": number["attended"],
-        "no_show": number["no_show"],
-        "walk_in": number["walk_in"],
-        "show_up_rate": number["attended"] / registered if registered else None,
+        "attended": people["attended"],
+        "no_show": people["no_show"],
+        "walk_in": people["walk_in"],
+        "show_up_rate": people["attended"] / registered if registered else None,
         "median_minutes": median(minutes) if minutes else None,
         "peak": peak,
     }

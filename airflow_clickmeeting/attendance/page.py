@@ -1,4 +1,7 @@
-"""Attendance as one HTML page: it loads nothing, runs nothing, and shows every text as the text it is."""
+"""Show the attendance of a session as one HTML page.
+
+The page loads no other file and runs no script. Names and comments come from attendees, so the template escapes them.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = "page.html"
 MINUTE = timedelta(minutes=1)
-# for a desk and paper, and for a phone
-PICTURES = {"wide": {"width": 840, "height": 260}, "narrow": {"width": 330, "height": 230}}
+# A wide chart for a desktop and paper, and a narrow one for a phone; the page's style sheet shows one of them.
+CHARTS = {"wide": {"width": 840, "height": 260}, "narrow": {"width": 330, "height": 230}}
 GROUPS = {
     "attended": "Registered and came",
     "walk_in": "Came without registration",
@@ -36,14 +39,14 @@ def page(
     rejoin_gap: timedelta = timedelta(0),
     show_people: bool = True,
 ) -> bytes:
-    """Return an attendance as a page in UTF-8; the same one has the same bytes.
+    """Return the page as UTF-8 bytes; the same arguments give the same bytes.
 
-    :param session: the session, which has ended.
-    :param found: who was there.
-    :param title: the heading.
-    :param zone: whose wall clock is shown; by default the session's own offset.
-    :param rejoin_gap: the absences that were counted as presence.
-    :param show_people: whether people are listed; without, nothing personal is in the page.
+    :param session: the session, which must have ended.
+    :param found: the attendance of the session.
+    :param title: the heading of the page.
+    :param zone: the time zone of the times on the page; by default the UTC offset of the session's start.
+    :param rejoin_gap: the absences that counted as presence, for a note on the page.
+    :param show_people: whether to list people; if not, the page has no personal data.
     """
     start, end = (times.parse(str(session.get(key))) for key in ("start_date", "end_date"))
     zone = zone or start.tzinfo
@@ -57,7 +60,7 @@ def page(
         zone=zone,
         total=found.summary,
         peak=peak_of(curve) if curve else None,
-        pictures={name: curve_as_svg(curve, start, end, **size) for name, size in PICTURES.items() if curve},
+        pictures={name: curve_as_svg(curve, start, end, **size) for name, size in CHARTS.items() if curve},
         groups=_groups(found.rows) if show_people else {},
         staff=sum(row["is_staff"] for row in found.rows),
         rejoin_gap=rejoin_gap / MINUTE,
@@ -67,7 +70,7 @@ def page(
 
 
 def _groups(rows: Iterable[Participation]) -> dict[str, list[Participation]]:
-    """Return people by what became of them, sorted by name, without the groups that nobody is in."""
+    """Return the people of each status, sorted by name, under the heading of the status, without empty groups."""
     by_status: dict[Any, list[Participation]] = {status: [] for status in GROUPS}
     for row in sorted(rows, key=_sort_key):
         by_status[row["status"]].append(row)
@@ -81,15 +84,20 @@ def _sort_key(row: Participation) -> tuple[str, str]:
 def _template(start: datetime) -> Any:
     from jinja2 import Environment, StrictUndefined
 
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters |= {"clock": partial(_clock, start=start), "day": _day, "minutes": _minutes, "percent": _percent}
-    return page.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "clock": partial(_clock, start=start),
+        "day": _day,
+        "minutes": _minutes,
+        "percent": _percent,
+    }
+    return environment.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
 
 
 def _clock(moment: datetime | str, start: datetime) -> str:
-    """Return a time of day, with its day if that is not the session's."""
-    here = (times.parse(moment) if isinstance(moment, str) else moment).astimezone(start.tzinfo)
-    return f"{here:%H:%M}" if here.date() == start.date() else f"{here.day} {here:%b %H:%M}"
+    """Return a time of day, with the date if it is not the date of the session's start."""
+    local = (times.parse(moment) if isinstance(moment, str) else moment).astimezone(start.tzinfo)
+    return f"{local:%H:%M}" if local.date() == start.date() else f"{local.day} {local:%b %H:%M}"
 
 
 def _day(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from airflow_clickmeeting.datasets.fetch import Fetcher
+from airflow_clickmeeting.datasets.fetch import Fetcher, Source
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Row
 from airflow_clickmeeting.failures import FailureLog
@@ -15,7 +15,6 @@ from airflow_clickmeeting.failures import FailureLog
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-    from airflow_clickmeeting.datasets.sources import Source
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 SECONDS_BETWEEN_LOGS = 5.0
@@ -53,7 +52,10 @@ class DatasetReader:
         #: how many places had no failure as a whole: rooms or sessions with rows, and rooms with nothing in the scope
         self.places_read = 0
         self._log = log
-        self._fetcher = Fetcher(hook, max_parallel, self.failures)
+        self.hook = hook
+        # the requests for a single session need no threads
+        self._fetcher = Fetcher(hook, 1 if scope.session_id else max_parallel, self.failures)
+        self._ids = {"room_id", "session_id"} & {column.name for column in dataset.columns}
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +65,7 @@ class DatasetReader:
 
     def find_places(self) -> list[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Return each room that can be read, with its places: its sessions in the scope, or the room itself."""
-        self._log.info("Searching for %s of %s", self.dataset.name, self.scope)
+        self._log.info("Searching for %s of %s", self.dataset.name, format_scope(self.scope))
         rooms = self._list_rooms()
         progress = Progress(self._log.info, "rooms searched", len(rooms))
         found = []
@@ -87,7 +89,13 @@ class DatasetReader:
                 self.places_read += 1
                 self.sessions += self.source.of_sessions
                 skip = partial(self._add_failure, place)
-                yield place, progress.counted(self._in_period(self.dataset.rows(items, skip), skip))
+                ids = (
+                    {"room_id": place.room_id, "session_id": place.session_id}
+                    if place.session
+                    else {"room_id": place.room_id}
+                )
+                own = {name: ids[name] for name in self._ids & ids.keys()}
+                yield place, progress.counted(self._in_period(self.dataset.rows(items, skip, own), skip))
 
     def _add_failure(self, place: RoomOrSession, reason: str) -> None:
         self.failures.add(reason, **place.ids)
@@ -100,7 +108,7 @@ class DatasetReader:
 
     def _in_period(self, rows: Iterator[Row], skip: Callable[[str], None]) -> Iterator[Row]:
         """Yield the rows in the scope's period; `find_places` has already chosen sessions by their end."""
-        if self.source.of_sessions or not self.scope.period.bounded:
+        if self.source.happened is None or not self.scope.period.bounded:
             yield from rows
             return
         for row in rows:
@@ -109,6 +117,15 @@ class DatasetReader:
                 skip(f"{self.dataset.name}: a row without a time cannot be assigned to a period")
             elif self.scope.period.holds(moment):
                 yield row
+
+
+def format_scope(scope: Scope) -> str:
+    """Return in words what is read, such as `2 rooms, from 2027-02-01 00:00:00+00:00`."""
+    if scope.session_id:
+        return f"session {scope.session_id}"
+    since, until = scope.period.since, scope.period.until
+    bounds = " and ".join([f"from {since}"] * bool(since) + [f"before {until}"] * bool(until))
+    return f"{'all rooms' if scope.rooms is None else f'{len(scope.rooms)} rooms'}, {bounds or 'of any time'}"
 
 
 class Progress:

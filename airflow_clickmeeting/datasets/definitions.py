@@ -12,19 +12,15 @@ from typing import Any
 from airflow_clickmeeting.api.form_fields import STANDARD
 from airflow_clickmeeting.datasets.columns import (
     Column,
-    Item,
-    as_json,
     boolean,
     extra,
     integer,
     moment,
     nested,
     number,
-    read_integer,
-    read_text,
     text,
 )
-from airflow_clickmeeting.datasets.table import Dataset
+from airflow_clickmeeting.datasets.table import Dataset, Item, as_json, read_integer, read_text
 
 
 def _inside(item: Item, key: str) -> Mapping[str, Any]:
@@ -104,7 +100,7 @@ ATTENDEES = _answered(
     "attendees",
     integer("room_id"),
     integer("session_id"),
-    Column("entry", lambda _item: None, ("entry",)),
+    text("entry"),
     text("uid", personal="uid"),
     text("role"),
     text("nickname", personal="nickname"),

@@ -1,19 +1,27 @@
-"""Send several requests at a time, and return the responses in the order of the requests."""
+"""Find what has data of a dataset, and fetch its items: several requests at a time, with results in a fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow_clickmeeting.datasets.scope import RoomOrSession
+from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
+from airflow_clickmeeting.datasets.table import Dataset, Item, Row
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
 from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.parallel import OrderedExecutor
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.api.types import Session
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook, Unread
+
+    Batch = tuple[RoomOrSession, Iterable[Item] | None]
 
 
 T = TypeVar("T")
@@ -21,35 +29,44 @@ T = TypeVar("T")
 NO_REGISTRATION = "REGISTRATION_DISABLED"
 
 
-class Fetcher(OrderedExecutor):
-    """Requests lists from ClickMeeting, several at a time.
+class Fetcher:
+    """Requests lists from ClickMeeting.
 
     :param hook: the account.
-    :param max_parallel: how many requests to send at a time.
+    :param max_parallel: how many requests to send at a time; with 1, this thread sends them.
     :param failures: gets the errors that concern one room only.
     """
 
     def __init__(self, hook: ClickMeetingHook, max_parallel: int, failures: FailureLog) -> None:
         hook.get_conn()  # reads the connection from Airflow, which only this thread can do
-        super().__init__(max_parallel)
         self.hook = hook
         self.failures = failures
+        self._executor = OrderedExecutor(max_parallel) if max_parallel > 1 else None
 
-    def start_fetch(self, call: Call[list[T]]) -> Future[Unread[T]]:
-        """Start a call in a thread."""
-        return self.start(self.hook.fetched, call)
+    def close(self) -> None:
+        """Send no more requests, and wait for those in progress."""
+        if self._executor:
+            self._executor.close()
 
-    def fetch(
-        self, calls: Iterable[tuple[RoomOrSession, Call[list[T]]]]
-    ) -> Iterator[tuple[RoomOrSession, Iterable[T] | None]]:
+    def start_fetch(self, call: Call[list[T]]) -> Callable[[], Unread[T]]:
+        """Start a call in a thread, and return the function that waits for its response."""
+        if self._executor:
+            return self._executor.start(self.hook.fetched, call).result
+        return partial(self.hook.fetched, call)
+
+    def ordered(self, started: Iterable[T]) -> Iterator[T]:
+        """Yield what an iterable starts, in its order, and start a few more meanwhile."""
+        return self._executor.ordered(started) if self._executor else iter(started)
+
+    def fetch(self, requests: Iterable[tuple[RoomOrSession, Call[list[T]]]]) -> Iterator[tuple[RoomOrSession, Any]]:
         """Make a call for each place, and yield the items in the same order; None if the call failed."""
-        for place, response in self.ordered((place, self.start_fetch(call)) for place, call in calls):
+        for place, response in self.ordered((place, self.start_fetch(call)) for place, call in requests):
             yield place, self.read(place, response)
 
-    def read(self, place: RoomOrSession, response: Future[Unread[Any]]) -> Iterable[Any] | None:
+    def read(self, place: RoomOrSession, response: Callable[[], Unread[T]]) -> Iterable[T] | None:
         """Wait for a response and return its items; if it is an error of one room, log a failure and return None."""
         try:
-            return response.result()()
+            return response()()
         except OF_ONE_ROOM as error:
             if registration_is_off(error):
                 return []
@@ -60,3 +77,101 @@ class Fetcher(OrderedExecutor):
 def registration_is_off(error: ClickMeetingError) -> bool:
     """Return whether an error only says that registration is off, so that the room has no registrations."""
     return NO_REGISTRATION in {error.name, *error.fields}
+
+
+@dataclass
+class Source:
+    """Where a dataset comes from: which places have data, and which calls list their items.
+
+    :param dataset: the dataset.
+    :param list_items: returns the call that lists the items of a place, from the ids of the room and the session; None
+        if the places themselves are the items.
+    :param of_sessions: whether places are sessions, not rooms.
+    :param in_time: whether the dataset can be limited to a period.
+    :param happened: returns the time by which a row belongs to a period, if the dataset is filtered row by row.
+    """
+
+    dataset: Dataset
+    list_items: Callable[..., Call[list[Any]]] | None = None
+    of_sessions: bool = False
+    in_time: bool = True
+    happened: Callable[[Row], datetime | None] | None = None
+
+    def find_places(
+        self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
+        """Yield each room that can be read, with its places in the scope, sorted by id."""
+        if self.of_sessions:
+            return _find_sessions(fetcher, scope, rooms)
+        if self.list_items is None:
+            return _read_rooms(fetcher, rooms)
+        return ((room, [room]) for room in (RoomOrSession(each.room_id) for each in rooms))
+
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Yield each place, in the given order, with its items; None if the place failed."""
+        if (list_items := self.list_items) is None:
+            return ((place, [cast("Item", place.session or place.room)]) for place in places)
+        return fetcher.fetch(
+            (place, list_items(place.room_id, place.session_id) if place.session else list_items(place.room_id))
+            for place in places
+        )
+
+
+def _read_rooms(
+    fetcher: Fetcher, rooms: Iterable[RoomOrSession]
+) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
+    """Yield the rooms of the list of rooms, and read those that are not from it."""
+    for room in rooms:
+        if room.room:
+            yield room, [room]
+    requests = ((room, _as_list(calls.get_conference(room.room_id))) for room in rooms if not room.room)
+    for place, found in fetcher.fetch(requests):
+        for room in found or ():
+            yield place, [place._replace(room=room)]
+
+
+def _find_sessions(
+    fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
+    requests = ((RoomOrSession(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
+    for room, sessions in fetcher.fetch(requests):
+        if sessions is None:
+            continue
+        before = fetcher.failures.count
+        found = sorted(_select_sessions(fetcher, scope, room, sessions), key=lambda place: place.session_id or 0)
+        if found or fetcher.failures.count == before:
+            yield room, found
+
+
+def _select_sessions(
+    fetcher: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session]
+) -> Iterator[RoomOrSession]:
+    """Yield the sessions of a room that are in the scope."""
+    known = False
+    for session in sessions:
+        place = room._replace(session=session, session_id=session.get("id"))
+        known = known or place.session_id == scope.session_id
+        try:
+            if _in_scope(scope, session):
+                yield place
+        except (KeyError, TypeError, ValueError) as error:
+            fetcher.failures.add(f"the session's times or id cannot be read: {error}", **place.ids)
+    if scope.session_id and not known:
+        missing = ApiError("not_found", f"session {scope.session_id} does not exist in room {room.room_id}")
+        fetcher.failures.add(fetcher.hook.error(missing, calls.list_sessions(room.room_id)), **room.ids)
+
+
+def _in_scope(scope: Scope, session: Session) -> bool:
+    if scope.session_id:
+        return session.get("id") == scope.session_id
+    if not session.get("end_date"):
+        return False
+    if not session.get("id"):
+        raise ValueError("the id is missing")
+    times.parse(session["start_date"])
+    return scope.period.holds(times.parse(cast("str", session["end_date"])))
+
+
+def _as_list(call: Call[Any]) -> Call[list[Any]]:
+    """Return the call with its result in a list of one item."""
+    return replace(call, read=lambda data: [call.read(data)])

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_clickmeeting.api.validate import rows
-from airflow_clickmeeting.datasets.columns import Column, Item
-from airflow_clickmeeting.datasets.table import Dataset
+from airflow_clickmeeting.datasets.columns import Column
+from airflow_clickmeeting.datasets.table import Dataset, Item
 
 
 def pseudonymised(dataset: Dataset, names: Sequence[str], key: str | bytes) -> Dataset:

@@ -1,1 +1,1 @@
-"""Deletions: the safety checks, the deletion itself, and the purge of old rooms."""
+"""Delete rooms and recordings: safety checks, the deletion itself, and the purge of old rooms."""

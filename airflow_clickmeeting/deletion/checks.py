@@ -1,4 +1,7 @@
-"""Safety checks: what blocks the deletion of a room or of its recordings, judged from what ClickMeeting lists."""
+"""Check whether it is safe to delete a room or its recordings.
+
+The functions are pure: they judge what ClickMeeting lists, and send no request.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from airflow_clickmeeting.api.facts import over_for, recorded
 from airflow_clickmeeting.api.types import Recording, Room, Session
 from airflow_clickmeeting.failures import format_first
 
-# ClickMeeting may report the present time, in whole minutes, as the end of a running session
+# While a session runs, ClickMeeting may give the present time, in whole minutes, as its end. So a session counts as
+# ended only some minutes after its end.
 SETTLED = timedelta(minutes=5)
 
 
 class RoomSnapshot(NamedTuple):
-    """A room, its sessions, and those of its recordings that would be deleted."""
+    """A room as read at one time: the room, its sessions, and the recordings that would be deleted."""
 
     room: Room
     sessions: Sequence[Session]
@@ -24,10 +28,11 @@ class RoomSnapshot(NamedTuple):
 
 
 def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> list[str]:
-    """Return in words which sessions block a deletion: future and running ones, and the latest within the grace period.
+    """Return the reasons why sessions block a deletion, as text; an empty list if none does.
 
-    The scheduled time of a room counts as a session, even if the list of sessions does not show it. A permanent room
-    has no scheduled time.
+    A session blocks if it is in the future, if it is running, or if it ended within the grace period. Of those that
+    ended within the grace period only the latest is named. The scheduled time of a room counts as a session, even if
+    the list of sessions does not show it. A permanent room has no scheduled time.
 
     :param found: the room.
     :param grace: how long ago the last session must have ended.
@@ -49,10 +54,12 @@ def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> li
 
 
 def recording_blockers(recordings: Iterable[Recording], covered: Callable[[Recording], bool]) -> list[str]:
-    """Return in words which recordings block their deletion: those that are in no archive.
+    """Return the reasons why recordings block their deletion, as text; an empty list if none does.
+
+    A recording blocks if it is not archived, or if ClickMeeting still processes it.
 
     :param recordings: the recordings that would be deleted.
-    :param covered: returns whether a recording is archived.
+    :param covered: a function that returns whether a recording is archived.
     """
     pending, missing = [], []
     for recording in recordings:
@@ -65,9 +72,10 @@ def recording_blockers(recordings: Iterable[Recording], covered: Callable[[Recor
 
 
 def last_end(found: RoomSnapshot) -> datetime | None:
-    """Return when the last session of a room ended or was scheduled to end; without any, when the room was created.
+    """Return the time when the last session of a room ended, or was scheduled to end if that is later.
 
-    None is returned for a room with a running session, or one without any of these times.
+    A room without sessions and without a schedule counts from its creation. The result is None if a session is running,
+    or if ClickMeeting gives none of these times.
     """
     ends = [times.parse(str(session["end_date"])) for session in found.sessions if session.get("end_date")]
     if len(ends) < len(found.sessions):
@@ -79,7 +87,7 @@ def last_end(found: RoomSnapshot) -> datetime | None:
 
 
 def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
-    """Return the message of a refused deletion: the room, each reason, and what to do."""
+    """Return the message for a blocked deletion: the room, each reason, and what to do."""
     return (
         f"{operation}: room {room['id']} ({room.get('name')!r}): {'; '.join(blockers)}. Nothing was deleted. Archive "
         "recordings with ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, wait until the grace "
@@ -88,8 +96,8 @@ def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
 
 
 def _scheduled(room: Room) -> datetime | None:
-    written = room.get("ends_at") or room.get("starts_at")
-    return None if room.get("permanent_room") or not written else times.parse(written)
+    end = room.get("ends_at") or room.get("starts_at")
+    return None if room.get("permanent_room") or not end else times.parse(end)
 
 
 def _format_recordings(recordings: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Delete something from ClickMeeting: read it, judge it, write an audit line, and only then send the request."""
+"""Delete a room or recordings: read them, run the safety checks, write an audit line, and then send the request."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Deletion(TypedDict):
     """The result of a deletion.
 
-    `deleted` is whether it existed and was deleted; `recordings` are the ids of the recordings deleted with it; and
-    `blockers` are the reasons of safety checks, which are empty unless `dry_run` or `force` is set.
+    `deleted` is whether the room or recording existed and was deleted. `recordings` are the ids of the recordings that
+    are deleted with it. `blockers` are the reasons of safety checks; the list is empty unless `dry_run` or `force` is
+    set.
     """
 
     room_id: int
@@ -37,12 +38,12 @@ class Deletion(TypedDict):
 
 @dataclass(frozen=True)
 class Deleter:
-    """Deletes what no safety check blocks.
+    """Deletes rooms and recordings, unless a safety check blocks the deletion.
 
     :param hook: the account.
-    :param audit: records each deletion.
+    :param audit: sends the deletions, and writes a line before and after each.
     :param grace: how long ago the last session must have ended.
-    :param archive: the folder of the archive's manifests.
+    :param archive: the folder of the archive's manifests; with None, no recording counts as archived.
     :param force: whether to delete although a safety check blocks it.
     :param dry_run: whether to delete nothing.
     """
@@ -57,17 +58,17 @@ class Deleter:
     def read_room(self, room_id: int) -> RoomSnapshot:
         """Read a room, its sessions and its recordings.
 
-        :raises NotFoundError: when the room does not exist.
+        :raises NotFoundError: if the room does not exist.
         """
         room = self.hook.get_conference(room_id)
         return RoomSnapshot(room, self.hook.list_sessions(room_id), self.hook.list_recordings(room_id))
 
     def delete(self, call: Call[bool], found: RoomSnapshot) -> Deletion:
-        """Delete something, unless a safety check blocks it or this is a dry run.
+        """Send a deletion, unless a safety check blocks it or this is a dry run, and return the result.
 
         :param call: the deletion.
         :param found: the room, and the recordings that would be deleted.
-        :raises DeletionRefusedError: naming what blocks it.
+        :raises DeletionRefusedError: with all blockers, if a safety check blocks the deletion.
         """
         judged = self.judge(found)
         if self.dry_run:
@@ -75,32 +76,32 @@ class Deleter:
             return judged
         if judged["blockers"] and not self.force:
             raise DeletionRefusedError(refusal(call.name, found.room, judged["blockers"]))
-        self.audit.deletion(
+        self.audit.delete(
             call, judged["room_id"], judged["recordings"], name=judged["name"], blockers=judged["blockers"]
         )
         return {**judged, "deleted": True}
 
     def judge(self, found: RoomSnapshot) -> Deletion:
-        """Return what would be deleted, and what blocks it."""
-        covered, damage = self._archived(found)
+        """Run the safety checks, and return a result with `blockers`, as before a deletion."""
+        covered, manifest_errors = self._archive_check(found)
         return {
-            **self._nothing(found.room["id"]),
+            **self._not_deleted(found.room["id"]),
             "name": found.room.get("name"),
             "recordings": [recording["id"] for recording in found.recordings],
             "blockers": [
                 *meeting_blockers(found, self.grace, self.hook.now()),
                 *recording_blockers(found.recordings, covered),
-                *damage,
+                *manifest_errors,
             ],
         }
 
     def gone(self, call: Call[bool], room_id: int) -> Deletion:
-        """Write an audit line that there was nothing to delete, and return a result that says so."""
+        """Return the result for a room or recording that does not exist any more, after an audit line about it."""
         if not self.dry_run:
-            self.audit.gone(call, room_id)
-        return self._nothing(room_id)
+            self.audit.record_gone(call, room_id)
+        return self._not_deleted(room_id)
 
-    def _nothing(self, room_id: int) -> Deletion:
+    def _not_deleted(self, room_id: int) -> Deletion:
         return {
             "room_id": room_id,
             "name": None,
@@ -114,11 +115,11 @@ class Deleter:
         outcome = "would be refused" if judged["blockers"] and not self.force else "would be sent"
         blockers = "; ".join(judged["blockers"]) or "nothing"
         message = "Dry run: %s of room %d (%r) with recordings %s %s; blocked by: %s"
-        what = (judged["room_id"], judged["name"], judged["recordings"])
-        self.hook.log.info(message, call.name, *what, outcome, blockers)
+        target = (judged["room_id"], judged["name"], judged["recordings"])
+        self.hook.log.info(message, call.name, *target, outcome, blockers)
 
-    def _archived(self, found: RoomSnapshot) -> tuple[Callable[[Recording], bool], list[str]]:
-        """Return a function that returns whether a recording is archived, and errors of the manifest."""
+    def _archive_check(self, found: RoomSnapshot) -> tuple[Callable[[Recording], bool], list[str]]:
+        """Return a function that says whether a recording is archived, and the error if the manifest is not valid."""
         if self.archive is None or not found.recordings:
             return lambda _: False, []
         try:

@@ -1,4 +1,7 @@
-"""Find and delete old rooms; all are judged before the first deletion, so that a wrong filter empties no account."""
+"""Find and delete old rooms.
+
+All rooms are judged before the first deletion, so a wrong filter cannot empty an account.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.deletion.delete import Deleter, Deletion
     from airflow_clickmeeting.failures import Failure
 
-
 RETRY = "A retry tries to delete the rooms whose request failed."
 UNBLOCK = (
     "To delete blocked rooms, archive their recordings with ClickMeetingArchiveRecordingsOperator and name its folder "
@@ -31,7 +33,7 @@ UNBLOCK = (
 
 
 class Counts(TypedDict):
-    """How many rooms were `listed`, and how many of them are `old`; and how many of those are in each list."""
+    """The number of rooms that were `listed`, of the `old` ones among them, and of those in each list of the result."""
 
     listed: int
     old: int
@@ -41,9 +43,10 @@ class Counts(TypedDict):
 
 
 class PurgeResult(TypedDict):
-    """The rooms that a purge deleted, that a real run would delete, and that a safety check blocks.
+    """The result of a purge.
 
-    `failures` are rooms that are kept because a safety check blocks them, and rooms on which a request failed.
+    `deleted` are the rooms that were deleted, `would_delete` those that a real run would delete, and `kept` those that
+    a safety check blocks. `failures` are the kept rooms, and the rooms on which a request failed.
     """
 
     dry_run: bool
@@ -57,12 +60,12 @@ class PurgeResult(TypedDict):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rooms are old.
+    """Decides which rooms are old.
 
-    :param older_than: how long ago the last session must have ended, or the moment before which it must have.
+    :param older_than: how long ago the last session must have ended, or the time before which it must have ended.
     :param status: which rooms to list: `inactive`, `active` or `all`.
-    :param name_matches: a pattern such as `Test *` for the whole name; None is any name.
-    :param permanent_rooms: whether permanent rooms are included.
+    :param name_matches: a pattern such as `Test *` for the whole name; None accepts any name.
+    :param permanent_rooms: whether permanent rooms can be old.
     """
 
     older_than: timedelta | datetime
@@ -71,22 +74,23 @@ class Wanted:
     permanent_rooms: bool
 
     def may_be(self, room: Room, now: datetime) -> bool:
-        """Return whether a room may be old, judged by its entry in the list of rooms alone."""
+        """Return whether a room may be old, by its entry in the list of rooms alone, so that fewer rooms are read."""
         permanent = room.get("permanent_room", False) or not room.get("ends_at")
         named = self.name_matches is None or fnmatchcase(str(room.get("name")), self.name_matches)
         return named and (self.permanent_rooms if permanent else self.is_old(RoomSnapshot(room, [], []), now))
 
     def is_old(self, found: RoomSnapshot, now: datetime) -> bool:
-        """Return whether the last session of a room is old enough."""
+        """Return whether the last session of a room is old enough; False if a session runs or the age is unknown."""
         limit = self.older_than if isinstance(self.older_than, datetime) else now - self.older_than
         last = last_end(found)
         return last is not None and last < limit
 
 
 def age_of(older_than: timedelta | When) -> timedelta | datetime:
-    """Return a length of time, or an instant, from itself or from ISO 8601 text.
+    """Return the argument `older_than` as a length of time or as a time.
 
-    :raises ValueError: when it is neither.
+    :param older_than: a timedelta or ISO 8601 duration text; or an aware datetime or ISO 8601 text of a time.
+    :raises ValueError: for anything else, such as a bare number or a time without a zone.
     """
     if isinstance(older_than, datetime) or (isinstance(older_than, str) and re.search(r"\d[T ]\d", older_than)):
         return times.instant("older_than", older_than)
@@ -94,11 +98,11 @@ def age_of(older_than: timedelta | When) -> timedelta | datetime:
 
 
 class Purge:
-    """Deletes the old rooms of an account that no safety check blocks.
+    """Deletes the old rooms of an account, except those that a safety check blocks.
 
-    :param deleter: judges and deletes.
-    :param wanted: which rooms are old.
-    :param max_deletions: when more rooms would be deleted, none is.
+    :param deleter: runs the safety checks and deletes.
+    :param wanted: decides which rooms are old.
+    :param max_deletions: the highest number of deletions; if more rooms would be deleted, none is deleted.
     """
 
     def __init__(self, deleter: Deleter, wanted: Wanted, max_deletions: int) -> None:
@@ -110,15 +114,17 @@ class Purge:
         self._listed = 0
 
     def run(self, max_failures: float = 0) -> PurgeResult:
-        """Judge all rooms, then delete.
+        """Judge all rooms, delete the old ones, and return the result.
 
-        :param max_failures: how many old rooms may fail: a number, or below 1 a share of the old rooms.
-        :raises DeletionRefusedError: when there would be too many deletions, and none was sent; or when safety checks
-            block too many rooms, and the others were deleted.
-        :raises AirflowException: when requests failed on too many rooms, after the others were deleted.
+        A second run continues with the rooms that still exist.
+
+        :param max_failures: how many old rooms may fail: a number; below 1, a share of the old rooms.
+        :raises DeletionRefusedError: if there would be too many deletions, and no room was deleted; or if safety checks
+            block too many rooms, after the others were deleted.
+        :raises AirflowException: if requests failed on too many rooms, after the others were deleted.
         """
         dry_run, force = self._deleter.dry_run, self._deleter.force
-        judged = list(self._judged())
+        judged = list(self._judge_rooms())
         old = len(judged) + self._failures.count
         ready = [each for each in judged if not each["blockers"] or force]
         for each in judged:
@@ -146,8 +152,8 @@ class Purge:
             "failure_count": self._failures.count,
         }
 
-    def _judged(self) -> Iterator[Deletion]:
-        """Yield what would be deleted with each old room; a room that cannot be read is a failure."""
+    def _judge_rooms(self) -> Iterator[Deletion]:
+        """Yield the result of the safety checks for each old room; a room that cannot be read is a failure."""
         hook = self._deleter.hook
         rooms = list(hook.iter_conferences(self._wanted.status))
         self._listed = len(rooms)
@@ -166,15 +172,16 @@ class Purge:
     def _check_deletions(self, ready: int) -> None:
         if ready <= self._max_deletions:
             return
-        many = f"{ready} rooms would be deleted, more than max_deletions={self._max_deletions}, so none is"
+        too_many = f"{ready} rooms would be deleted, more than max_deletions={self._max_deletions}, so none is"
         if not self._deleter.dry_run:
             raise DeletionRefusedError(
-                f"{many}. Use dry_run=True to list them, then narrow down which rooms are old, or raise max_deletions."
+                f"{too_many}. Use dry_run=True to list them, then narrow down which rooms are old, "
+                "or raise max_deletions."
             )
-        self._deleter.hook.log.warning("In a real run, %s", many)
+        self._deleter.hook.log.warning("In a real run, %s", too_many)
 
     def _deleted(self, ready: Sequence[Deletion]) -> Iterator[Deletion]:
-        """Delete each room after it was read and judged again, since the first time may have been a while ago."""
+        """Delete the rooms one by one; read and judge each again, because it may have changed since it was judged."""
         for each in ready:
             call = calls.delete_conference(each["room_id"])
             try:
@@ -184,7 +191,7 @@ class Purge:
                 self._deleter.gone(call, each["room_id"])
             except DeletionRefusedError:
                 self._keep(self._deleter.judge(found))
-            except Exception as error:  # noqa: BLE001 - the other rooms are deleted before the task fails
+            except Exception as error:  # noqa: BLE001 - the task fails only after the other rooms are deleted
                 self._add_failure(each["room_id"], error)
 
     def _keep(self, judged: Deletion) -> None:
@@ -202,4 +209,4 @@ class Purge:
         except AirflowException as error:
             if requests_failed:
                 raise
-            raise DeletionRefusedError(str(error)) from None  # a retry would find the same rooms blocked
+            raise DeletionRefusedError(str(error)) from None  # no retries: they would find the same

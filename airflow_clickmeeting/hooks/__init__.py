@@ -1,1 +1,1 @@
-"""Where ClickMeeting is asked: connections, retries and the two hooks."""
+"""The hooks that send requests to ClickMeeting, their settings, and the policy for retries."""

@@ -1,4 +1,4 @@
-"""The hook over `requests`, for workers, and beside it the asynchronous one."""
+"""The hook over `requests` for workers, and the asynchronous one for the triggerer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from tenacity import AsyncRetrying, Retrying
+from tenacity import AsyncRetrying, Retrying, stop_after_attempt
 
 from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
 from airflow_clickmeeting.api.call import Call
@@ -22,8 +23,8 @@ from airflow_clickmeeting.api.errors import ApiError, ParseError
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
-from airflow_clickmeeting.hooks.policy import RateLimiter, policy
-from airflow_clickmeeting.hooks.settings import Settings
+from airflow_clickmeeting.hooks.policy import RETRY, RateLimiter, log_pause
+from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, Settings
 from airflow_clickmeeting.storage import atomic_file, located
 
 if TYPE_CHECKING:
@@ -33,16 +34,19 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.storage import Path
 
+__all__ = ["ClickMeetingAsyncHook", "ClickMeetingHook", "DownloadResult"]
+
 
 T = TypeVar("T")
+R = TypeVar("R")
 Unread = Callable[[], Iterable[T]]
 
-SHORT = 1 << 20
+MAX_IN_MEMORY = 1 << 20
 PARSED_AT_ONCE = 1000
 
 
 class DownloadResult(TypedDict):
-    """A file that arrived: where it lies, its bytes, and their SHA-256 as they came."""
+    """A downloaded file: its path, its size in bytes, and the SHA-256 of its bytes."""
 
     path: str
     size: int
@@ -55,22 +59,30 @@ class ClickMeetingHook(BaseClickMeetingHook):
     Every operation of the API is a method; `run` makes any other call.
 
     :param clickmeeting_conn_id: the connection with the API key.
+    :param log_level: the level of the log line about each call.
     """
+
+    def __init__(
+        self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, *, log_level: int = logging.INFO, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.clickmeeting_conn_id = clickmeeting_conn_id
+        self.log_level = log_level
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the form's labels for Airflow 3.1, which looks for this in the very class of the connection type."""
+        """Return the labels of the connection form for Airflow 3.1, which calls this on the connection type's class."""
         from airflow_clickmeeting.get_provider_info import CONNECTION_FORM
 
         return {name.replace("-", "_"): value for name, value in CONNECTION_FORM.items()}
 
     @cached_property
     def settings(self) -> Settings:
-        """What the connection says."""
+        """The connection's settings."""
         try:
             return Settings.of(self.get_connection(self.clickmeeting_conn_id))
         except AirflowNotFoundException as error:
-            raise self._missing(error) from None
+            raise self._no_connection(error) from None
 
     @cached_property
     def _session(self) -> requests.Session:
@@ -79,73 +91,75 @@ class ClickMeetingHook(BaseClickMeetingHook):
         return ClickMeetingSession(self.settings)
 
     @cached_property
-    def _pace(self) -> RateLimiter:
-        return RateLimiter(self.settings.max_requests_per_second)
+    def _rate_limiter(self) -> RateLimiter | None:
+        limit = self.settings.max_requests_per_second
+        return RateLimiter(limit) if limit else None
 
     def get_conn(self) -> requests.Session:
         """Return the session, which adds the key to requests for the API's origin only."""
         return self._session
 
     def run(self, call: Call[T]) -> T:
-        """Make a call, again where that is safe and may help, and return what it reads from the answer.
+        """Make a call, retry it if that is safe and may help, and return its result.
 
-        :raises ClickMeetingError: of the kind that says what went wrong.
+        :raises ClickMeetingError: a subclass that says what went wrong.
         """
 
-        def attempt() -> T:
-            with self._answer(call, http.request(call, self.settings.url), follow=call.raw) as (answer, response):
-                return self._data(call, replace(answer, body=response.content), self.settings)
+        def attempt(call: Call[T]) -> T:
+            with self._send(call, follow=call.raw) as (answer, response):
+                answer = replace(answer, body=response.content)
+                result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
+                return _conclude(self, call, answer, result)
 
-        return self._or_nothing(call, attempt, cast("T", []))
+        return self._complete(call, attempt, cast("T", []))
 
     def fetched(self, call: Call[list[T]]) -> Unread[T]:
-        """Make a call as `run` does, but leave the list that it answers unread; several threads may do this at a time.
+        """Make a call as `run` does, but do not parse the list in its response yet; several threads may do this.
 
-        What is not a list is read at once, for it may be an error.
+        A response that is not a list is parsed at once, since it may be an error.
 
-        :return: a function that returns the items. A long list is parsed while it is walked, and lies in a temporary
-            file until then. It may be called again, and raises `UnexpectedAnswerError`.
-        :raises ClickMeetingError: of the kind that says what went wrong.
+        :return: a function that returns the items. A long list is parsed while you iterate over it, and stays in a
+            temporary file until then. You may call the function again. It raises `UnexpectedAnswerError`.
+        :raises ClickMeetingError: a subclass that says what went wrong.
         """
-        from airflow_clickmeeting.hooks.transport_requests import pieces
 
-        def attempt() -> Unread[T]:
-            body = SpooledTemporaryFile(SHORT)  # noqa: SIM115 - goes when nobody can read it any more
-            with self._answer(call, http.request(call, self.settings.url), follow=False) as (answer, response):
-                for piece in pieces(response):
+        def attempt(call: Call[list[T]]) -> Unread[T]:
+            body = SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when the last reader drops it
+            with self._send(call, follow=False) as (answer, response):
+                for piece in response.iter_content(http.CHUNK):
                     body.write(piece)
-            size = body.tell()
-            body.seek(0)
-            is_list = http.has_list(answer, body)
-            if is_list and size > SHORT:
-                return partial(self._items, call, body)
-            whole = replace(answer, body=body.read(SHORT))
-            if is_list:
-                return partial(self._deciphered, call, whole, self.settings)
-            items = self._deciphered(call, whole, self.settings)
-            return lambda: items
+                size = body.tell()
+                body.seek(0)
+                is_list = http.has_list(answer, body)
+                if is_list and size > MAX_IN_MEMORY:
+                    return partial(self._stream_items, call, body)
+                whole = replace(answer, body=body.read(MAX_IN_MEMORY))
+                if is_list:
+                    return partial(self._read, call, whole)
+                items = self._read(call, whole)
+                return lambda: items
 
-        return self._or_nothing(call, attempt, cast("Unread[T]", list))
+        return self._complete(call, attempt, cast("Unread[T]", list))
 
     def download(self, call: Call[bytes], path: Path, *, name: str = "") -> DownloadResult:
-        """Stream the file that a call answers with to object storage; a second run overwrites it.
+        """Stream the file in a call's response to object storage; a second run overwrites it.
 
         :param call: such as `calls.download_file(1)`.
-        :param path: the file, or a folder with a slash at its end.
+        :param path: the file, or a folder that ends in a slash.
         :param name: the file's name in such a folder.
         :return: `path`, `size` in bytes and `sha256`.
         """
-        return self._saved(call, lambda: http.request(call, self.settings.url), path, name)
+        return self._download(call, lambda: http.request(call, self.settings.url), path, name)
 
     def download_link(
         self, url: str | Callable[[], str], path: Path, *, name: str = "", size: int | None = None
     ) -> DownloadResult:
-        """Stream what a link that ClickMeeting gave leads to; the key goes there only if it is the API's origin.
+        """Stream the file behind a link of ClickMeeting; the key goes along only if it is on the API's origin.
 
-        :param url: the link, or what reads it anew for each attempt, since links live for minutes.
-        :param path: the file, or a folder with a slash at its end.
+        :param url: the link, or a function that returns a new one for each attempt, since links expire after minutes.
+        :param path: the file, or a folder that ends in a slash.
         :param name: the file's name in such a folder.
-        :param size: the bytes that there must be; an older file stays when there are more or fewer.
+        :param size: the expected size in bytes; if another number arrives, the download fails and an older file stays.
         :return: `path`, `size` in bytes and `sha256`.
         """
         call = Call("GET", "link", read=parse.file_bytes, raw=True, name="download_link")
@@ -154,10 +168,10 @@ class ClickMeetingHook(BaseClickMeetingHook):
             link = url() if callable(url) else url
             return http.Request("GET", validate.web_address("url", link), {}, None)
 
-        return self._saved(call, request, path, name, size)
+        return self._download(call, request, path, name, size)
 
     def iter_conferences(self, status: str = "active") -> Iterator[Room]:
-        """Walk all rooms, asking for a page of 250 when the last one is used up.
+        """Yield all rooms, and request the next page of 250 rooms when the last one is used up.
 
         :param status: `active`, `inactive` or `all`.
         """
@@ -166,109 +180,121 @@ class ClickMeetingHook(BaseClickMeetingHook):
             yield from pages.take(self.run(call))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Read the active rooms once, which needs a key that is right."""
+        """Read the active rooms once, which needs a valid key."""
         try:
             once = type(self)(self.clickmeeting_conn_id)
             once.settings = replace(self.settings, max_attempts=1)
             rooms = once.run(calls.list_conferences("active"))
         except ClickMeetingError as error:
             return False, f"Not connected to {self.settings.url}: {error.problem.message}"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the form shows it
+        except Exception as error:  # noqa: BLE001 - the form shows every error
             return False, str(error)
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
 
-    def _saved(
+    def _download(
         self, call: Call[bytes], request: Callable[[], http.Request], path: Path, name: str, size: int | None = None
     ) -> DownloadResult:
-        """Download a file; what breaks off is continued where the server can do that, else begun anew."""
-        from airflow_clickmeeting.hooks.transport_requests import pieces
+        """Download a file; after an interruption, continue if the server can, or else start over."""
 
-        def attempt() -> None:
-            with self._answer(call, http.continued(request(), part.size), follow=True) as (answer, response):
+        def attempt(call: Call[bytes]) -> None:
+            with self._send(call, http.continued(request(), part.size), follow=True) as (answer, response):
                 if not http.has_file(call, answer):
-                    self._data(call, replace(answer, body=response.content), self.settings)
+                    self._read(call, replace(answer, body=response.content))
                     return
                 if part.size and not http.continues(answer, part.size):
                     part.restart()
-                for piece in pieces(response):
+                for piece in response.iter_content(http.CHUNK):
                     part.write(piece)
 
-        target = located(path, name or call.name)
+        target = located(path, name or call.title)
         with atomic_file(target) as part:
-            self._repeated(call, attempt)
+            self._retry(call, attempt)
             if size not in (None, part.size):
-                raise self._error(ApiError("unexpected", f"{part.size} bytes came instead of {size}"), call)
-        self._tell(call, f"{part.size} bytes")
+                raise self.error(ApiError("unexpected", f"{part.size} bytes arrived instead of {size}"), call)
+        _log_call(self, call, f"{part.size} bytes")
         return {"path": str(target), "size": part.size, "sha256": part.sha256}
 
-    def _items(self, call: Call[list[T]], body: IO[bytes]) -> Iterator[T]:
-        """Walk a long list."""
+    def _stream_items(self, call: Call[list[T]], body: IO[bytes]) -> Iterator[T]:
         items = json_stream.items_of(body)
         try:
             while some := list(islice(items, PARSED_AT_ONCE)):
                 yield from call.read(some)
         except (ParseError, TypeError, ValueError, KeyError) as error:
-            raise self._error(ApiError("unexpected", str(error)), call) from None
+            raise self.error(ApiError("unexpected", str(error)), call) from None
 
     @contextmanager
-    def _answer(
-        self, call: Call[Any], request: http.Request, *, follow: bool
+    def _send(
+        self, call: Call[Any], request: http.Request | None = None, *, follow: bool
     ) -> Iterator[tuple[http.Answer, requests.Response]]:
+        """Send a request, by default that of the call, and yield the response before its body is read."""
         from airflow_clickmeeting.hooks import transport_requests as transport
 
-        if pause := self._pace.delay(time.monotonic()):
+        if self._rate_limiter and (pause := self._rate_limiter.delay(time.monotonic())):
             time.sleep(pause)
+        request = request or http.request(call, self.settings.url)
         try:
-            with transport.answer_to(self._session, request, self.settings, follow=follow) as response:
+            with transport.send(self._session, request, self.settings, follow=follow) as response:
                 yield http.Answer.head(response.status_code, response.headers), response
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            # not from the error: its text holds the address, which may be a signed link
-            raise self._error(problem, call) from None
+            # not from the error: its text contains the URL, which may be a signed link
+            raise self.error(problem, call) from None
 
-    def _or_nothing(self, call: Call[Any], attempt: Callable[[], T], nothing: T) -> T:
-        """Make a call; "not found" is nothing where `empty_if_ok` says that there may be nothing."""
+    def _read(self, call: Call[T], answer: http.Answer) -> T:
+        result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
+        return _conclude(self, call, answer, result)
+
+    def _complete(self, call: Call[T], attempt: Callable[[Call[T]], R], empty: R) -> R:
+        """Make a call; "not found" means an empty list if the call's `empty_if_ok` succeeds."""
         try:
-            return self._repeated(call, attempt)
+            return self._retry(call, attempt)
         except NotFoundError:
             if call.empty_if_ok is None:
                 raise
             self.run(call.empty_if_ok)
-            return nothing
+            return empty
 
-    def _repeated(self, call: Call[Any], attempt: Callable[[], T]) -> T:
-        return Retrying(**policy(call, self.settings.max_attempts, self.log.warning))(attempt)
+    def _retry(self, call: Call[T], attempt: Callable[[Call[T]], R]) -> R:
+        stop = stop_after_attempt(self.settings.max_attempts)
+        return Retrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))(attempt, call)
 
 
 class ClickMeetingAsyncHook(BaseClickMeetingHook):
-    """One ClickMeeting account, for the triggerer and for asynchronous tasks; the methods are to be awaited.
+    """One ClickMeeting account, for the triggerer and for asynchronous tasks; you must await the methods.
 
     :param clickmeeting_conn_id: the connection with the API key.
+    :param log_level: the level of the log line about each call; triggers poll often, so it is low by default.
     """
 
-    _settings: Settings | None = None
-    log_level = logging.DEBUG  # triggers ask again and again
+    def __init__(
+        self, clickmeeting_conn_id: str = DEFAULT_CONN_ID, *, log_level: int = logging.DEBUG, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.clickmeeting_conn_id = clickmeeting_conn_id
+        self.log_level = log_level
+        self._settings: Settings | None = None
 
     async def get_settings(self) -> Settings:
-        """Return what the connection says."""
+        """Return the connection's settings."""
         from airflow.providers.common.compat.connection import get_async_connection
 
         if self._settings is None:
             try:
                 connection: Connection = await get_async_connection(self.clickmeeting_conn_id)
             except AirflowNotFoundException as error:
-                raise self._missing(error) from None
+                raise self._no_connection(error) from None
             self._settings = Settings.of(connection)
         return self._settings
 
     async def run(self, call: Call[T]) -> T:
-        """Make a call, again where that is safe and may help, and return what it reads from the answer.
+        """Make a call, retry it if that is safe and may help, and return its result.
 
-        :raises ClickMeetingError: of the kind that says what went wrong.
+        :raises ClickMeetingError: a subclass that says what went wrong.
         """
         settings = await self.get_settings()
-        retrying = AsyncRetrying(**policy(call, settings.max_attempts, self.log.warning))
+        stop = stop_after_attempt(settings.max_attempts)
+        retrying = AsyncRetrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))
         try:
             return await retrying(self._attempt, call, settings)
         except NotFoundError:
@@ -277,11 +303,11 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
             await self.run(call.empty_if_ok)
             return cast("T", [])
         except AuthenticationError:
-            self._settings = None  # triggers live long: the key may have been changed meanwhile
+            self._settings = None  # triggers live long, and the key may have been changed meanwhile
             raise
 
     async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
-        """Walk all rooms, asking for a page of 250 when the last one is used up.
+        """Yield all rooms, and request the next page of 250 rooms when the last one is used up.
 
         :param status: `active`, `inactive` or `all`.
         """
@@ -294,14 +320,39 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
         from airflow_clickmeeting.hooks import transport_httpx as transport
 
         client = transport.client_for(settings)
-        await asyncio.sleep(client.pace.delay(time.monotonic()))
+        if client.rate_limiter:
+            await asyncio.sleep(client.rate_limiter.delay(time.monotonic()))
         request = http.request(call, settings.url)
         try:
-            async with client.answer_to(request, follow=call.raw) as response:
+            async with client.send(request, follow=call.raw) as response:
                 head = http.Answer.head(response.status_code, response.headers)
                 answer = replace(head, body=await response.aread())
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
-            raise self._error(problem, call) from None
-        return self._data(call, answer, settings)
+            raise self.error(problem, call) from None
+        result = http.decode(call, answer, datetime.now(UTC), (settings.key,))
+        return _conclude(self, call, answer, result)
+
+
+def _conclude(hook: BaseClickMeetingHook, call: Call[T], answer: http.Answer, result: T | ApiError) -> T:
+    """Note ClickMeeting's time, and return a call's result and log it, or raise its error."""
+    if answer.sent_at:
+        hook.clock_offset = answer.sent_at - datetime.now(UTC)
+    if isinstance(result, ApiError):
+        raise hook.error(result, call)
+    _log_call(hook, call, _summary(result))
+    return result
+
+
+def _log_call(hook: BaseClickMeetingHook, call: Call[Any], outcome: str) -> None:
+    hook.log.log(hook.log_level, "%s (%s %s): %s", call.name or "call", call.method, call.path, outcome)
+
+
+def _summary(result: object) -> str:
+    """Return the result of a call in a few words that name nobody."""
+    if isinstance(result, list):
+        return f"{len(result)} found"
+    if isinstance(result, dict) and "id" in result:
+        return f"id {result['id']}"
+    return str(result) if isinstance(result, bool) else "done"

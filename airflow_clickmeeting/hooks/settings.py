@@ -56,9 +56,9 @@ class Settings:
             extra = {name: value for name, value in _extra(connection).items() if value not in (None, "")}
             return cls(
                 conn_id=conn_id,
-                url=base_url(connection.host, connection.port),
                 key=_sendable(key),
                 **{name: read(name, extra[name]) for name, read in _READERS.items() if name in extra},
+                url=base_url(connection.host, connection.port),
             )
         except ValueError as error:
             raise ValueError(f"Connection {conn_id!r}: {error}") from None

@@ -1,4 +1,4 @@
-"""Requests over `httpx`, for the triggerer; imported when the first one is sent."""
+"""Send requests with `httpx`, for the triggerer; imported when the first one is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout,
 
 
 class Client:
-    """The client that all triggers of one event loop share for one account, with its pace.
+    """The client that all triggers of one event loop share for one account, with its rate limiter.
 
     :param settings: the account.
     """
@@ -29,7 +29,8 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         context = _context(settings.verify)
         self.settings = settings
-        self.pace = RateLimiter(settings.max_requests_per_second)
+        limit = settings.max_requests_per_second
+        self.rate_limiter = RateLimiter(limit) if limit else None
         self.http = httpx.AsyncClient(
             verify=context,
             timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
@@ -42,16 +43,16 @@ class Client:
         )
 
     async def _bind_key(self, request: httpx.Request) -> None:
-        # runs for every hop of a redirection, to which httpx would carry the header along
+        # runs for each request of a chain of redirects, since httpx would keep the header
         request.headers.pop(KEY_HEADER, None)
         if origin(str(request.url)) == origin(self.settings.url):
             request.headers[KEY_HEADER] = self.settings.key
 
     @asynccontextmanager
-    async def answer_to(self, request: Request, *, follow: bool) -> AsyncIterator[httpx.Response]:
-        """Send a request and yield the answer before its body is read.
+    async def send(self, request: Request, *, follow: bool) -> AsyncIterator[httpx.Response]:
+        """Send a request, and yield the response before its body is read.
 
-        :param follow: whether to go where a redirection leads.
+        :param follow: whether to follow redirects.
         """
         body: Any = _async_pieces(request.body) if isinstance(request.body, Multipart) else request.body
         async with self.http.stream(
@@ -64,7 +65,7 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, Client]] =
 
 
 def client_for(settings: Settings) -> Client:
-    """Return the running loop's client for an account; made once, as each costs 20 ms of a blocked loop."""
+    """Return the running loop's client for an account; created once, since each blocks the loop for 20 ms."""
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     if settings not in clients:
         clients[settings] = Client(settings)
@@ -72,21 +73,21 @@ def client_for(settings: Settings) -> Client:
 
 
 def problem_of(error: Exception, url: str) -> ApiError | None:
-    """Return what a failure of the transport means, without the addresses and credentials its text may hold."""
+    """Return the error for an exception of `httpx`, without the URLs and credentials that its text may contain."""
     if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
         return None
     host = url.split("/")[2]
     reason = type(error).__name__
     if isinstance(error.__cause__ or error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
-        return ApiError("other", f"{host} has no certificate that can be trusted: {reason}")
+        return ApiError("other", f"the certificate of {host} cannot be trusted: {reason}")
     if isinstance(error, _NEVER_CONNECTED):
         return ApiError("connection", f"no connection to {host}: {reason}", no_effect=True)
-    return ApiError("connection", f"the answer of {host} was lost: {reason}")
+    return ApiError("connection", f"the response of {host} was lost: {reason}")
 
 
 @cache
 def _context(verify: bool | str) -> ssl.SSLContext:
-    """Return the process's one SSL context for this way of checking."""
+    """Return the SSL context that all clients of the process with this setting share."""
     context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
     if verify is False:
         context.check_hostname = False

@@ -1,4 +1,4 @@
-"""The account and what ClickMeeting offers to all of them; and any call that has no operator yet."""
+"""Operators for the account: ping, time zones, phone gateways, skins, and calls that have no operator."""
 
 from __future__ import annotations
 
@@ -14,27 +14,37 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Method
     from airflow_clickmeeting.api.types import PhoneGateway, Skin
 
+__all__ = [
+    "ClickMeetingCallOperator",
+    "ClickMeetingListPhoneGatewaysOperator",
+    "ClickMeetingListSkinsOperator",
+    "ClickMeetingListTimezonesByCountryOperator",
+    "ClickMeetingListTimezonesOperator",
+    "ClickMeetingPingOperator",
+]
+
 
 class ClickMeetingPingOperator(ClickMeetingOperator):
-    """Ask whether ClickMeeting is there; returns `{"ping": "pong"}`. It may answer to a wrong key, too."""
+    """Check that ClickMeeting's API responds, and return `{"ping": "pong"}`.
+
+    The API may respond to a wrong key, too, so this does not prove that the key is valid.
+    """
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Ask once."""
         return self.result(self.hook.ping())
 
 
 class ClickMeetingListTimezonesOperator(ClickMeetingOperator):
-    """Return the names of the time zones that rooms may have."""
+    """Return the names of the time zones that a room can have."""
 
     def execute(self, context: Context) -> list[str]:
-        """Read the list."""
         return self.hook.list_timezones()
 
 
 class ClickMeetingListTimezonesByCountryOperator(ClickMeetingOperator):
-    """Return the names of a country's time zones.
+    """Return the names of the time zones of one country.
 
-    :param country: two letters, such as `PL`.
+    :param country: the country's code of two letters, such as `PL`.
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "country")
@@ -44,36 +54,34 @@ class ClickMeetingListTimezonesByCountryOperator(ClickMeetingOperator):
         self.country = country
 
     def execute(self, context: Context) -> list[str]:
-        """Read the list."""
         return self.hook.list_timezones_by_country(self.country)
 
 
 class ClickMeetingListPhoneGatewaysOperator(ClickMeetingOperator):
-    """Return the telephone numbers for dialling in: a list of `code`, `location`, `value` and `geo`."""
+    """Return the phone numbers for dialling in: a list of dicts with `code`, `location`, `value` and `geo`."""
 
     def execute(self, context: Context) -> list[PhoneGateway]:
-        """Read the list."""
         return self.result(self.hook.list_phone_gateways())
 
 
 class ClickMeetingListSkinsOperator(ClickMeetingOperator):
-    """Return the looks that a room can have: a list of `id` (a text), `name` and `thumbnail_url`."""
+    """Return the skins that a room can have: a list of dicts with `id` (a text), `name` and `thumbnail_url`."""
 
     def execute(self, context: Context) -> list[Skin]:
-        """Read the list."""
         return self.result(self.hook.list_skins())
 
 
 class ClickMeetingCallOperator(ClickMeetingOperator):
-    """Make any call of the API, for operations that have no operator of their own.
+    """Send any request to the API, for operations that have no operator of their own.
 
-    A second run makes the call again. When its answer is lost, only a GET is sent again by itself.
+    A second run sends the request again. If the response is lost, the hook itself repeats only a GET: any other request
+    may already have had its effect.
 
     :param method: `GET`, `POST`, `PUT` or `DELETE`.
-    :param path: below the API's URL, such as `conferences/123/anything`.
-    :param query: parameters behind the path.
-    :param form: the body, nested dicts and lists as PHP reads them.
-    :return: the decoded answer as it came, without the keys that are secrets unless `include_secrets`.
+    :param path: the path below the API's URL, such as `conferences/123/anything`.
+    :param query: the parameters of the URL.
+    :param form: the body; nested dicts and lists are encoded as PHP reads them.
+    :return: the decoded response, unchanged, but without the keys that hold secrets unless `include_secrets` is set.
     """
 
     template_fields: Sequence[str] = (
@@ -101,7 +109,6 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
         self.form = form
 
     def execute(self, context: Context) -> Any:
-        """Make the call."""
         from airflow_clickmeeting.api.call import Call
 
         methods: dict[str, Method] = {"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"}

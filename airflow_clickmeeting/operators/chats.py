@@ -1,4 +1,4 @@
-"""Chats of sessions."""
+"""Operators for the chats of sessions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
+__all__ = ["ClickMeetingDownloadChatOperator", "ClickMeetingListChatsOperator"]
+
 
 class ClickMeetingListChatsOperator(ClickMeetingOperator):
-    """Return the sessions whose chat can be downloaded; the `id` of each is the session's."""
+    """Return the sessions whose chat can be downloaded, as a list of dicts; each `id` is the id of a session."""
 
     def execute(self, context: Context) -> list[Chat]:
-        """Read the list."""
         return self.result(self.hook.list_chats())
 
 
 class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
-    """Save a session's chat, a ZIP of CSV files, to any object storage; a second run overwrites it.
+    """Download a session's chat, a ZIP archive of CSV files, to any object storage; a second run overwrites the file.
 
     :param session_id: the session.
-    :param path: the file to write, or a folder with a slash at its end.
+    :param path: the file to write, or a folder that ends in a slash.
     :return: `path`, `size` in bytes and `sha256`.
     """
 
@@ -40,7 +41,6 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
         self.path = path
 
     def execute(self, context: Context) -> DownloadResult:
-        """Download it."""
         from airflow_clickmeeting.api import calls
 
         return self.hook.download(calls.download_chat(self.session_id), self.path, name=f"chat-{self.session_id}.zip")

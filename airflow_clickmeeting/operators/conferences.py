@@ -1,4 +1,4 @@
-"""Rooms: what ClickMeeting's API calls conferences."""
+"""Operators for rooms, which ClickMeeting's API calls conferences."""
 
 from __future__ import annotations
 
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.deletion.purge import PurgeResult
 
+__all__ = [
+    "ClickMeetingCheckAvailabilityOperator",
+    "ClickMeetingCheckDriftOperator",
+    "ClickMeetingCreateConferenceOperator",
+    "ClickMeetingDeleteConferenceOperator",
+    "ClickMeetingGetConferenceOperator",
+    "ClickMeetingListConferencesOperator",
+    "ClickMeetingPurgeConferencesOperator",
+    "ClickMeetingUpdateConferenceOperator",
+]
 
-_PARAMETERS = (
+_ROOM_PARAMETERS = (
     "name",
     "room_type",
     "access_type",
@@ -42,14 +52,14 @@ _PARAMETERS = (
 )
 
 
-class ShortCircuiting(ClickMeetingOperator, SkipMixin):
-    """Base of operators that may skip what comes after them.
+class SkipDownstreamOperator(ClickMeetingOperator, SkipMixin):
+    """Base of operators that can skip the tasks downstream.
 
-    :param ignore_downstream_trigger_rules: whether everything downstream is skipped; otherwise only the next tasks
-        are, and what follows them goes by its trigger rule.
+    :param ignore_downstream_trigger_rules: whether the operator skips all tasks downstream; otherwise it skips only
+        the direct ones, and the tasks after those follow their trigger rules.
     """
 
-    # Airflow asks for it where tasks are mapped or cleared
+    # Airflow checks this attribute when tasks are mapped or cleared
     inherits_from_skipmixin = True
 
     def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
@@ -57,40 +67,46 @@ class ShortCircuiting(ClickMeetingOperator, SkipMixin):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
     def skip_downstream(self, context: Context, result: dict[str, Any]) -> None:
-        """Skip the tasks downstream; for a task that is not mapped, this ends it."""
-        if self.do_xcom_push:  # Airflow itself keeps no result of a task that ends so
+        """Push the result to XCom, and skip the tasks downstream, except teardowns.
+
+        For a task that is not mapped, this ends `execute`, since Airflow raises an exception to skip.
+
+        :param result: the result of the task.
+        """
+        # the exception ends the task before Airflow could push the result itself
+        if self.do_xcom_push:
             for key, value in {**(result if self.multiple_outputs else {}), "return_value": result}.items():
                 context["ti"].xcom_push(key, value)
         self.log.info("Skipping downstream tasks")
-        self.skip(ti=context["ti"], tasks=self._followers(context["task"]))
+        self.skip(ti=context["ti"], tasks=self._downstream_tasks(context["task"]))
 
-    def _followers(self, task: Any) -> Iterator[Any]:
+    def _downstream_tasks(self, task: Any) -> Iterator[Any]:
         relatives = task.get_flat_relatives if self.ignore_downstream_trigger_rules else task.get_direct_relatives
-        return (follower for follower in relatives(upstream=False) if not follower.is_teardown)
+        return (each for each in relatives(upstream=False) if not each.is_teardown)
 
 
 class RoomParametersOperator(ClickMeetingOperator):
-    """Base of operators that say what a room shall be.
+    """Base of operators that take the parameters of a room.
 
-    :param name: also becomes its address unless `custom_room_url_name` does.
+    :param name: the room's name, which also becomes the last part of its URL unless `custom_room_url_name` is set.
     :param room_type: `webinar` or `meeting`.
     :param access_type: `open` (1), `password` (2) or `token` (3).
-    :param permanent_room: whether it has no start and no end.
-    :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time of `timezone`. A time
-        that the zone's clocks skip or show twice is refused.
+    :param permanent_room: whether the room has no start and no end.
+    :param starts_at: an aware datetime or ISO 8601 text; a naive one is a wall-clock time in `timezone`. A time that
+        the clocks of the zone skip or show twice is an error.
     :param duration: a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`.
-    :param timezone: the room's zone, an IANA name; by default the one that `starts_at` carries, which for `Z` is UTC.
-        A bare offset such as `+01:00` carries none, and leaves the zone to ClickMeeting.
-    :param password: what people must enter; needed with access by password.
-    :param custom_room_url_name: the last part of its address, unique in the account.
+    :param timezone: the room's time zone, an IANA name; by default the zone of `starts_at`, which is UTC for `Z`. A
+        bare offset such as `+01:00` names no zone, so ClickMeeting chooses one.
+    :param password: the password that people enter; required with access by password.
+    :param custom_room_url_name: the last part of the room's URL, unique in the account.
     :param lobby_enabled: whether people wait in a lobby.
-    :param lobby_description: what they read there.
-    :param skin_id: from `ClickMeetingListSkinsOperator`.
-    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`.
+    :param lobby_description: the text that people read in the lobby.
+    :param skin_id: the `id` of a skin from `ClickMeetingListSkinsOperator`.
+    :param registration: the registration form, such as `{"enabled": True, "template": 1}`; templates are 1 to 3.
+    :param settings: further settings of the room, such as `{"recorder_autostart_enabled": True}`.
     """
 
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_PARAMETERS)
+    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_ROOM_PARAMETERS)
 
     def __init__(
         self,
@@ -128,17 +144,17 @@ class RoomParametersOperator(ClickMeetingOperator):
         self.settings = settings
 
     def parameters(self) -> dict[str, Any]:
-        """Return what was given."""
-        given = {name: getattr(self, name) for name in _PARAMETERS}
+        """Return the room parameters that are set, by name."""
+        given = {name: getattr(self, name) for name in _ROOM_PARAMETERS}
         return {name: value for name, value in given.items() if value is not None}
 
 
 class ClickMeetingListConferencesOperator(ClickMeetingOperator):
-    """Return all rooms of the account, page after page.
+    """Return the rooms of the account that have a status, from all pages of the API.
 
-    :param status: `active`, which includes permanent and future rooms, `inactive` (not those over six months
-        old), or `all`.
-    :return: a list of rooms, without their secrets.
+    :param status: `active`, which includes permanent and future rooms; `inactive`, without rooms that have been
+        inactive for more than six months, which ClickMeeting does not list; or `all`.
+    :return: a list of rooms as dicts, without their secrets.
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "status")
@@ -148,38 +164,40 @@ class ClickMeetingListConferencesOperator(ClickMeetingOperator):
         self.status = status
 
     def execute(self, context: Context) -> list[Room]:
-        """Walk the pages."""
         rooms = list(self.hook.iter_conferences(self.status))
         return self.result(rooms)
 
 
 class ClickMeetingGetConferenceOperator(RoomOperator):
-    """Return a room, without its secrets; a room that is not there is a `NotFoundError`."""
+    """Return a room as a dict, without its secrets; if the room does not exist, raise a `NotFoundError`."""
 
     def execute(self, context: Context) -> Room:
-        """Read the room."""
         return self.result(self.hook.get_conference(self.room_id))
 
 
 class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
-    """Make a room, or find the one that is there already; a second run makes no other one by default.
+    """Create a room, or return the existing one; by default neither a retry nor a second run creates a duplicate.
 
-    `name` is needed. By default it is a webinar, open to everybody, that starts now and lasts three hours.
+    `name` is required. By default the room is a webinar that is open to everybody, starts now and lasts three hours.
 
-    A room is found by its `custom_room_url_name` if that is given. If not, the task puts a marker down: an address
-    of the name and eight digits that only this task in this run has. So a retry finds its own room; and where there
-    is none, a room with the same name and the same `starts_at` (or that name and no end, for a permanent room) is the
-    one that is meant. Active rooms come before inactive ones. On Airflow 3.3 the task also keeps the id in its task
-    state. When the answer was lost, the task looks whether the room was made before it fails, and the next try does.
+    The task searches for the room before it creates one. If `custom_room_url_name` is set, the task searches only by
+    that. Otherwise it searches by a marker, and then by the name and `starts_at` (a permanent room: by the name). The
+    marker is the last part of the URL of each room that the task creates: the name, and eight digits that no other
+    task and no other run has, so that a retry finds the room of an earlier try. Active rooms come before inactive ones.
+    On Airflow 3.3 the task also keeps the room's id in its task state, and reads that room first.
 
-    :param if_exists: what becomes of a room that is there: `reuse` returns it as it is, `update` sends what is given
-        and differs, `fail` raises `RoomExistsError`, `create` makes another one. What this task itself made in an
-        earlier try or before it was cleared is reused in all four. Of several rooms with the same name and start, none
-        is taken, and `create` makes none at an address that is taken: these are a `RoomExistsError`, too.
-    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task made
-        it, in whichever try; `found_by`, which is None when it was made in this one, else `task_state`,
-        `custom_room_url_name`, `marker` or `name_and_start`; `changed`, the parameters that `update` changed;
-        `room_url_changed`.
+    If the response to the create request is lost, the task checks at once whether the room was created. If it does not
+    find the room, it fails, and the next try searches again.
+
+    :param if_exists: what to do if the room exists: `reuse` returns it as it is, `update` sends the parameters that are
+        set and differ, `fail` raises a `RoomExistsError`, and `create` creates another room. A room that this task
+        created itself, in an earlier try or before it was cleared, is accepted in all four cases. If several rooms
+        have the same name and start, or if another room has the `custom_room_url_name` that `create` needs, the task
+        raises a `RoomExistsError`, too.
+    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task created
+        it, in any try; `found_by`, which is None if this try created it, else `task_state`, `custom_room_url_name`,
+        `marker` or `name_and_start`; `changed`, the names of the parameters that `update` changed; and
+        `room_url_changed`, whether `update` changed the room's URL.
     """
 
     template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "if_exists")
@@ -189,22 +207,21 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
         self.if_exists = if_exists
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Find it or make it."""
         from airflow_clickmeeting.rooms.ensure import EnsureRoom
 
-        outcome = EnsureRoom(self.hook, self.parameters(), self.if_exists, context, self.log).outcome()
-        return self.result(outcome.to_json())
+        ensured = EnsureRoom(self.hook, self.parameters(), self.if_exists, context, self.log).find_or_create()
+        return self.result(ensured.to_json())
 
 
 class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
-    """Change what is given of a room; a second run changes nothing more.
+    """Update the parameters of a room that are set, and leave the others; a second run changes nothing more.
 
-    A new `name` changes its address, unless `custom_room_url_name` goes along: the log warns of it. A new start or
-    duration makes a permanent room a scheduled one.
+    A new `name` also changes the room's URL, unless `custom_room_url_name` is set too; the task logs a warning then. A
+    new start or duration makes a permanent room a scheduled one.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
-    :return: the room, without its secrets; and `room_url_changed`, whether this try gave it another address.
+    :return: the room, without its secrets; and `room_url_changed`, whether this try changed the room's URL.
     """
 
     template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "room_id", "status")
@@ -215,28 +232,29 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
         self.status = status
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Change it."""
         from airflow_clickmeeting.api import calls
         from airflow_clickmeeting.rooms.ensure import update_room
 
         given = self.parameters() | ({} if self.status is None else {"status": self.status})
-        calls.update_conference(self.room_id, **given)  # refuses what is wrong before anything is sent
+        calls.update_conference(self.room_id, **given)  # raises for a wrong argument before the first request
         before = self.hook.get_conference(self.room_id) if given.keys() & {"name", "custom_room_url_name"} else {}
-        room, moved = update_room(self.hook, self.room_id, given, before, self.log)
-        return self.result({**room, "room_url_changed": moved})
+        room, url_changed = update_room(self.hook, self.room_id, given, before, self.log)
+        return self.result({**room, "room_url_changed": url_changed})
 
 
-class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
-    """Compare what is wanted of a room with what ClickMeeting has, and skip what comes after when all is as wanted.
+class ClickMeetingCheckDriftOperator(RoomParametersOperator, SkipDownstreamOperator):
+    """Compare the wanted parameters of a room with ClickMeeting's, and skip the tasks downstream if nothing differs.
 
-    So tasks after it repair, or tell somebody, only if they have to. Only what is given is compared, and only what
-    ClickMeeting shows: not the skin, not a password that it hides. Starts are compared as instants, to the minute,
-    durations by length, zones by name. It only reads, so a second run does the same. A room that is gone is no drift
-    but a `NotFoundError`: make it anew with `ClickMeetingCreateConferenceOperator`.
+    So the tasks downstream repair the room, or notify somebody, only if that is necessary. The operator compares the
+    parameters that are set and that ClickMeeting returns, which excludes the skin and a hidden password. It compares
+    starts as instants, to the minute, durations by length, and zones by name. It only reads, so a second run does the
+    same. If the room does not exist, the task fails with a `NotFoundError`: use `ClickMeetingCreateConferenceOperator`
+    to create the room again.
 
     :param room_id: the room.
-    :return: `drifted`, and `differences` by parameter: `{"starts_at": {"wanted": ..., "is": ...}}`; of `registration`
-        and `settings` the keys that differ. A password is not shown.
+    :return: `drifted`, whether something differs, and `differences` by parameter, such as
+        `{"starts_at": {"wanted": ..., "is": ...}}`; for `registration` and `settings`, the keys that differ. The values
+        of a password that differs are `***`.
     """
 
     template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "room_id")
@@ -246,40 +264,40 @@ class ClickMeetingCheckDriftOperator(RoomParametersOperator, ShortCircuiting):
         self.room_id = room_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read the room once."""
         from airflow_clickmeeting.rooms import drift
 
-        wanted = drift.wanted_of(**self.parameters())
+        wanted = drift.wanted_values(**self.parameters())
         differences = drift.differences(self.hook.get_conference(self.room_id), wanted)
         result = {"drifted": bool(differences), "differences": differences}
-        what = f"differs: {drift.told(differences)}" if differences else "is as wanted"
-        self.log.info("Room %s %s", self.room_id, what)
+        if differences:
+            self.log.info("Room %s differs: %s", self.room_id, drift.format_differences(differences))
+        else:
+            self.log.info("Room %s does not differ from the wanted parameters", self.room_id)
         if not differences and self.downstream_task_ids:
             self.skip_downstream(context, result)
         return result
 
 
 class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
-    """Delete a room and its recordings permanently, unless a safety check blocks it; a second run finds it gone.
+    """Delete a room and its recordings permanently, unless a safety check blocks it; a second run deletes nothing.
 
     :return: `deleted`, whether it existed and was deleted; `room_id` and `name`; `recordings`, the ids of the
-        recordings deleted with it; `dry_run`; and `blockers`, what blocks it.
+        recordings deleted with it; `dry_run`; and `blockers`, the reasons of the safety checks against it.
     """
 
     def call(self) -> Call[bool]:
-        """Return the deletion."""
         from airflow_clickmeeting.api import calls
 
         return calls.delete_conference(self.room_id, ignore_missing=self.ignore_missing)
 
 
 class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
-    """Tell whether the account has room for an event then. ClickMeeting does not document this operation.
+    """Check whether the account can hold another event at a time. ClickMeeting does not document this operation.
 
-    :param start_time: an aware datetime or ISO 8601 text.
-    :param hours: how long, in whole hours.
-    :param room_id: an existing room not to count.
-    :return: whether the time is free.
+    :param start_time: the start of the event, an aware datetime or ISO 8601 text.
+    :param hours: the length of the event, in whole hours.
+    :param room_id: an existing room that does not count.
+    :return: whether the time is available.
     """
 
     template_fields: Sequence[str] = (
@@ -296,20 +314,19 @@ class ClickMeetingCheckAvailabilityOperator(ClickMeetingOperator):
         self.room_id = room_id
 
     def execute(self, context: Context) -> bool:
-        """Ask once."""
         return self.hook.check_availability(start_time=self.start_time, hours=self.hours, room_id=self.room_id)
 
 
 class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     """Delete rooms that have not been used for a long time, and their recordings, permanently.
 
-    All old rooms are judged before the first deletion. Rooms that a safety check blocks are kept. When more than
-    `max_deletions` rooms would be deleted, none is, and the task fails. A request that fails for one room does not
-    stop the others. A second run, or a retry, deletes the rooms that are left.
+    The task checks all old rooms before the first deletion. It keeps the rooms that a safety check blocks. If it would
+    delete more than `max_deletions` rooms, it deletes none and fails. If a request fails for one room, the task
+    continues with the others. A second run, or a retry, deletes the rooms that remain.
 
     :param older_than: how long ago the last session in a room must have ended, as a timedelta or ISO 8601 text such as
-        `P90D`; or the moment before which it must have, as an aware datetime or ISO 8601 text. The scheduled time of
-        a room counts as a session; for a permanent room that was never used, the time of its creation does.
+        `P90D`; or the moment before which it must have ended, as an aware datetime or ISO 8601 text. The scheduled
+        time of a room counts as a session; for a permanent room that was never used, the time of its creation does.
     :param status: which rooms to list: `inactive` (not those over six months old), `active` or `all`.
     :param name_matches: a pattern for the whole name, with `*`, `?` and `[...]`, whose case matters; None is any name.
     :param permanent_rooms: whether permanent rooms may be deleted too.
@@ -353,7 +370,6 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> PurgeResult:
-        """Judge all old rooms, then delete those that no safety check blocks."""
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.api.pagination import STATUSES
         from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of
@@ -365,5 +381,5 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
             name_matches=None if self.name_matches is None else validate.filled("name_matches", self.name_matches),
             permanent_rooms=validate.decided("permanent_rooms", self.permanent_rooms),
         )
-        most = validate.whole_number("max_deletions", self.max_deletions)
-        return Purge(self.deleter(context), wanted, most).run(max_failures)
+        max_deletions = validate.whole_number("max_deletions", self.max_deletions)
+        return Purge(self.deleter(context), wanted, max_deletions).run(max_failures)

@@ -1,23 +1,22 @@
-"""The account's address book."""
+"""Operators for the account's address book."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
-from airflow_clickmeeting.operators.bulk import PeopleOperator
+from airflow_clickmeeting.operators.bulk import BulkOperator
 
-if TYPE_CHECKING:
-    from airflow_clickmeeting.people.forms import Target
+__all__ = ["ClickMeetingBulkCreateContactsOperator", "ClickMeetingCreateContactOperator"]
 
 
 class ClickMeetingCreateContactOperator(ClickMeetingOperator):
-    """Put a person into the address book, or update them: the e-mail address decides, so a second run is fine.
+    """Create a contact, or update the one with this e-mail address; so a second run changes nothing.
 
-    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    :param email_address: the person's e-mail address (in every operator, `email` is the address that Airflow alerts).
     :param firstname: first name.
     :param lastname: last name.
     :param phone: telephone number.
@@ -56,7 +55,6 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
         self.country = country
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send it."""
         answer = self.hook.create_contact(
             email=self.email_address,
             firstname=self.firstname,
@@ -68,22 +66,17 @@ class ClickMeetingCreateContactOperator(ClickMeetingOperator):
         return self.result(answer)
 
 
-class ClickMeetingBulkCreateContactsOperator(PeopleOperator):
-    """Put the people of a list into the account's address book, or update those that are there.
+class ClickMeetingBulkCreateContactsOperator(BulkOperator):
+    """Create or update a contact in the account's address book for each person of a list.
 
-    A second run with the same ledger sends only who is missing in it; without a ledger it sends all again, which
-    changes nothing. Columns are `email`, `firstname`, `lastname`, which are needed, `phone`, `company` and `country`,
-    two letters, also written as `First Name`, `e-mail` and the like.
+    A second run with the same ledger sends only people who are not in it; without a ledger it sends all again, which
+    changes nothing. Columns are `email`, `firstname` and `lastname`, which are required, `phone`, `company` and
+    `country` (two letters), also with names such as `First Name` and `e-mail`.
 
-    :return: the numbers of `rows`, `duplicates`, and by outcome `created` (or updated: ClickMeeting does not tell),
+    :return: the numbers of `rows`, `duplicates`, and by outcome `created` (or updated: ClickMeeting does not say),
         `unchanged` (always 0), `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the
         `ledger`; the first hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
     operation = "contacts"
-
-    def form(self) -> Target:
-        """Return a card."""
-        from airflow_clickmeeting.people.forms import ContactTarget
-
-        return ContactTarget(self.hook)
+    target = "ContactTarget"

@@ -1,4 +1,4 @@
-"""The file library: what is shown in rooms."""
+"""Operators for the file library, which holds the files that are shown in rooms."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
+__all__ = [
+    "ClickMeetingDeleteFileOperator",
+    "ClickMeetingDownloadFileOperator",
+    "ClickMeetingGetFileOperator",
+    "ClickMeetingListConferenceFilesOperator",
+    "ClickMeetingListFilesOperator",
+    "ClickMeetingUploadFileOperator",
+]
+
 
 class FileOperator(ClickMeetingOperator):
     """Base of operators for one file.
@@ -31,38 +40,36 @@ class FileOperator(ClickMeetingOperator):
 
 
 class ClickMeetingListFilesOperator(ClickMeetingOperator):
-    """Return the files of the account's library."""
+    """Return the files in the account's library, as a list of dicts."""
 
     def execute(self, context: Context) -> list[File]:
-        """Read the list."""
         return self.result(self.hook.list_files())
 
 
 class ClickMeetingListConferenceFilesOperator(RoomOperator):
-    """Return the files of one room."""
+    """Return the files of one room, as a list of dicts."""
 
     def execute(self, context: Context) -> list[File]:
-        """Read the list."""
         return self.result(self.hook.list_conference_files(self.room_id))
 
 
 class ClickMeetingGetFileOperator(FileOperator):
-    """Return what is known of a file: `name`, `status`, `conversion_progress`, ..."""
+    """Return the data of a file as a dict: `name`, `status`, `conversion_progress`, ..."""
 
     def execute(self, context: Context) -> File:
-        """Read it."""
         return self.result(self.hook.get_file(self.file_id))
 
 
 class ClickMeetingUploadFileOperator(ClickMeetingOperator):
-    """Put a file from any object storage into the account's library, or into a room; a second run adds it again.
+    """Upload a file from any object storage to the account's library or to a room; a second run uploads it again.
 
-    The file is streamed. When the answer is lost, nothing is sent again by itself, and the task fails.
+    The operator streams the file. If the response is lost, the hook does not repeat the upload, because ClickMeeting
+    may have the file already, and the task fails.
 
-    :param path: the file.
-    :param name: the name it gets on ClickMeeting; by default its own.
-    :param room_id: the room it is for.
-    :return: what is known of it: `id`, `status` (`waiting_for_conversion`), ...
+    :param path: the file to upload.
+    :param name: the file's name on ClickMeeting; by default its own name.
+    :param room_id: the room that the file is for; by default it is for none.
+    :return: the data of the uploaded file as a dict: `id`, `status` (`waiting_for_conversion`), ...
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "path", "name", "room_id")
@@ -74,14 +81,13 @@ class ClickMeetingUploadFileOperator(ClickMeetingOperator):
         self.room_id = room_id
 
     def execute(self, context: Context) -> File:
-        """Send it."""
         return self.result(self.hook.upload_file(upload(self.path, self.name), room_id=self.room_id))
 
 
 class ClickMeetingDownloadFileOperator(FileOperator):
-    """Save a file of the library to any object storage, streamed; a second run overwrites it.
+    """Download a file of the library to any object storage, streamed; a second run overwrites the file.
 
-    :param path: the file to write, or a folder with a slash at its end.
+    :param path: the file to write, or a folder that ends in a slash; the file there has its name on ClickMeeting.
     :return: `path`, `size` in bytes and `sha256`.
     """
 
@@ -92,18 +98,19 @@ class ClickMeetingDownloadFileOperator(FileOperator):
         self.path = path
 
     def execute(self, context: Context) -> DownloadResult:
-        """Download it; its name is looked up where only a folder is given."""
         from airflow_clickmeeting.api import calls
 
         in_folder = isinstance(self.path, str) and self.path.endswith("/")
+        # only a folder needs the file's name, which takes one more request
         name = self.hook.get_file(self.file_id)["name"] if in_folder else ""
         return self.hook.download(calls.download_file(self.file_id), self.path, name=name)
 
 
 class ClickMeetingDeleteFileOperator(FileOperator):
-    """Delete a file of the library, for good; returns whether this run did it.
+    """Delete a file from the library permanently, and return whether this run deleted it.
 
-    :param ignore_missing: whether it is fine that it is gone already, as in a second run.
+    :param ignore_missing: whether the task succeeds if the file does not exist, as in a second run, which returns
+        False.
     """
 
     template_fields: Sequence[str] = (*FileOperator.template_fields, "ignore_missing")
@@ -113,5 +120,4 @@ class ClickMeetingDeleteFileOperator(FileOperator):
         self.ignore_missing = ignore_missing
 
     def execute(self, context: Context) -> bool:
-        """Delete it."""
         return self.hook.delete_file(self.file_id, ignore_missing=self.ignore_missing)

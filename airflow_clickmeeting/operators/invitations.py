@@ -1,9 +1,9 @@
-"""Invitations by mail."""
+"""Operators for invitations by mail."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import Context
@@ -14,17 +14,20 @@ from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.failures import Failure
     from airflow_clickmeeting.people.invite import BulkInviter
     from airflow_clickmeeting.people.people_list import PeopleList, Person
+    from airflow_clickmeeting.people.results import InviteResult
     from airflow_clickmeeting.storage import Path
 
 
-class ClickMeetingSendInvitationOperator(RoomOperator):
-    """Have ClickMeeting invite people by mail; a second run sends the mails again.
+__all__ = ["ClickMeetingBulkSendInvitationsOperator", "ClickMeetingSendInvitationOperator"]
 
-    When the answer is lost, nothing is sent again by itself, and the task fails: leave `retries` at 0 where nobody
-    may get a second mail.
+
+class ClickMeetingSendInvitationOperator(RoomOperator):
+    """Invite people by mail; a second run sends the mails again.
+
+    If the response is lost, the operator does not send the request again, and the task fails: set `retries` to 0 if
+    nobody may get a second mail.
 
     :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname` and `lastname`. In a room
         with access by token, each address gets a token of its own.
@@ -58,58 +61,40 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
         self.template = template
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send them in one call."""
         answer = self.hook.send_invitation(
             self.room_id, attendees=self.attendees, lang=self.lang, role=self.role, template=self.template
         )
-        self.log.info("%d people invited to room %s", len(self.attendees), self.room_id)
+        self.log.info("Invited %d people to room %s", len(self.attendees), self.room_id)
         return self.result(answer)
 
 
 COUNTS = ("rows", "sent", "unchanged", "duplicates", "invalid", "failed", "uncertain")
 
 
-class InviteResult(TypedDict):
-    """What became of a list: rows by outcome, and the first hundred rows that are uncertain or failed."""
-
-    room_id: int
-    rows: int
-    sent: int
-    unchanged: int
-    duplicates: int
-    invalid: int
-    failed: int
-    uncertain: int
-    uncertain_rows: list[int]
-    failures: list[Failure]
-    failure_count: int
-    ledger: str
-
-
 class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
-    """Have ClickMeeting invite the people of a list by mail, each at most once.
+    """Invite the people of a list by mail, each at most once.
 
-    All rows are checked first; those that are not valid are told, and the others are invited, a batch after the
-    other. The ledger says of each person that the mail is being sent before ClickMeeting is asked, and what came of it
-    afterwards. So a second run with the same ledger sends only what was not sent. When the ledger cannot be written,
-    nothing is sent.
+    The operator checks all rows first, and then invites the valid ones in batches. Before each batch it writes to the
+    ledger that the batch is being sent, and afterwards its outcome. So a second run with the same ledger sends only
+    what was not sent. If the ledger cannot be written, nothing is sent.
 
-    A batch is uncertain when the worker died, or the answer was lost, while it was sent: the mails may have gone out.
-    By itself, no such request is sent again. What was certainly not sent is tried by the next run. A batch that
-    ClickMeeting refused is taken for that, although it is not known whether it writes to some of a batch before it
-    refuses it; its people go in batches a tenth as large then, so that one bad address does not keep the others from
-    their mail. A wrong key, a room that is gone, a dead network or a rate limit fails the task at once.
+    A batch is uncertain if the worker died, or the response was lost, while the batch was sent: the mails may have gone
+    out. Such a request is not sent again unless `on_uncertain` says so. The next run tries what was certainly not sent.
+    This includes a batch that ClickMeeting refused, although it is not known whether ClickMeeting writes to some people
+    of a batch before it refuses it; these people then go in batches a tenth as large, so that one bad address does not
+    keep the others from their mail. A wrong key, a deleted room, a failed network or a rate limit fails the task at
+    once.
 
-    :param ledger: a JSON lines file on any object storage, or a folder with a slash at its end, that keeps what became
-        of each person, by address. Two tasks must not use the same one at the same time.
+    :param ledger: a JSON lines file on any object storage, or a folder that ends in a slash, that keeps the outcome of
+        each person, by e-mail address. Two tasks must not use the same ledger at the same time.
     :param batch_size: how many people a request invites.
-    :param on_uncertain: `skip` leaves people of uncertain batches out, of this run and of those before, and names their
-        rows; `resend` writes to them again, once in a run, and fails at the end where it is still uncertain; `fail`
-        fails before anything else is sent.
-    :param lang: of the mails, two letters.
+    :param on_uncertain: `skip` leaves out people of uncertain batches, of this run and of earlier ones, and returns
+        their rows; `resend` sends to them again, once in a run, and fails at the end if the outcome is still uncertain;
+        `fail` fails before anything else is sent.
+    :param lang: the language of the mails, two letters.
     :param role: `listener` or `presenter`.
     :param template: `basic` or `advanced`.
-    :param max_failures: how many rows may be invalid or fail before the task does, after all were tried: a number, or
+    :param max_failures: how many rows may be invalid or fail before the task fails, after all were tried: a number, or
         a float below 1 as a share of all rows.
     :return: `room_id`; the numbers of `rows`, `sent`, `unchanged` (sent by earlier runs), `duplicates`, `invalid`,
         `failed` and `uncertain`; the first hundred `uncertain_rows` and `failures`, each with `row` and `reason`, and
@@ -149,7 +134,12 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> InviteResult:
-        """Check all rows, then invite who was not invited."""
+        """Check all rows, and invite the people who have not been invited.
+
+        :raises ValueError: naming the argument and its valid values.
+        :raises AirflowException: if more rows failed than `max_failures`.
+        :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`.
+        """
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.people.invite import ON_UNCERTAIN, BulkInviter
         from airflow_clickmeeting.people.ledger import Ledger
@@ -160,11 +150,11 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         on_uncertain = validate.one_of("on_uncertain", self.on_uncertain, ON_UNCERTAIN)
         max_failures = validate.max_failures("max_failures", self.max_failures)
         validate.filled("ledger", str(self.ledger))
-        self._invitation([Person(1, "anybody@example.com")])  # refuses what is wrong with the other arguments
+        self._invitation([Person(1, "", {"email": "anybody@example.com"})])  # raises for the other arguments
         people_list = self.people_list()
         with Ledger(self.ledger, "invitations", room_id) as ledger:
             inviter = BulkInviter(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
-            inviter.note_invalid(people_list.invalid)
+            inviter.add_invalid(people_list.invalid)
             inviter.send(people_list.people)
         result = _result(room_id, people_list, inviter, str(ledger.path))
         counts = ", ".join(f"{count} {name}" for name, count in result.items() if name in COUNTS)
@@ -206,7 +196,7 @@ def _result(room_id: int, people_list: PeopleList, inviter: BulkInviter, ledger:
 
 
 def _check(inviter: BulkInviter, uncertain: int, max_failures: float, result: InviteResult) -> None:
-    """Fail when too many people were not invited."""
+    """Raise if more people were not invited than the task accepts."""
     from airflow_clickmeeting.failures import allowed_failures, format_failure, format_first
     from airflow_clickmeeting.people.people_list import format_rows
 

@@ -1,4 +1,4 @@
-"""Personal links into a room for the people of a list, in a file on any object storage."""
+"""Operators for personal links into a room: one link for one person, or a file of links for a list of people."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.people.people_list import Person
     from airflow_clickmeeting.storage import Path
 
+__all__ = ["ClickMeetingExportJoinLinksOperator", "ClickMeetingGenerateAutologinUrlOperator"]
 
 LINK_TYPES = ("autologin", "token", "registration")
 FORMATS = ("csv", "jsonl", "csv.gz", "jsonl.gz")
-SECRETS_OF_ONE = 2
+SECRETS_PER_LINK = 2
 
 
 class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
-    """Make a link that lets one person in without typing anything; a second run makes another one.
+    """Generate a link with which one person enters a room without typing anything; a second run generates another link.
 
-    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    :param email_address: the person's address. It is not called `email`, because every operator of Airflow has an
+        `email` that receives alerts.
     :param nickname: the name that others see.
     :param role: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
-    :param password: needed where the room's access is by password.
-    :param token: needed where the room's access is by token.
-    :return: the link, masked in logs.
+    :param password: the room's password; required in a room with access by password.
+    :param token: the person's token; required in a room with access by token.
+    :return: the link, which is masked in logs because whoever opens it enters as that person.
     """
 
     template_fields: Sequence[str] = (
@@ -67,7 +69,6 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
         self.token = token
 
     def execute(self, context: Context) -> str:
-        """Read the room's address, and ask for the hash that goes behind it."""
         from airflow_clickmeeting.people.links import check_access
 
         room = self.hook.get_conference(self.room_id)
@@ -86,7 +87,7 @@ class ClickMeetingGenerateAutologinUrlOperator(RoomOperator):
 
 
 class JoinLinksResult(TypedDict):
-    """What was written, and the first hundred rows that have no link."""
+    """The file that was written, its numbers, and the first hundred rows that have no link."""
 
     path: str
     format: str
@@ -102,24 +103,27 @@ class JoinLinksResult(TypedDict):
 class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
     """Write a file with a personal link into a room for each person of a list.
 
-    Whoever opens such a link is that person, so links are in the file alone: neither in XCom nor in logs. The file is
-    written beside its place and moved there whole. A second run overwrites it: auto-login links are made anew, the
-    others stay the same. A row that is not valid, and who has no link, is skipped and told. A wrong key, a lost
-    connection, a rate limit or a server's error fails the task at once, and leaves an older file as it was.
+    Whoever opens such a link enters as that person, so the links are only in the file, neither in XCom nor in logs. The
+    operator writes the file under a temporary name and then replaces the old file with it. A second run overwrites the
+    file: auto-login links are new then, the others stay the same.
 
-    :param path: the file, or a folder with a slash at its end, on any object storage. Its columns are `row`, `email`,
-        `nickname`, `link`, and with tokens `token`.
-    :param link_type: `autologin` makes links that need no typing, for which each person needs a nickname or a name,
-        and in a room with access by token a token; `token` takes the token that was sent to each; `registration` takes
-        the link that each got by registering.
-    :param file_format: `csv`, `jsonl`, `csv.gz` or `jsonl.gz`; by default what the path ends in, and in a folder `csv`.
-    :param file_mode: who may read the file, as octal digits in a text or a number such as `0o600`, where it is local;
-        until it is whole, only its owner may. Object storages have no file modes: their buckets' rules count.
-    :param role: of auto-login links: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
-    :param password: of auto-login links, needed where the room's access is by password.
-    :param max_parallel: how many requests at a time, 1 to 64; the connection's `max_requests_per_second` is the pace of
-        all together.
-    :param max_failures: how many rows may be without a link before the task fails, after the file was written: a
+    The operator skips a row that is invalid or whose person has no link, and reports it as a failure. A wrong key, a
+    lost connection, a rate limit or a server error fails the task at once, and the old file stays.
+
+    :param path: the file, or a folder that ends in a slash, on any object storage. Its columns are `row`, `email`,
+        `nickname`, `link`, and `token` if `link_type` is `token`.
+    :param link_type: `autologin` generates links that need no typing: each person needs a nickname or a name, and in a
+        room with access by token a token. `token` makes links with the tokens that ClickMeeting sent to the people.
+        `registration` exports the links that people got when they registered.
+    :param file_format: `csv`, `jsonl`, `csv.gz` or `jsonl.gz`; by default the ending of the path, and `csv` in a
+        folder.
+    :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o600`. Until the
+        file is complete, only its owner can read it. Object storages have no file modes; the rules of the bucket apply.
+    :param role: the role of auto-login links: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
+    :param password: the room's password, which auto-login links require in a room with access by password.
+    :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
+        all of them together.
+    :param max_failures: how many rows may have no link before the task fails, which it does after it wrote the file: a
         number, or a float below 1 as a share of all rows.
     :return: `path`, `format`, `room_id`, `link_type`; the numbers of `rows`, `links` and `duplicates`; the first
         hundred `failures`, each with `row` and `reason`; and `failure_count`.
@@ -161,7 +165,11 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> JoinLinksResult:
-        """Check all rows, then get a link for each, and write it."""
+        """Check all rows, get a link for each valid one, write the file, and return its numbers.
+
+        :raises ValueError: naming the argument and its valid values.
+        :raises AirflowException: if more than `max_failures` rows have no link.
+        """
         from airflow_clickmeeting.failures import FailureLog
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
         from airflow_clickmeeting.output.writers import format_of
@@ -178,18 +186,22 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         path = located(self.path, f"links-{room_id}.{self.file_format or 'csv'}")
         file_format = format_of(path.name, self.file_format, FORMATS)
         people_list = self.people_list()
-        links = self._links(link_type, room_id)
+        links = self._read_links(link_type, room_id)
         if not is_local(path):
-            self.log.info("file_mode does not apply to %s, which is no local file", path)
-        self.hook.log_level = logging.DEBUG  # else there is a line for each person
+            self.log.info("file_mode does not apply to %s, which is not a local file; its storage's rules apply", path)
+        self.hook.log_level = logging.DEBUG  # the hook would log a line for each person
         failures = FailureLog(self.log)
         for row, reason, _ in people_list.invalid:
             failures.add(reason, row=row)
-        found = self._masked(links_for(people_list.people, links, max_parallel, failures), len(people_list.people))
-        written = _write(path, file_mode, file_format, links, found)
-        self.log.info("Wrote %d links into room %s to %s; %d rows have none", written, room_id, path, failures.count)
+        found = self._mask_links(links_for(people_list.people, links, max_parallel, failures), people_list.people.count)
+        written = _write_links(path, file_mode, file_format, links, found)
+        self.log.info("Wrote %d links into room %s to %s; %d rows have no link", written, room_id, path, failures.count)
         failures.log_counts()
-        failures.check(max_failures, people_list.rows, f"{written} links are in {path}. A retry writes the file again.")
+        advice = (
+            f"The other {written} links are in {path}. Correct the rows, or set a higher max_failures; a retry writes "
+            "the whole file again."
+        )
+        failures.check(max_failures, people_list.rows, advice)
         return {
             "path": str(path),
             "format": file_format,
@@ -202,7 +214,7 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
             "failure_count": failures.count,
         }
 
-    def _links(self, link_type: str, room_id: int) -> Links:
+    def _read_links(self, link_type: str, room_id: int) -> Links:
         from airflow_clickmeeting.people.links import AutologinLinks, RegistrationLinks, TokenLinks
 
         room: Room = self.hook.get_conference(room_id)
@@ -210,19 +222,22 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
             return AutologinLinks(self.hook, room, self.role, self.password)
         return (TokenLinks if link_type == "token" else RegistrationLinks)(self.hook, room)
 
-    def _masked(self, found: Iterator[tuple[Person, Link]], count: int) -> Iterable[tuple[Person, Link]]:
-        """Have few links masked in logs; of a crowd it would take Airflow minutes, so those are only not logged."""
-        if SECRETS_OF_ONE * count > MAX_MASKED:
+    def _mask_links(self, found: Iterator[tuple[Person, Link]], count: int) -> Iterable[tuple[Person, Link]]:
+        """Mask the links in logs, if they are few, and return them.
+
+        Masking many secrets takes Airflow minutes. The operator logs no links, so many links stay unmasked.
+        """
+        if SECRETS_PER_LINK * count > MAX_MASKED:
             return found
         few = list(found)
         self.mask([secret for _, link in few for secret in link if secret])
         return few
 
 
-def _write(
+def _write_links(
     path: ObjectStoragePath, file_mode: int, file_format: str, links: Links, found: Iterable[tuple[Person, Link]]
 ) -> int:
-    """Write a file of its own, and return how many links are in it."""
+    """Write the file, and return the number of its links."""
     from airflow_clickmeeting.output.writers import rows_to
     from airflow_clickmeeting.storage import open_atomic
 
@@ -231,5 +246,5 @@ def _write(
 
 
 def _row(person: Person, link: Link) -> Row:
-    said = {"row": person.row, "email": person.email, "nickname": person.shown or None}
-    return {**said, "link": link.url, "token": link.secret}
+    about = {"row": person.row, "email": person.email, "nickname": person.display_name or None}
+    return {**about, "link": link.url, "token": link.secret}

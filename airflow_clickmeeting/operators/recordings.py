@@ -1,4 +1,4 @@
-"""Recordings of rooms."""
+"""Operators for the recordings of rooms: list, delete, and archive them."""
 
 from __future__ import annotations
 
@@ -18,23 +18,33 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.recordings.archive import Archive
     from airflow_clickmeeting.storage import Path
 
+__all__ = [
+    "ClickMeetingArchiveRecordingsOperator",
+    "ClickMeetingDeleteAllRecordingsOperator",
+    "ClickMeetingDeleteRecordingOperator",
+    "ClickMeetingListAllRecordingsOperator",
+    "ClickMeetingListRecordingsOperator",
+]
+
 
 class ClickMeetingListRecordingsOperator(RoomOperator):
-    """Return a room's recordings, an empty list where there are none.
+    """Return a room's recordings as a list of dicts, which is empty if the room has none.
 
-    Their links are secrets and live for minutes: `include_secrets` keeps them, to be used at once.
+    The links of the recordings are secrets, and expire after minutes. The result has them only with `include_secrets`;
+    use them at once.
     """
 
     def execute(self, context: Context) -> list[Recording]:
-        """Read the list."""
         return self.result(self.hook.list_recordings(self.room_id))
 
 
 class ClickMeetingListAllRecordingsOperator(ClickMeetingOperator):
-    """Return the recordings of the whole account, each with its `conference_id`; links only with `include_secrets`."""
+    """Return the recordings of the whole account as a list of dicts, each with its room's id as `conference_id`.
+
+    The result has the links of the recordings only with `include_secrets`.
+    """
 
     def execute(self, context: Context) -> list[Recording]:
-        """Read the list."""
         return self.result(self.hook.list_all_recordings())
 
 
@@ -42,28 +52,34 @@ class RecordingsDeletionOperator(RoomDeletionOperator):
     """Base of operators that delete recordings of a room."""
 
     def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
-        """Return the room with the recordings that would be deleted; one that is not listed is gone."""
+        """Return the room with only the recordings to delete.
+
+        :raises NotFoundError: if ClickMeeting lists none of them.
+        """
         from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.exceptions import NotFoundError
 
         wanted = [recording for recording in found.recordings if self.wants(recording)]
         if not wanted:
             call = self.call()
-            problem = ApiError("not_found", "it is not among the recordings that ClickMeeting lists")
-            raise NotFoundError(problem, call.name, self.clickmeeting_conn_id, call.path)
+            message = (
+                f"ClickMeeting lists no such recording in room {self.room_id}; correct the ids, or set "
+                "ignore_missing to accept this"
+            )
+            raise NotFoundError(ApiError("not_found", message), call.name, self.clickmeeting_conn_id, call.path)
         return found._replace(recordings=wanted)
 
     def wants(self, recording: Recording) -> bool:
-        """Return whether a recording would be deleted."""
+        """Return whether the operator is to delete a recording of the room."""
         return True
 
 
 class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
-    """Delete one recording permanently, unless a safety check blocks it; a second run finds it gone.
+    """Delete one recording permanently, unless a safety check blocks it; a second run deletes nothing.
 
     :param recording_id: the recording.
-    :return: `deleted`, whether it was there and is gone now; `recordings`, its id in a list; `room_id` and the room's
-        `name`; `dry_run`; and `blockers`, what blocks it.
+    :return: `deleted`, whether the recording existed and was deleted; `recordings`, its id in a list; `room_id` and the
+        room's `name`; `dry_run`; and `blockers`, the reasons of the safety checks against it.
     """
 
     template_fields: Sequence[str] = (*RecordingsDeletionOperator.template_fields, "recording_id")
@@ -73,43 +89,41 @@ class ClickMeetingDeleteRecordingOperator(RecordingsDeletionOperator):
         self.recording_id = recording_id
 
     def call(self) -> Call[bool]:
-        """Return the deletion."""
         from airflow_clickmeeting.api import calls
 
         return calls.delete_recording(self.room_id, self.recording_id, ignore_missing=self.ignore_missing)
 
     def wants(self, recording: Recording) -> bool:
-        """Return whether it has the id to delete."""
         return recording["id"] == int(self.recording_id)
 
 
 class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
-    """Delete all recordings of a room permanently, unless a safety check blocks it; a second run finds none.
+    """Delete all recordings of a room permanently, unless a safety check blocks it; a second run deletes nothing.
 
-    :return: `deleted`, whether there were some and they are gone now; `recordings`, their ids; `room_id` and the room's
-        `name`; `dry_run`; and `blockers`, what blocks it.
+    :return: `deleted`, whether the room had recordings and they were deleted; `recordings`, their ids; `room_id` and
+        the room's `name`; `dry_run`; and `blockers`, the reasons of the safety checks against it.
     """
 
     def call(self) -> Call[bool]:
-        """Return the deletion."""
         from airflow_clickmeeting.api import calls
 
         return calls.delete_all_recordings(self.room_id, ignore_missing=self.ignore_missing)
 
 
 class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
-    """Download recordings into a folder, with a manifest for each room that proves which recordings are in it.
+    """Download recordings into a folder, with a manifest for each room that proves which recordings the folder holds.
 
-    A second run downloads only recordings that the manifest and the size of the file do not prove to be there. Two
-    tasks must not archive the same room into the same folder at the same time.
+    A second run downloads only recordings for which the manifest and the file's size do not prove that the folder holds
+    them. Two tasks must not archive the same room into the same folder at the same time.
 
     :param folder: the folder for the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json`, on any
         object storage.
     :param room_id: a room, or a list of rooms; None is the whole account.
-    :param session_id: a session of the one room, to archive only its recordings: those that overlap it, since
-        ClickMeeting does not say which session a recording belongs to.
-    :param delete_after: whether recordings are deleted from ClickMeeting permanently, after they were downloaded and
-        the checksums of their files verified. The next run retries a deletion that failed.
+    :param session_id: a session of the room, to archive only its recordings. These are the recordings that overlap the
+        session in time, since ClickMeeting does not return which session a recording belongs to. It needs one
+        `room_id`.
+    :param delete_after: whether to delete recordings from ClickMeeting permanently, after the task downloaded them and
+        verified the checksums of their files. The next run retries a deletion that failed.
     :param max_failures: how many failures the task accepts, after everything else is done: a number, or a float below
         1 as a share of all recordings and rooms tried.
     :return: `folder`; the numbers of recordings `archived`, `unchanged` because they were in the folder already,
@@ -145,11 +159,14 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> Archive:
-        """Archive room by room: download the missing recordings, then delete those with an intact file."""
+        """Archive room by room: download the missing recordings, then delete those with an intact file.
+
+        :raises ValueError: naming the argument and its valid values.
+        :raises AirflowException: if there are more than `max_failures` failures.
+        """
         from airflow.sdk import ObjectStoragePath
 
         from airflow_clickmeeting.audit import Audit
-        from airflow_clickmeeting.datasets.scope import scope_of
         from airflow_clickmeeting.failures import FailureLog
         from airflow_clickmeeting.recordings.archive import RoomArchive, rooms_with_recordings, those_of
 
@@ -157,7 +174,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         folder = ObjectStoragePath(self.folder)
         delete_after = bool(validate.flag("delete_after", self.delete_after))
         max_failures = validate.max_failures("max_failures", self.max_failures)
-        scope = scope_of(self.room_id, self.session_id)
+        rooms, session_id = validate.rooms_and_session(self.room_id, self.session_id)
         failures = FailureLog(self.hook.log, "recordings")
         done: Archive = {
             "folder": str(folder),
@@ -171,10 +188,14 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
             "failure_count": 0,
         }
         audit, tried = Audit(self.hook, context), 0
-        for room_id in rooms_with_recordings(self.hook) if scope.rooms is None else scope.rooms:
-            wanted = those_of(self.hook.get_session(room_id, scope.session_id)) if scope.session_id else None
+        for room_id in rooms_with_recordings(self.hook) if rooms is None else rooms:
+            wanted = those_of(self.hook.get_session(room_id, session_id)) if session_id else None
             room = RoomArchive(self.hook, room_id, folder, done, audit, failures, wanted)
             tried += room.update(delete_after=delete_after)
         failures.log_counts()
-        failures.check(max_failures, tried, "The rest was archived; a retry does only what is missing.")
+        failures.check(
+            max_failures,
+            tried,
+            "The rest was archived. A retry does only what is missing; to accept failures, set a higher max_failures.",
+        )
         return {**done, "failure_count": failures.count}

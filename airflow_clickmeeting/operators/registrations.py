@@ -1,4 +1,4 @@
-"""Who registered for a room, and registering somebody."""
+"""Operators for the registrations of a room."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api import form_fields, validate
+from airflow_clickmeeting.api import form_fields, parse, validate
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
-from airflow_clickmeeting.operators.bulk import PeopleOperator
+from airflow_clickmeeting.operators.bulk import BulkOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Registered, Registration
-    from airflow_clickmeeting.people.forms import Target
+
+
+__all__ = [
+    "ClickMeetingBulkRegisterParticipantsOperator",
+    "ClickMeetingListRegistrationsOperator",
+    "ClickMeetingListSessionRegistrationsOperator",
+    "ClickMeetingRegisterParticipantOperator",
+]
 
 
 class ClickMeetingRegisterParticipantOperator(RoomOperator):
     """Register a person for a room with registration on.
 
-    In a second run the person is registered already, which is a success (`exist` 1) with the same link; ClickMeeting
-    may send the confirmation mail again, if one is asked for. When the answer is lost, the task fails.
+    In a second run the person is already registered, which is a success (`exist` 1) with the same link; ClickMeeting
+    may send the confirmation mail again, if `confirmation_email` is set. If the response is lost, the task fails.
 
     :param registration: values by label, `{"First Name": "Ada", "Last Name": "Lovelace", "Email Address":
-        "ada@example.com", "Company": "Example Ltd"}`, or by the field's number; those three are needed.
+        "ada@example.com", "Company": "Example Ltd"}`, or by the field's number; these three are required.
     :param confirmation_email: whether ClickMeeting writes to the person.
-    :param lang: the language of that mail.
+    :param lang: the language of that mail, two letters.
     :return: `status` and `exist`: 1 for a person who had registered before. With `include_secrets` also `url`, the
         personal link, and `r`, the secret in it.
     """
@@ -52,25 +59,25 @@ class ClickMeetingRegisterParticipantOperator(RoomOperator):
         self.lang = lang
 
     def execute(self, context: Context) -> Registered:
-        """Register; the room is read first where its own labels are needed."""
+        # only the labels of the room's own fields need a request
         given = validate.table("registration", self.registration)
         labels = form_fields.STANDARD
         if not form_fields.are_standard(given):
-            labels = form_fields.labels_of(self.hook.get_conference(self.room_id))
+            labels = parse.registration_labels(self.hook.get_conference(self.room_id))
         answer = self.hook.register_participant(
             self.room_id,
             registration=form_fields.numbered(given, labels),
             confirmation_email=self.confirmation_email,
             lang=self.lang,
         )
-        self.log.info("The person %s", "was registered already" if answer["exist"] else "is registered now")
+        self.log.info("The person %s", "was already registered" if answer["exist"] else "is now registered")
         return self.result(answer)
 
 
 class ClickMeetingListRegistrationsOperator(RoomOperator):
-    """Return the people who registered for a room, without their personal links.
+    """Return the registrations of a room, without the personal links.
 
-    :param status: `all`, or `active`, which presumably means the coming run.
+    :param status: `all`, or `active`, which probably means those for the next session.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "status")
@@ -80,7 +87,6 @@ class ClickMeetingListRegistrationsOperator(RoomOperator):
         self.status = status
 
     def execute(self, context: Context) -> list[Registration]:
-        """Read the list."""
         return self.result(self.hook.list_registrations(self.room_id, self.status))
 
 
@@ -88,28 +94,29 @@ class ClickMeetingListSessionRegistrationsOperator(SessionOperator):
     """Return the registrations that belong to one session, without the personal links."""
 
     def execute(self, context: Context) -> list[Registration]:
-        """Read the list."""
         return self.result(self.hook.list_session_registrations(self.room_id, self.session_id))
 
 
-class ClickMeetingBulkRegisterParticipantsOperator(PeopleOperator):
+class ClickMeetingBulkRegisterParticipantsOperator(BulkOperator):
     """Register the people of a list for a room.
 
-    A second run registers nobody again, and so causes no second mail: with the ledger, or by the room's own list of
-    registrations, which is read first. Whose answer was lost is looked up there before they are sent again. The room is
-    read as well: columns go to the fields of its form by label in whatever case, or number; the standard three also by
-    names such as `first_name`, `surname` and `e-mail`.
+    A second run registers nobody again and causes no second mail, because the operator reads the ledger, and the room's
+    list of registrations, before it sends anything. After a lost response it looks the person up in that list before it
+    sends the request again. Columns match the labels of the room's form in any case, or its field numbers; the three
+    standard fields also match names such as `first_name`, `surname` and `e-mail`.
 
     :param room_id: a room with registration on.
     :param confirmation_email: whether ClickMeeting writes to the people; by default ClickMeeting decides.
-    :param lang: the language of that mail.
+    :param lang: the language of that mail, two letters.
     :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `unchanged` (registered before),
         `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; the first
         hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
-    template_fields: Sequence[str] = (*PeopleOperator.template_fields, "room_id", "confirmation_email", "lang")
+    template_fields: Sequence[str] = (*BulkOperator.template_fields, "room_id", "confirmation_email", "lang")
     operation = "registrations"
+    target = "RegistrationTarget"
+    target_arguments = ("room_id", "confirmation_email", "lang")
 
     def __init__(
         self, *, room_id: Id, confirmation_email: bool | Id | None = None, lang: str | None = None, **kwargs: Any
@@ -118,15 +125,3 @@ class ClickMeetingBulkRegisterParticipantsOperator(PeopleOperator):
         self.room_id = room_id
         self.confirmation_email = confirmation_email
         self.lang = lang
-
-    def room(self) -> int:
-        """Return the room."""
-        from airflow_clickmeeting.api.validate import identifier
-
-        return identifier("room_id", self.room_id)
-
-    def form(self) -> Target:
-        """Read the room."""
-        from airflow_clickmeeting.people.forms import RegistrationTarget
-
-        return RegistrationTarget(self.hook, self.room(), confirmation_email=self.confirmation_email, lang=self.lang)

@@ -1,4 +1,4 @@
-"""What took place in a room: sessions, who was there, and the PDF report."""
+"""Operators for sessions: list them and their attendees, and save PDF reports and attendance reports."""
 
 from __future__ import annotations
 
@@ -20,41 +20,52 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import DownloadResult
     from airflow_clickmeeting.storage import Path
 
+__all__ = [
+    "ClickMeetingAttendanceReportOperator",
+    "ClickMeetingGenerateSessionReportOperator",
+    "ClickMeetingGetSessionOperator",
+    "ClickMeetingListSessionAttendeesOperator",
+    "ClickMeetingListSessionsOperator",
+]
+
+# seconds: as the end of a running session, ClickMeeting may return the present time in whole minutes
+MIN_SECONDS_SINCE_END = 60
+
 
 class ClickMeetingListSessionsOperator(RoomOperator):
-    """Return the meetings that took place, or are taking place, in a room: `id`, `start_date`, `end_date`, ..."""
+    """Return the past and running sessions of a room as a list of dicts: `id`, `start_date`, `end_date`, ...
+
+    The list is empty if the room was never used.
+    """
 
     def execute(self, context: Context) -> list[Session]:
-        """Read the list, which is empty for a room that was never used."""
         return self.result(self.hook.list_sessions(self.room_id))
 
 
 class ClickMeetingGetSessionOperator(SessionOperator):
-    """Return a session, with the state of its PDF reports by language."""
+    """Return a session as a dict, with the state of its PDF reports by language."""
 
     def execute(self, context: Context) -> Session:
-        """Read it."""
         return self.result(self.hook.get_session(self.room_id, self.session_id))
 
 
 class ClickMeetingListSessionAttendeesOperator(SessionOperator):
-    """Return who was in a session, an item per entry: who leaves and comes back has several.
+    """Return the attendees of a session as a list of dicts, an item per entry: a person who rejoins has several.
 
-    Many people are better exported to a file: `ClickMeetingExportAttendeesOperator`.
+    For a session with many attendees, use `ClickMeetingExportAttendeesOperator`, which writes them to a file.
     """
 
     def execute(self, context: Context) -> list[Attendee]:
-        """Read the list."""
         return self.result(self.hook.list_session_attendees(self.room_id, self.session_id))
 
 
 class ClickMeetingGenerateSessionReportOperator(SessionOperator):
-    """Have a session's PDF report made, wait for it, and save it; a second run overwrites the file.
+    """Generate a session's PDF report, wait until it is finished, and download it; a second run overwrites the file.
 
-    :param path: the file, or a folder with a slash at its end, on any object storage.
+    :param path: the file, or a folder that ends in a slash, on any object storage.
     :param lang: the report's language.
-    :param poll_interval: seconds between two questions whether it is ready.
-    :param timeout: seconds after which the task fails.
+    :param poll_interval: seconds between two polls of the report's state.
+    :param timeout: seconds after which the task fails if the report is not finished.
     :return: `path`, `size` in bytes and `sha256`.
     """
 
@@ -70,41 +81,49 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         self.timeout = timeout
 
     def execute(self, context: Context) -> DownloadResult:
-        """Ask until it is ready, and download it from where ClickMeeting put it."""
+        """Poll until the report is finished, and download it from its link.
+
+        :raises ClickMeetingError: if the report is not finished after `timeout`.
+        """
         target = located(self.path, f"session-{self.session_id}-{self.lang}.pdf")
         report = Retrying(
             retry=retry_if_result(lambda report: not report.get("url") or report.get("status") != "FINISHED"),
             wait=wait_fixed(self.poll_interval),
             stop=stop_after_delay(self.timeout),
             before_sleep=self._log_progress,
-            retry_error_callback=self._too_late,
+            retry_error_callback=self._raise_timeout,
         )(self.hook.generate_session_report, self.room_id, self.session_id, lang=self.lang)
         return self.hook.download_link(report["url"], target)
 
     def _log_progress(self, state: RetryCallState) -> None:
-        report = _report_in(state)
-        self.log.info("The report is %s, %s %%", report.get("status"), report.get("progress"))
+        report = _last_report(state)
+        self.log.info(
+            "The PDF report of session %s was %s, %s %% finished; next poll in %s s",
+            self.session_id,
+            report.get("status"),
+            report.get("progress"),
+            self.poll_interval,
+        )
 
-    def _too_late(self, state: RetryCallState) -> Report:
+    def _raise_timeout(self, state: RetryCallState) -> Report:
         from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
-        report = _report_in(state)
-        message = f"the report of session {self.session_id} is {report.get('status')} after {self.timeout:g} s"
+        report = _last_report(state)
+        message = (
+            f"timed out after {self.timeout:g} s waiting for the PDF report of session {self.session_id}, which is "
+            f"{report.get('status')}; retry the task, or set a longer timeout"
+        )
         raise ClickMeetingError(ApiError("other", message), "generate_session_report", self.clickmeeting_conn_id)
 
 
-def _report_in(state: RetryCallState) -> Report:
+def _last_report(state: RetryCallState) -> Report:
     report: Report = state.outcome.result() if state.outcome else {}
     return report
 
 
-# seconds: a session that runs may have the present, to the minute, as its end
-A_MOMENT = 60
-
-
 class ReportResult(TypedDict):
-    """A report that was written: where, its numbers, and the first hundred things that could not be read, with why."""
+    """The report's path, its numbers, and the first hundred entries and registrations that could not be read."""
 
     path: str
     summary: Summary
@@ -113,19 +132,22 @@ class ReportResult(TypedDict):
 
 
 class ClickMeetingAttendanceReportOperator(SessionOperator):
-    """Write who was at a session, and for how long, as one HTML page that needs nothing else.
+    """Write a report of who attended a session, and for how long, as one HTML page that loads nothing else.
 
-    It has the numbers, a curve of how many were present over time, and a table of the people, with the times of the
-    room's zone. A session that still runs is an error. The file is written beside its place and moved there whole. A
-    second run writes it anew, with the same bytes while ClickMeeting's answers are the same. An asset among the task's
-    outlets is told of it: its event has `path`, `format` and `people` in its extra.
+    The page has the numbers, a curve of how many people were present over time, and a table of the people, with times
+    in the room's time zone. If the session still runs, the task fails. The operator writes the file under a temporary
+    name and then replaces the old file with it. A second run writes the file again, with the same bytes if
+    ClickMeeting's data are the same.
 
-    :param path: the file, or a folder with a slash at its end, on any object storage.
+    The operator reports the file to the task's outlets: an asset's event has `path`, `format` and `people` in its
+    extra.
+
+    :param path: the file, or a folder that ends in a slash, on any object storage.
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
     :param title: the heading; by default the room's name.
-    :param show_people: whether people are listed; without, nothing personal is in the file.
-    :return: `path`; the `summary`, as `attendance.Summary`; the first hundred `failures`: entries and registrations
-        that could not be read and do not count, each with its `reason`; and `failure_count`.
+    :param show_people: whether the page lists the people; if not, the file has no personal data.
+    :return: `path`; the `summary`, as `attendance.compute.Summary`; the first hundred `failures`, which are entries and
+        registrations that could not be read and do not count, each with its `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
@@ -152,7 +174,11 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         self.show_people = show_people
 
     def execute(self, context: Context) -> ReportResult:
-        """Ask, count, and write."""
+        """Read the session, compute who attended it, and write the page.
+
+        :raises ValueError: naming the argument and its valid values.
+        :raises ClickMeetingError: if the session still runs, or ended less than a minute ago.
+        """
         from airflow_clickmeeting.api import times, validate
         from airflow_clickmeeting.attendance.compute import attendance_of
         from airflow_clickmeeting.attendance.page import page
@@ -167,12 +193,12 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         target = located(self.path, f"attendance-{room_id}-{session_id}.html")
 
         room = self.hook.get_conference(room_id)
-        session = self._ended(self.hook.get_session(room_id, session_id))
+        session = self._require_ended(self.hook.get_session(room_id, session_id))
         attendees = self.hook.list_session_attendees(room_id, session_id)
-        found = attendance_of(session, attendees, self._registrations(room), rejoin_gap=gap)
+        attendance = attendance_of(session, attendees, self._list_registrations(room), rejoin_gap=gap)
         content = page(
             session,
-            found,
+            attendance,
             title=title or room.get("name") or f"Room {room_id}",
             zone=times.zone(room["timezone"]) if room.get("timezone") else None,
             rejoin_gap=gap,
@@ -180,28 +206,36 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         )
         with open_atomic(target) as file:
             file.write(content)
-        about = {"path": str(target), "format": "html", "people": len(found.rows)}
+        about = {"path": str(target), "format": "html", "people": len(attendance.rows)}
         report_outputs(self.hook, self.outlets, context, {str(target): about}, about)
-        self.log.info("The attendance of session %d is in %s: %s", session_id, target, found.summary)
-        if found.skipped:
-            self.log.warning("%d entries or registrations could not be read and do not count", len(found.skipped))
+        self.log.info("Wrote the attendance report of session %d to %s: %s", session_id, target, attendance.summary)
+        if attendance.skipped:
+            self.log.warning(
+                "%d entries or registrations of session %d could not be read, so the report does not count them",
+                len(attendance.skipped),
+                session_id,
+            )
         return {
             "path": str(target),
-            "summary": found.summary,
-            "failures": [{"reason": reason} for reason in found.skipped[:MAX_FAILURES_KEPT]],
-            "failure_count": len(found.skipped),
+            "summary": attendance.summary,
+            "failures": [{"reason": reason} for reason in attendance.skipped[:MAX_FAILURES_KEPT]],
+            "failure_count": len(attendance.skipped),
         }
 
-    def _ended(self, session: Session) -> Session:
+    def _require_ended(self, session: Session) -> Session:
         from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.api.facts import over_for
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
-        if not over_for(session, A_MOMENT, self.hook.now()):
-            message = f"session {session['id']} still runs, or ended a moment ago: wait for its end, then report on it"
+        if not over_for(session, MIN_SECONDS_SINCE_END, self.hook.now()):
+            message = (
+                f"session {session['id']} still runs, or ended a moment ago, so its attendance is not complete; run "
+                f"the task {MIN_SECONDS_SINCE_END} s after the session's end, for example behind a "
+                "ClickMeetingSessionEndedSensor"
+            )
             raise ClickMeetingError(ApiError("other", message), "get_session", self.clickmeeting_conn_id)
         return session
 
-    def _registrations(self, room: Room) -> list[Registration]:
-        """List them; a room where registration is off would answer with an error."""
+    def _list_registrations(self, room: Room) -> list[Registration]:
+        # ClickMeeting returns an error for a room with registration off
         return self.hook.list_registrations(room["id"]) if room.get("registration_enabled", True) else []

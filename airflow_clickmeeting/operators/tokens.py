@@ -1,16 +1,17 @@
-"""Access tokens, and links that let somebody in."""
+"""Operators for access tokens: generate, list and deactivate them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
-from tenacity import Retrying, retry_if_exception
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from airflow_clickmeeting.api import calls, validate
-from airflow_clickmeeting.api.call import batches
+from airflow_clickmeeting.api.call import Call, batches
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.base import RoomOperator
@@ -19,21 +20,31 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Token
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
+__all__ = [
+    "ClickMeetingDeactivateTokensOperator",
+    "ClickMeetingGenerateTokensOperator",
+    "ClickMeetingGetTokenByEmailOperator",
+    "ClickMeetingListTokensOperator",
+]
+
 
 class ClickMeetingGenerateTokensOperator(RoomOperator):
-    """Make access tokens for a room with access by token: so many more, or as many as are lacking.
+    """Generate access tokens for a room with access by token: a number of new ones, or as many as are missing.
 
-    With `how_many`, a second run makes as many again. More than 1000 go out in several calls. When a later one fails,
-    so does the task, but the tokens made until then are in its XCom `tokens_made`, and the error says how many.
-    Airflow clears XComs before a retry: where none may be lost, leave `retries` at 0, or use `at_least`.
+    With `how_many`, a second run generates the same number again. One request generates at most 1000 tokens, so a
+    higher number takes several requests. If a later request fails, the task fails, but the tokens generated before are
+    in its XCom `tokens_made`, and the error says how many. Airflow clears XComs before a retry: if no token may get
+    lost, leave `retries` at 0, or use `at_least`.
 
-    With `at_least`, a second run makes only what is lacking by then. Where an answer was lost, the tokens are counted
-    again, as often as the connection's `max_attempts` allows. Two tasks must not top up the same room at the same time.
+    With `at_least`, a second run generates only the tokens that are missing then. If a response is lost, the operator
+    counts the tokens again, up to the connection's `max_attempts`. Two tasks must not top up the same room at the same
+    time.
 
-    :param how_many: how many to add, any number; 1 where `at_least` is not given either.
-    :param at_least: how many unused ones there shall be, any number: those that were sent to nobody and used by nobody.
-    :return: the new tokens, or with `at_least` all unused ones in the order of their letters, a list of `token`,
-        `sent_to_email`, `first_use_date`; masked in logs.
+    :param how_many: how many tokens to add, any number; 1 if `at_least` is not set either.
+    :param at_least: how many unused tokens the room is to have, any number. A token is unused if it was sent to nobody
+        and used by nobody.
+    :return: the new tokens, or with `at_least` all unused tokens in alphabetical order, as a list of dicts with
+        `token`, `sent_to_email` and `first_use_date`; masked in logs.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "how_many", "at_least")
@@ -44,47 +55,54 @@ class ClickMeetingGenerateTokensOperator(RoomOperator):
         self.at_least = at_least
 
     def execute(self, context: Context) -> list[Token]:
-        """Make them, a thousand at a time."""
+        """Generate the tokens in batches of at most 1000, and return them.
+
+        :raises ValueError: if both arguments are set, or if one is not a whole number from 1 on.
+        """
         if self.at_least is None:
-            return self.result(self._made(1 if self.how_many is None else self.how_many, context))
+            return self.result(self._generate(1 if self.how_many is None else self.how_many, context))
         if self.how_many is not None:
-            raise ValueError("how_many must be left out where at_least is given: it says how many are lacking.")
-        return self.result(topped_up(self.hook, self.room_id, validate.whole_number("at_least", self.at_least)))
+            raise ValueError(
+                "how_many cannot be set together with at_least, which already determines how many tokens to generate. "
+                "Remove one of them."
+            )
+        return self.result(top_up(self.hook, self.room_id, validate.whole_number("at_least", self.at_least)))
 
-    def _made(self, how_many: Id, context: Context) -> list[Token]:
-        from airflow_clickmeeting.api.call import batches
-        from airflow_clickmeeting.api.calls import MAX_TOKENS
-        from airflow_clickmeeting.exceptions import ClickMeetingError
-
+    def _generate(self, how_many: Id, context: Context) -> list[Token]:
         wanted = validate.whole_number("how_many", how_many)
-        made: list[Token] = []
+        generated: list[Token] = []
         try:
-            for number in batches(wanted, MAX_TOKENS):
+            for number in batches(wanted, calls.MAX_TOKENS):
                 more: list[Token] = self.hook.generate_tokens(self.room_id, how_many=number)
-                made += more
+                generated += more
         except ClickMeetingError as error:
-            if made:
-                context["ti"].xcom_push("tokens_made", self.result(made))
-                told = f"{len(made)} of {wanted} tokens were made before, and are in the XCom 'tokens_made'"
-                raise error.adding(told) from error
+            if generated:
+                # nobody could read these tokens from a result, since the task fails
+                context["ti"].xcom_push("tokens_made", self.result(generated))
+                more_info = (
+                    f"{len(generated)} of {wanted} tokens were generated before, and are in the XCom 'tokens_made'; "
+                    f"save them before a retry, which clears that XCom and generates {wanted} more"
+                )
+                raise error.adding(more_info) from error
             raise
-        return made
+        return generated
 
 
 class ClickMeetingListTokensOperator(RoomOperator):
-    """Return all tokens of a room with whom each was sent to; masked in logs."""
+    """Return all tokens of a room as a list of dicts, each with the address it was sent to; masked in logs."""
 
     def execute(self, context: Context) -> list[Token]:
-        """Read the list."""
         return self.result(self.hook.list_tokens(self.room_id))
 
 
 class ClickMeetingGetTokenByEmailOperator(RoomOperator):
-    """Return the tokens of one person, as texts that are masked in logs; none is a `NotFoundError`.
+    """Return the tokens of one person as a list of texts, which are masked in logs.
 
-    Whether ClickMeeting makes a token for a person who has none is unknown.
+    If the person has no token, the task fails with a `NotFoundError`. It is not known whether ClickMeeting generates a
+    token for such a person.
 
-    :param email_address: the person (`email` is whom Airflow alerts, in every operator).
+    :param email_address: the person's address. It is not called `email`, because every operator of Airflow has an
+        `email` that receives alerts.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "email_address")
@@ -94,18 +112,17 @@ class ClickMeetingGetTokenByEmailOperator(RoomOperator):
         self.email_address = email_address
 
     def execute(self, context: Context) -> list[str]:
-        """Ask once."""
         tokens = self.hook.get_token_by_email(self.room_id, email=self.email_address)
         self.mask(tokens)
         return tokens
 
 
 class ClickMeetingDeactivateTokensOperator(RoomOperator):
-    """Take away the access that tokens give; a second run changes nothing more.
+    """Deactivate tokens, so that nobody can enter a room with them; a second run changes nothing more.
 
-    :param tokens: the tokens, or the objects that hold them. An empty list is refused before anything is sent:
-        ClickMeeting might read it as all tokens of the room.
-    :return: ClickMeeting's answer.
+    :param tokens: the tokens as texts, or the dicts that hold them, as other operators return them. An empty list is an
+        error before any request is sent, because ClickMeeting might read it as all tokens of the room.
+    :return: ClickMeeting's response as a dict.
     """
 
     template_fields: Sequence[str] = (*RoomOperator.template_fields, "tokens")
@@ -115,42 +132,44 @@ class ClickMeetingDeactivateTokensOperator(RoomOperator):
         self.tokens = tokens
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Take it away."""
         return self.result(self.hook.deactivate_tokens(self.room_id, tokens=self.tokens))
 
 
-def topped_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]:
-    """Return a room's unused tokens, once there are as many as there shall be.
+def top_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]:
+    """Generate the unused tokens that a room does not have yet, and return all unused ones in alphabetical order.
 
-    Making tokens cannot be repeated blindly; counting them again tells what a lost answer has done. When ClickMeeting
-    is still at work on it by then, there are more than needed in the end, never fewer.
+    A request that generates tokens cannot simply be repeated after a lost response, since it may have had its effect.
+    So each attempt counts the tokens first. If ClickMeeting still generates tokens while they are counted, the room has
+    more than `at_least` in the end, never fewer.
 
     :param hook: the account.
     :param room_id: a room with access by token.
-    :param at_least: how many there shall be.
+    :param at_least: how many unused tokens the room is to have.
     """
-    from airflow_clickmeeting.hooks.policy import policy, worth_repeating
+    from airflow_clickmeeting.hooks.policy import RETRY, log_pause, worth_retrying
 
-    def attempt() -> list[Token]:
+    def attempt(_: Call[Any]) -> list[Token]:
         tokens: list[Token] = hook.list_tokens(room_id)
         unused = [token for token in tokens if is_unused(token)]
         for number in batches(at_least - len(unused), calls.MAX_TOKENS):
-            made: list[Token] = hook.generate_tokens(room_id, how_many=number)
-            unused += made
+            generated: list[Token] = hook.generate_tokens(room_id, how_many=number)
+            unused += generated
         return sorted(unused, key=lambda token: token["token"])
 
-    counted_again = replace(calls.generate_tokens(room_id, how_many=1), repeatable=True)
+    # repeatable, since each attempt counts the tokens before it generates any
+    call = replace(calls.generate_tokens(room_id, how_many=1), repeatable=True)
 
-    def lost(error: BaseException) -> bool:
-        """Tell whether tokens may have been made; the hook itself has sent again what had no effect."""
-        if not isinstance(error, ClickMeetingError) or error.operation != counted_again.name or error.problem.no_effect:
+    def may_have_generated(error: BaseException) -> bool:
+        # the hook itself has already repeated requests that had no effect, and all requests that only read
+        if not isinstance(error, ClickMeetingError) or error.operation != call.title or error.problem.no_effect:
             return False
-        return worth_repeating(counted_again, error)
+        return worth_retrying(call, error)
 
-    again = policy(counted_again, hook.settings.max_attempts, hook.log.warning)
-    return Retrying(**{**again, "retry": retry_if_exception(lost)})(attempt)
+    options = {**RETRY, "retry": retry_if_exception(may_have_generated)}
+    stop = stop_after_attempt(hook.settings.max_attempts)
+    return Retrying(**options, stop=stop, before_sleep=partial(log_pause, hook.log))(attempt, call)
 
 
 def is_unused(token: Token) -> bool:
-    """Tell whether a token is nobody's yet (4.2)."""
+    """Return whether a token was sent to nobody and used by nobody."""
     return not token.get("sent_to_email") and not token.get("first_use_date")

@@ -1,74 +1,65 @@
-"""What is filled in for each person of a list, and sent: a room's registration form, or a card of the address book."""
+"""Where bulk operators send people: the registration form of a room, or the account's address book."""
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
-from airflow_clickmeeting.api import calls, form_fields, validate
-from airflow_clickmeeting.api.redact import mask_link, without_addresses
+from airflow_clickmeeting.api import calls, parse, validate
+from airflow_clickmeeting.api.form_fields import EMAIL, NAMES, STANDARD, STANDARD_SYNONYMS
+from airflow_clickmeeting.api.redact import MASK, without_addresses
 from airflow_clickmeeting.exceptions import ClickMeetingError, ValidationError
 from airflow_clickmeeting.people.columns import Columns, Fields
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.types import Registered, Registration, Room
+    from airflow_clickmeeting.api.types import Registered, Registration
     from airflow_clickmeeting.api.validate import Id
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 
 CONFLICT = 409
 CONTACT = ("email", "firstname", "lastname", "phone", "company", "country")
+REQUIRED_OF_CONTACTS = ("email", "firstname", "lastname")
 
 
 class Sent(NamedTuple):
-    """What became of a person, and the personal link, so masked that it lets nobody in."""
+    """The outcome of sending a person, and the personal link, masked so that it gives no access."""
 
     outcome: str
     link: str | None = None
 
 
 class Target(ABC):
-    """What is filled in for each person; keys of fields are texts.
+    """Where bulk operators send people; keys of fields are texts.
 
     :param hook: the account.
     """
-
-    needed: tuple[str, ...]
-    email: str
 
     def __init__(self, hook: ClickMeetingHook) -> None:
         self.hook = hook
 
     @abstractmethod
     def columns(self, given: Mapping[str, str | None] | None) -> Columns:
-        """Return which field each column of a list goes to."""
-
-    def fault(self, row: Fields) -> str | None:
-        """Say what is wrong with a row, without naming anybody."""
-        if lacking := [self.label(each) for each in self.needed if each not in row]:
-            return f"without {', '.join(lacking)}"
-        return None if validate.is_email(row[self.email]) else f"{self.label(self.email)} is no e-mail address"
-
-    def label(self, field: str) -> str:
-        """Return what people call a field."""
-        return field
-
-    def why(self, error: ClickMeetingError) -> str:
-        """Return what ClickMeeting said of a row, without naming anybody."""
-        return without_addresses(error.problem.message)
+        """Return the fields of the form, matched with the columns of a list."""
 
     @abstractmethod
-    def send(self, row: Fields) -> Sent:
+    def send(self, fields: Fields) -> Sent:
         """Send a person; several threads may do this at a time."""
 
     @abstractmethod
-    def there(self) -> Mapping[str, str | None]:
-        """Return who is there already, by address in small letters, and the masked links."""
+    def read_existing(self) -> Mapping[str, str | None]:
+        """Return the people that the target has already, by e-mail address in lower case, with their masked links."""
 
     @abstractmethod
-    def look(self) -> None:
-        """Raise what would be wrong with everybody, such as a wrong key."""
+    def check_access(self) -> None:
+        """Raise the error that would concern every person, such as a wrong key."""
+
+    def reason(self, error: ClickMeetingError) -> str:
+        """Return ClickMeeting's message about a person, without naming anybody."""
+        return without_addresses(error.problem.message)
 
 
 class RegistrationTarget(Target):
@@ -78,111 +69,102 @@ class RegistrationTarget(Target):
     :param room_id: the room, which is read at once.
     :param confirmation_email: whether ClickMeeting writes to the people.
     :param lang: the language of that mail.
-    :raises ValueError: when the room has no registration, or an argument makes no sense.
+    :raises ValueError: if the room has no registration, or an argument is wrong.
     """
 
-    email = str(form_fields.EMAIL)
-    needed = tuple(map(str, form_fields.STANDARD))
-
     def __init__(
-        self, hook: ClickMeetingHook, room_id: int, *, confirmation_email: bool | Id | None, lang: str | None
+        self, hook: ClickMeetingHook, *, room_id: Id, confirmation_email: bool | Id | None, lang: str | None
     ) -> None:
         super().__init__(hook)
         self._room_id = room_id
-        self._options: dict[str, Any] = {
-            "confirmation_email": validate.flag("confirmation_email", confirmation_email),
-            "lang": None if lang is None else validate.language(lang),
-        }
-        self._labels = form_fields.labels_of(self._room())
+        self._confirmation_email = validate.flag("confirmation_email", confirmation_email)
+        self._lang = None if lang is None else validate.language(lang)
+        self._labels = self._read_labels()
 
-    def _room(self) -> Room:
-        room = self.hook.get_conference(self._room_id)
+    def _read_labels(self) -> dict[int, str]:
+        room = self.hook.run(calls.get_conference(self._room_id))
         if room.get("registration_enabled") is False:
             validate.bad_argument(
                 "room_id", self._room_id, f"a room with registration on; the room {room.get('name')!r} has it off"
             )
-        return room
+        return parse.registration_labels(room)
 
     def columns(self, given: Mapping[str, str | None] | None) -> Columns:
-        """Match labels and numbers."""
+        """Match columns with labels in any case, numbers, and common names of the standard fields."""
+        names = {name: str(number) for name, number in STANDARD_SYNONYMS.items()}
+        names |= {label.strip().casefold(): str(number) for number, label in self._labels.items()}
+        names |= {str(number): str(number) for number in self._labels}
+        labels = {str(number): label for number, label in self._labels.items()}
+        return Columns(labels, names, str(EMAIL), [str(number) for number in STANDARD], given, strict=True)
 
-        def find(name: str) -> str | None:
-            number = form_fields.number_of(name, self._labels)
-            return None if number is None else str(number)
-
-        return Columns(find, form_fields.listed(self._labels), given, strict=True)
-
-    def label(self, field: str) -> str:
-        """Return the room's label."""
-        return self._labels[int(field)]
-
-    def why(self, error: ClickMeetingError) -> str:
-        """Name the fields by their labels, where it is about fields."""
+    def reason(self, error: ClickMeetingError) -> str:
+        """Return ClickMeeting's message; if it is about fields, with their labels."""
         of_fields = [(number, said) for number, said in error.fields.items() if number.isdecimal()]
         labelled = [f"{self._labels.get(int(number), number)}: {' '.join(said)}" for number, said in of_fields]
-        return without_addresses("; ".join(labelled)) or super().why(error)
+        return without_addresses("; ".join(labelled)) or super().reason(error)
 
-    def send(self, row: Fields) -> Sent:
-        """Register; who had registered before, perhaps in the very moment, is no failure."""
-        by_number: dict[Id, str] = {int(number): text for number, text in row.items()}
+    def send(self, fields: Fields) -> Sent:
+        """Register a person; if the person has registered before, or at the same moment, it is not a failure."""
+        call = calls.register_participant(
+            self._room_id,
+            registration=fields,  # type: ignore[arg-type] # a dict's keys are invariant
+            confirmation_email=self._confirmation_email,
+            lang=self._lang,
+        )
         try:
-            answer = self.hook.register_participant(self._room_id, registration=by_number, **self._options)
+            registered = self.hook.run(call)
         except ValidationError as error:
             if error.code == CONFLICT:
                 return Sent("already_registered")
             raise
-        return Sent("already_registered" if answer["exist"] else "created", _link(answer))
+        return Sent("already_registered" if registered["exist"] else "created", masked_link(registered))
 
-    def there(self) -> dict[str, str | None]:
-        """Read the room's registrations."""
-        listed = self.hook.fetched(calls.list_registrations(self._room_id, "all"))()
-        return {each["email"].casefold(): _link(each) for each in listed if each.get("email")}
+    def read_existing(self) -> dict[str, str | None]:
+        """Return the people who are registered for the room."""
+        registrations = self.hook.fetched(calls.list_registrations(self._room_id))()
+        return {each["email"].casefold(): masked_link(each) for each in registrations if each.get("email")}
 
-    def look(self) -> None:
+    def check_access(self) -> None:
         """Read the room again."""
-        self._room()
+        self._read_labels()
 
 
 class ContactTarget(Target):
-    """A card of the account's address book, which nobody can list."""
-
-    needed = ("email", "firstname", "lastname")
-    email = "email"
+    """The account's address book, whose contacts the API cannot list."""
 
     def columns(self, given: Mapping[str, str | None] | None) -> Columns:
-        """Match names."""
-        return Columns(_contact_field, ", ".join(map(repr, CONTACT)), given, strict=True)
+        """Match columns with the fields of a contact by their common names."""
+        names = {name: name for name in CONTACT} | {name: field for name, field in NAMES.items() if field in CONTACT}
+        fields = {name: name for name in CONTACT}
+        return Columns(fields, names, "email", REQUIRED_OF_CONTACTS, given, strict=True, check=_country_problem)
 
-    def fault(self, row: Fields) -> str | None:
-        """Say what is wrong with a row; countries are two letters."""
-        return super().fault(row) or _wrong_country(row.get("country"))
-
-    def send(self, row: Fields) -> Sent:
-        """Put the person in, or update the card that is there."""
-        self.hook.create_contact(**row)
+    def send(self, fields: Fields) -> Sent:
+        """Create a contact, or update the one with this e-mail address."""
+        self.hook.run(calls.create_contact(**fields))
         return Sent("created")
 
-    def there(self) -> dict[str, str | None]:
+    def read_existing(self) -> dict[str, str | None]:
         """Return nobody."""
         return {}
 
-    def look(self) -> None:
-        """Read the active rooms, which needs a key that is right."""
-        self.hook.list_conferences("active")
+    def check_access(self) -> None:
+        """Read the active rooms, which needs a valid key."""
+        self.hook.run(calls.list_conferences("active"))
 
 
-def _link(answer: Registered | Registration) -> str | None:
-    link = answer.get("url")
-    return mask_link(link) if link else None
+def masked_link(row: Registered | Registration) -> str | None:
+    """Return a personal link that gives no access but can be recognised: its host, and eight digits of its SHA-256."""
+    if not (link := row.get("url")):
+        return None
+    url = urlsplit(link)
+    return f"{url.scheme}://{url.netloc}/{MASK}{hashlib.sha256(link.encode()).hexdigest()[:8]}"
 
 
-def _contact_field(name: str) -> str | None:
-    found = form_fields.name_of(name) or form_fields.simplified(name)
-    return found if found in CONTACT else None
-
-
-def _wrong_country(country: str | None) -> str | None:
+def _country_problem(fields: Fields) -> str | None:
+    if "country" not in fields:
+        return None
     try:
-        return None if country is None else validate.country(country) and None
+        validate.country(fields["country"])
     except ValueError as error:
         return str(error)
+    return None

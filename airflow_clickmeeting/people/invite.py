@@ -1,4 +1,4 @@
-"""Invitations in batches, each noted in a ledger before it is sent and after, so that nobody gets a second mail."""
+"""Send invitations in batches; the ledger records each batch before and after, so that nobody gets a second mail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.redact import without_addresses
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
@@ -31,19 +32,19 @@ T = TypeVar("T")
 ON_UNCERTAIN = ("skip", "resend", "fail")
 IN_DOUBT = ("sending", "uncertain")
 SMALLER = 10
-# what would be wrong with every batch
+# errors that would concern every batch
 OF_ALL = (AuthenticationError, NotFoundError, RateLimitedError, ConnectionFailedError)
 
 
 class BulkInviter:
-    """Sends invitations to guests, but for those of whom the ledger says that they have, or may have, got theirs.
+    """Sends invitations to people, except those who have or may have their invitation, according to the ledger.
 
     :param hook: the account.
-    :param room_id: the room, which is read before anything is sent, and after each answer that was lost.
-    :param invitation: makes the call for a batch.
-    :param ledger: knows who was sent what.
-    :param on_uncertain: what becomes of a batch that may have been sent: `skip`, `resend` or `fail`.
-    :param batch_size: how many people a call invites at most.
+    :param room_id: the room, which is read before anything is sent, and after each lost response.
+    :param invitation: builds the call for a batch.
+    :param ledger: knows who was invited, and keeps the outcome of each person.
+    :param on_uncertain: what to do with a batch that may have been sent: `skip`, `resend` or `fail`.
+    :param batch_size: the highest number of people in a request.
     """
 
     def __init__(
@@ -63,27 +64,28 @@ class BulkInviter:
         self._batch_size = batch_size
         self.rows: dict[str, list[int]] = defaultdict(list)
         self.failures = FailureLog(hook.log)
-        self._doubted: set[Person] = set()
+        # e-mail addresses, in lower case, of people whom an earlier run may have invited
+        self._uncertain_before: set[str] = set()
 
-    def note_invalid(self, rows: Iterable[InvalidRow]) -> None:
-        """Note rows that name nobody who could be invited."""
+    def add_invalid(self, rows: Iterable[InvalidRow]) -> None:
+        """Record rows without a valid person."""
         for row, reason, given in rows:
             self._ledger.put(None, row=row, outcome="invalid", why=reason, given=given)
             self.rows["invalid"].append(row)
             self.failures.add(reason, row=row)
 
     def send(self, people: Iterable[Person]) -> None:
-        """Send what is to be sent, a batch after the other.
+        """Send the invitations that are to be sent, one batch after the other.
 
-        :raises ClickMeetingError: when it would fail with every batch.
-        :raises AirflowFailException: when a batch is uncertain, and `on_uncertain` is `fail`.
+        :raises ClickMeetingError: for an error that concerns every batch.
+        :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`.
         """
         wanted = [person for person in people if self._is_wanted(person)]
         if self._on_uncertain == "fail" and self.rows["uncertain"]:
-            raise self._uncertainty("nothing was sent")
+            raise self._uncertain_error("nothing was sent")
         if not wanted:
             return
-        self._hook.get_conference(self._room_id)
+        self._hook.run(calls.get_conference(self._room_id))
         for number, batch in enumerate(self._batches(wanted), start=1):
             self._send(number, batch)
 
@@ -94,27 +96,27 @@ class BulkInviter:
         if entry["outcome"] == "sent":
             self.rows["already_sent"].append(person.row)
         elif self._on_uncertain == "resend":
-            self._doubted.add(person)
+            self._uncertain_before.add(person.email.casefold())
             return True
         else:
-            self._settle([person], "uncertain", **_doubt(entry))
+            self._settle([person], "uncertain", **_kept_values(entry))
         return False
 
     def _batches(self, people: Iterable[Person]) -> Iterator[list[Person]]:
-        """Split guests; those of a batch that was refused go in smaller ones, so that in the end one stands alone."""
+        """Split people into batches; those of a refused batch go in smaller ones, in the end alone."""
         by_size: dict[int, list[Person]] = defaultdict(list)
         for person in people:
             refused: Any = (self._ledger.get(person.email) or {}).get("refused")
             size = max(1, refused // SMALLER) if refused else self._batch_size
             by_size[min(size, self._batch_size)].append(person)
-        for size, together in sorted(by_size.items(), reverse=True):
-            yield from _parts(together, size)
+        for size, group in sorted(by_size.items(), reverse=True):
+            yield from _parts(group, size)
 
     def _send(self, number: int, batch: list[Person]) -> None:
         call = self._invitation(batch)
         more: dict[str, Any] = {"batch": number, "at": self._hook.now().isoformat(timespec="seconds")}
         self._put(batch, "sending", **more)
-        # this writes what became of the batch before as well
+        # this also writes the outcome of the previous batch
         self._ledger.flush()
         try:
             self._hook.run(call)
@@ -127,20 +129,23 @@ class BulkInviter:
             self._settle(batch, "sent", **more)
 
     def _refuse(self, batch: list[Person], error: ClickMeetingError, more: dict[str, Any]) -> None:
-        """Note a batch that was certainly not sent now, and go on with the others if it is not the fault of all."""
+        """Record a batch that was certainly not sent, and raise if the error concerns every batch."""
         of_all = isinstance(error, OF_ALL)
         more["refused"] = None if of_all else len(batch)
-        # who may have got a mail from a run before still may
-        doubted = [person for person in batch if person in self._doubted]
-        self._settle(doubted, "uncertain", str(error), **more)
-        self._settle([person for person in batch if person not in self._doubted], "failed", str(error), **more)
+        # people whom an earlier run may have invited stay uncertain
+        for person in batch:
+            before = person.email.casefold() in self._uncertain_before
+            self._settle([person], "uncertain" if before else "failed", str(error), **more)
         if of_all:
-            raise error.adding(f"{len(self.rows['sent'])} people were invited before; another try goes on") from error
+            raise error.adding(f"{len(self.rows['sent'])} people were invited before; a retry continues") from error
 
     def _doubt(self, call: Call[Any], batch: list[Person], error: ClickMeetingError, more: dict[str, Any]) -> None:
         """Handle a batch that may have been sent."""
         if self._on_uncertain == "resend":
-            self._hook.log.warning("Sent again, for it is uncertain whether it was: %s", without_addresses(str(error)))
+            self._hook.log.warning(
+                "Sending a batch again, since its outcome is uncertain and on_uncertain is resend: %s",
+                without_addresses(str(error)),
+            )
             try:
                 self._hook.run(call)
             except ClickMeetingError as again:
@@ -149,11 +154,15 @@ class BulkInviter:
                 return self._settle(batch, "sent", **more)
         self._settle(batch, "uncertain", str(error), **more)
         rows = format_rows(person.row for person in batch)
-        self._hook.log.warning("It is uncertain whether %s were invited: %s", rows, without_addresses(str(error)))
+        self._hook.log.warning(
+            "It is uncertain whether %s were invited; on_uncertain decides what happens to them: %s",
+            rows,
+            without_addresses(str(error)),
+        )
         if self._on_uncertain == "fail":
-            raise self._uncertainty("the others were not tried") from error
-        # trouble that lasts shall make one batch uncertain, and not all
-        self._hook.get_conference(self._room_id)
+            raise self._uncertain_error("the remaining batches were not tried") from error
+        # stop here if ClickMeeting still does not respond, so that not every batch becomes uncertain
+        self._hook.run(calls.get_conference(self._room_id))
         return None
 
     def _settle(self, people: Sequence[Person], outcome: str, why: str | None = None, **more: Any) -> None:
@@ -167,7 +176,7 @@ class BulkInviter:
         for person in people:
             self._ledger.put(person.email, row=person.row, outcome=outcome, why=why, **more)
 
-    def _uncertainty(self, rest: str) -> AirflowFailException:
+    def _uncertain_error(self, rest: str) -> AirflowFailException:
         rows = self.rows["uncertain"]
         return AirflowFailException(
             f"It is uncertain whether {len(rows)} people got their invitation, {format_rows(rows)}; {rest}. The ledger "
@@ -176,13 +185,13 @@ class BulkInviter:
 
 
 def _had_no_effect(error: ClickMeetingError) -> bool:
-    """Tell whether certainly nothing was sent: no request got through, or ClickMeeting refused it."""
+    """Return whether certainly nothing was sent: the request did not arrive, or ClickMeeting refused it."""
     return error.problem.no_effect or 400 <= (error.code or 0) < 500
 
 
-def _doubt(entry: Entry) -> dict[str, Any]:
+def _kept_values(entry: Entry) -> dict[str, Any]:
     kept = {name: value for name, value in entry.items() if name in ("batch", "at")}
-    return {**kept, "why": entry.get("why") or "the task ended before an answer came"}
+    return {**kept, "why": entry.get("why") or "the task ended before it had a response"}
 
 
 def _parts(items: Sequence[T], size: int) -> Iterator[list[T]]:

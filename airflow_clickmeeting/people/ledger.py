@@ -59,8 +59,8 @@ class Ledger:
         self._header = {"ledger": FORMAT, "operation": operation, "room_id": room_id}
         self.path: ObjectStoragePath | None = None
         if path is not None:
-            validate.filled("ledger", str(path))
-            self.path = located(path, f"{operation if room_id is None else f'{operation}-{room_id}'}.jsonl")
+            name = f"{operation if room_id is None else f'{operation}-{room_id}'}.jsonl"
+            self.path = located(path, name, argument="ledger")
         self._traits = self._present_traits()
         self._lines: dict[str, bytes] = {} if self.path is None else self._read(self.path)
         self._changed = True
@@ -116,8 +116,9 @@ class Ledger:
         begin = time.monotonic()
         if self._present_traits() != self._traits:
             raise AirflowException(f"Another task has written to the ledger {self.path}; this one stops.")
+        header = _line(self._header)
         with open_atomic(self.path) as file:
-            file.write(_line(self._header))
+            file.write(header)
             file.writelines(self._lines.values())
         self._changed = False
         self._traits = self._present_traits()

@@ -1,4 +1,4 @@
-"""Where the link that lets one person into a room comes from."""
+"""Find or generate the link with which one person enters a room."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 
-# what may be wrong with one person; a wrong key or a dead network is wrong with all of them
+# errors that concern one person; a wrong key or a failed network concerns all
 OF_ONE_PERSON = (NotFoundError, ValidationError, UnexpectedAnswerError)
 
 
-class NoLink(Exception):  # noqa: N818 - becomes a row that is skipped
-    """There is none for a person, and why."""
+class NoLink(Exception):  # noqa: N818 - becomes a failure of one row
+    """A person has no link; the message is the reason."""
 
 
 class Link(NamedTuple):
@@ -36,10 +36,10 @@ class Link(NamedTuple):
 
 
 class Links(ABC):
-    """Links into one room.
+    """Base of the kinds of links into one room.
 
     :param hook: the account.
-    :param room: as it was read.
+    :param room: the room, as ClickMeeting returned it.
     """
 
     columns: tuple[Column, ...] = (
@@ -55,18 +55,18 @@ class Links(ABC):
 
     @abstractmethod
     def of(self, person: Person) -> Link:
-        """Return a person's link; several threads may ask at a time.
+        """Return a person's link; several threads may do this at a time.
 
-        :raises NoLink: when there is none.
+        :raises NoLink: if the person has none.
         """
 
 
 class AutologinLinks(Links):
-    """Links that need no typing, which are made when they are asked for.
+    """Links with which people enter without typing anything; ClickMeeting generates each on request.
 
-    :param role: what the person is in the room.
-    :param password: the room's, if it has one.
-    :raises ValueError: when the room has a password and none is given.
+    :param role: the role of the people in the room.
+    :param password: the room's password, if it has one.
+    :raises ValueError: if the room needs a password and none is given.
     """
 
     def __init__(self, hook: ClickMeetingHook, room: Room, role: str, password: str | None) -> None:
@@ -78,14 +78,13 @@ class AutologinLinks(Links):
         self._tokens = Tokens(hook, room) if by_token else None
 
     def of(self, person: Person) -> Link:
-        """Have one made."""
-        if not person.shown:
-            raise NoLink("it has no nickname and no name, which others would see")
+        if not person.display_name:
+            raise NoLink("it has no nickname and no name for others to see")
         url = self._hook.generate_autologin_url(
             self._room["id"],
             room_url=self._room["room_url"],
             email=person.email,
-            nickname=person.shown,
+            nickname=person.display_name,
             role=self._role,
             password=self._password,
             token=None if self._tokens is None else self._tokens.of(person.email),
@@ -103,13 +102,12 @@ class TokenLinks(Links):
         self._tokens = Tokens(hook, room)
 
     def of(self, person: Person) -> Link:
-        """Look for the token."""
         token = self._tokens.of(person.email)
         return Link(token_url(self._room["room_url"], token), token)
 
 
 class RegistrationLinks(Links):
-    """Links that people got when they registered."""
+    """Links that people received when they registered."""
 
     def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
         super().__init__(hook, room)
@@ -119,20 +117,19 @@ class RegistrationLinks(Links):
             self._links[registration["email"].casefold()] = link
 
     def of(self, person: Person) -> Link:
-        """Look it up."""
         link = self._links.get(person.email.casefold())
         if link is None:
             raise NoLink("nobody with this address is registered")
         if not link.url:
-            raise NoLink("ClickMeeting does not tell the link of this registration")
+            raise NoLink("ClickMeeting does not return the link of this registration")
         return link
 
 
 class Tokens:
-    """The access tokens of a room by whom each was sent to.
+    """The access tokens of a room by the e-mail address that each was sent to.
 
     :param hook: the account.
-    :param room: as it was read.
+    :param room: the room, as ClickMeeting returned it.
     """
 
     def __init__(self, hook: ClickMeetingHook, room: Room) -> None:
@@ -144,9 +141,9 @@ class Tokens:
                 self._sent.setdefault(email.casefold(), token["token"])
 
     def of(self, email: str) -> str:
-        """Return a person's token; for who is not in the list, ClickMeeting is asked by address.
+        """Return a person's token from the list of tokens, or else from a request for the e-mail address.
 
-        :raises NoLink: when there is none.
+        :raises NoLink: if the person has none.
         """
         if (token := self._sent.get(email.casefold())) is not None:
             return token
@@ -162,26 +159,26 @@ class Tokens:
 def links_for(
     people: Iterable[Person], links: Links, max_parallel: int, failures: FailureLog
 ) -> Iterator[tuple[Person, Link]]:
-    """Yield guests with their links, in order; memory does not grow with their number.
+    """Yield people with their links, in order; memory does not grow with their number.
 
-    :param max_parallel: how many requests at a time.
-    :param failures: gets those who have no link, and why.
+    :param max_parallel: how many requests to send at a time.
+    :param failures: gets the people without a link.
     """
-    crew = OrderedExecutor(max_parallel)
+    executor = OrderedExecutor(max_parallel)
     try:
-        for person, answer in crew.ordered((person, crew.start(links.of, person)) for person in people):
+        for person, link in executor.ordered((person, executor.start(links.of, person)) for person in people):
             try:
-                yield person, answer.result()
+                yield person, link.result()
             except NoLink as none:
                 failures.add(str(none), row=person.row)
             except OF_ONE_PERSON as error:
                 failures.add(without_addresses(str(error)), row=person.row)
     finally:
-        crew.close()
+        executor.close()
 
 
 def check_access(room: Room, **given: str | None) -> None:
-    """Raise when a room lets people in by what is not given, a password or a token."""
+    """Raise if a room needs a password or a token that is not given."""
     for name, value in given.items():
         if room.get("access_type") == validate.ACCESS_TYPES[name] and not value:
             raise ValueError(f"{name} is missing: room {room['id']} lets people in by {name}.")

@@ -1,4 +1,4 @@
-"""Rows of people, whatever they come from: a list, a file on any object storage, or a database."""
+"""Read rows of people from a file on any object storage, or from a database."""
 
 from __future__ import annotations
 
@@ -18,84 +18,31 @@ from airflow_clickmeeting.storage import located
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_clickmeeting.storage import Path
-
-    People = Sequence[Mapping[str, Any]] | Path
-
-
-RawPerson = dict[str, Any]
-Skip = Callable[[int, str], object]
-# a row with its number: a person, what is wrong with it, or nothing
-Numbered = Iterator[tuple[int, Mapping[str, Any] | str | None]]
+# a row with its number: a person, the reason why it cannot be read, or None for a blank row
+Rows = Iterator[tuple[int, Mapping[str, Any] | str | None]]
 
 DELIMITERS = (",", ";", "\t")
-AT_ONCE = 1000
+ROWS_PER_FETCH = 1000
 
 
-def people_from(
-    name: str,
-    people: People | None,
-    *,
-    sql: str | None = None,
-    sql_conn_id: str | None = None,
-    skip: Skip | None = None,
-) -> Iterator[tuple[int, RawPerson]]:
-    """Return rows of people with their numbers, as a person counts them; they are read while they are walked.
+def read_query(sql: str, sql_conn_id: str | None) -> Rows:
+    """Yield the rows of a query while they are fetched, numbered from 1.
 
-    In a CSV file the header is row 1; its delimiter may be a comma, a semicolon or a tab. In JSON lines the number is
-    the line's; lists and queries count from 1. Rows with nothing in them are left out. Texts are UTF-8, with or
-    without a byte order mark.
-
-    :param name: the argument that says whose rows, for errors.
-    :param people: dicts, or the path of a file `.csv` or `.jsonl`, which may end in `.gz`.
-    :param sql: a query instead, whose columns are the keys.
-    :param conn_id: the database that it is for.
-    :param skip: is told the number of a row that cannot be read, and why, and the rest goes on; without it they raise.
-    :raises ValueError: at once when the arguments make no sense; while walking when there is nobody, when the file is
-        not there or cannot be read, and for a row, naming the file and the row.
+    :param sql: the query, whose columns are the keys.
+    :param sql_conn_id: the connection of the database.
+    :raises ValueError: for a query that returns no rows by its nature, and for a column without a name.
     """
-    if (people is None) == (sql is None):
-        raise ValueError(f"{name} must be given, or else sql with sql_conn_id; not both.")
-    if sql is not None:
-        return _people(name, "the query", _queried(validate.filled("sql", sql), sql_conn_id), skip)
-    if sql_conn_id is not None:
-        validate.bad_argument("sql_conn_id", sql_conn_id, "left out where there is no sql")
-    if isinstance(people, Sequence) and not isinstance(people, str):
-        return _people(name, name, _listed(validate.rows(name, people, "people")), skip)
-    path, read = _file(name, people)
-    return _people(name, str(path), _opened(path, read), skip)
-
-
-def _people(name: str, where: str, rows: Numbered, skip: Skip | None) -> Iterator[tuple[int, RawPerson]]:
-    anybody = False
-    for number, row in rows:
-        if row is None:
-            continue
-        anybody = True
-        if not isinstance(row, str):
-            yield number, dict(row)
-        elif skip is None:
-            raise ValueError(f"{where}, row {number}: {row}.")
-        else:
-            skip(number, row)
-    if not anybody:
-        raise ValueError(f"{name} must be at least one of the people; there is nobody in {where}.")
-
-
-def _listed(people: Sequence[Any]) -> Numbered:
-    for number, row in enumerate(people, start=1):
-        yield number, row if isinstance(row, Mapping) else f"it is of type {type(row).__name__}, not a dict"
-
-
-def _queried(sql: str, sql_conn_id: str | None) -> Numbered:
     try:
         from airflow_clickmeeting.output.database import database
     except ImportError as error:
-        raise ModuleNotFoundError("Databases need more: pip install 'airflow-clickmeeting[sql]'") from error
+        raise ModuleNotFoundError(
+            "Reading people from a database needs the extra sql: pip install 'airflow-clickmeeting[sql]'"
+        ) from error
 
+    sql = validate.filled("sql", sql)
     with database(validate.filled("sql_conn_id", sql_conn_id)) as engine, engine.connect() as connection:
-        # a percent sign is no placeholder where there are no parameters
-        options = {"yield_per": AT_ONCE, "no_parameters": True}
+        # without parameters, a percent sign is not a placeholder
+        options = {"yield_per": ROWS_PER_FETCH, "no_parameters": True}
         result = connection.execution_options(**options).exec_driver_sql(sql)
         if not result.returns_rows:
             validate.bad_argument("sql", sql, "a query that returns rows")
@@ -104,10 +51,30 @@ def _queried(sql: str, sql_conn_id: str | None) -> Numbered:
             yield number, dict(zip(header, row, strict=True))
 
 
-# --- files --------------------------------------------------------------------------------------------------
+def read_file(name: str, path: object) -> tuple[str, Rows]:
+    """Return the path of a file, and its rows, which are read while you iterate over them.
+
+    In a CSV file the header is row 1; the delimiter may be a comma, a semicolon or a tab. In JSON lines the number is
+    that of the line. Blank rows are None. Texts are UTF-8, with or without a byte order mark.
+
+    :param name: the argument that has the path, for errors.
+    :param path: a file `.csv` or `.jsonl`, which may end in `.gz`.
+    :raises ValueError: at once for another path; while iterating, for a file that does not exist or cannot be read,
+        naming the file and the row.
+    """
+    text = str(path).strip()
+    for suffix, read in _READERS.items():
+        if text.removesuffix(".gz").endswith(suffix):
+            file = located(path, "")  # type: ignore[arg-type] # anything whose text is a path
+            return str(file), _opened(file, read)
+    # the value is not shown, since it may be a list of people that a template rendered to text
+    raise ValueError(
+        f"{name} must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with .gz; "
+        f"got {type(path).__name__} of {len(text)} characters{validate.RENDERED * isinstance(path, str)}."
+    )
 
 
-def _csv(lines: Iterator[str]) -> Numbered:
+def _csv(lines: Iterator[str]) -> Rows:
     first = next(lines, "")
     unquoted = re.sub('"[^"]*"', "", first)
     delimiter = max(DELIMITERS, key=unquoted.count)
@@ -121,7 +88,7 @@ def _csv(lines: Iterator[str]) -> Numbered:
             yield number, dict(zip_longest(header, row)) if row else None
 
 
-def _json_lines(lines: Iterator[str]) -> Numbered:
+def _json_lines(lines: Iterator[str]) -> Rows:
     for number, line in enumerate(lines, start=1):
         yield number, _json_object(line) if line.strip() else None
 
@@ -131,35 +98,23 @@ def _json_object(line: str) -> Mapping[str, Any] | str:
         found = json.loads(line)
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else "it is no JSON object"
+    return found if isinstance(found, dict) else "it is not a JSON object"
 
 
 _READERS = {".csv": _csv, ".jsonl": _json_lines}
 
 
-def _file(name: str, path: object) -> tuple[ObjectStoragePath, Callable[[Iterator[str]], Numbered]]:
-    """Return a file's path and its reader; what is none is not shown, for it may be a list rendered to text."""
-    text = str(path).strip()
-    for suffix, read in _READERS.items():
-        if text.removesuffix(".gz").endswith(suffix):
-            return located(path, ""), read  # type: ignore[arg-type]  # whatever it is, it says a path
-    raise ValueError(
-        f"{name} must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with .gz; "
-        f"got {type(path).__name__} of {len(text)} characters{validate.RENDERED * isinstance(path, str)}."
-    )
-
-
-def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Numbered]) -> Numbered:
+def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows]) -> Rows:
     number = 0
     try:
         with path.open("rb") as file, gzip.open(file) if path.name.endswith(".gz") else nullcontext(file) as plain:
             for number, row in read(_lines(plain)):
                 yield number, row
     except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"There is no file {path}.") from None
+        raise ValueError(f"The file {path} does not exist.") from None
     except UnicodeDecodeError:
-        why = 'it is not UTF-8, which spreadsheets call "CSV UTF-8"'
-        raise ValueError(f"{path}, row {number + 1}: {why}.") from None
+        problem = 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'
+        raise ValueError(f"{path}, row {number + 1}: {problem}.") from None
     except (ValueError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
         raise ValueError(f"{path} cannot be read, row {number + 1}: {error}.") from error
 
@@ -177,12 +132,12 @@ def _header(names: Sequence[str]) -> list[str]:
         raise ValueError("each column needs a name")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
-        raise ValueError(f"the column {twice!r} is there twice")
+        raise ValueError(f"two columns are called {twice!r}")
     return header
 
 
 def _without_blank_end(cells: list[str]) -> list[str]:
-    """Spreadsheets write columns, and rows, that are empty."""
+    """Return the cells up to the last one that is not blank, since spreadsheets write blank columns and rows."""
     while cells and not cells[-1].strip():
         cells.pop()
     return cells

@@ -1,12 +1,14 @@
-"""People sent one by one, several at a time, so that nobody is sent twice whatever becomes of an answer."""
+"""Send the people of a list one by one, several at a time, and nobody twice even if responses are lost."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
-from itertools import chain
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from airflow_clickmeeting.datasets.fetch import registration_is_off
 from airflow_clickmeeting.exceptions import (
@@ -18,29 +20,32 @@ from airflow_clickmeeting.exceptions import (
     ServerError,
     UnexpectedAnswerError,
 )
+from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.hooks import policy
-from airflow_clickmeeting.parallel import OrderedExecutor
-from airflow_clickmeeting.people.forms import Sent, Target
+from airflow_clickmeeting.people.forms import Target
 from airflow_clickmeeting.people.ledger import Ledger
-from airflow_clickmeeting.people.people_list import Row, Spool
-from airflow_clickmeeting.people.results import Outcomes
+from airflow_clickmeeting.people.people_list import PeopleList, Person, Spool
+from airflow_clickmeeting.people.results import BulkResult, check_failures
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
 
 ROUNDS = 3
 MAX_SAME_ERRORS = 20
 DONE = ("created", "already_registered")
-# it may have been done all the same, or may be done later
+ROWS_BETWEEN_LOGS = 1000
+# after these errors the request may have had its effect, or may succeed later
 UNSURE = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
 
 
 class CircuitBreaker:
-    """Opens when so many requests in a row failed for the same reason; then nothing new is sent.
+    """Opens when `MAX_SAME_ERRORS` requests in a row failed for the same reason; then nothing new is sent.
 
-    The threads that send record each outcome themselves, before they take the next row. So when the breaker opens, no
-    more is under way than there are threads, however late anybody reads the responses.
+    The threads that send record each outcome before they take the next row. So when the breaker opens, no more requests
+    are in progress than there are threads. Only one thread at a time may call a method.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._recorded = 0
         self._reason: tuple[object, ...] = ()
         self._length = 0
@@ -58,135 +63,170 @@ class CircuitBreaker:
         A success ends the row of failures, unless its request started before the first of them was known. An error of
         a field concerns one person only, so it does not count.
         """
-        with self._lock:
-            self._recorded += 1
-            if error is None:
-                if started >= self._began:
-                    self._length = 0
-            elif not any(name.isdecimal() for name in error.fields):
-                reason = (type(error), error.code, error.name)
-                if not self._length or reason != self._reason:
-                    self._length, self._began = 0, self._recorded
-                self._length += 1
-                self._reason = reason
-                self._error = error
-            self.is_open = self.is_open or self._length >= MAX_SAME_ERRORS
+        self._recorded += 1
+        if error is None:
+            if started >= self._began:
+                self._length = 0
+        elif not any(name.isdecimal() for name in error.fields):
+            reason = (type(error), error.code, error.name)
+            if not self._length or reason != self._reason:
+                self._length, self._began = 0, self._recorded
+            self._length += 1
+            self._reason = reason
+            self._error = error
+        self.is_open = self.is_open or self._length >= MAX_SAME_ERRORS
 
     @property
     def refused_by(self) -> ClickMeetingError | None:
-        """The error with which ClickMeeting refuses everybody; None where that is not certain."""
+        """The error with which ClickMeeting refuses everybody; None if that is not certain."""
         certain = self._length >= MAX_SAME_ERRORS and not isinstance(self._error, UNSURE)
         return self._error if certain else None
 
 
 class BulkRegistrar:
-    """Sends rows in rounds: whoever had no clear answer is looked for after each, and sent again if not there.
+    """Sends people in rounds: after each, it looks up those without a clear response, and sends the missing ones again.
 
-    :param form: what is sent.
-    :param ledger: is asked who was sent before.
-    :param outcomes: is told what becomes of everybody.
-    :param max_parallel: how many requests at a time.
+    :param target: where the people are sent.
+    :param ledger: knows who was sent before, and keeps the outcome of each person.
+    :param log: gets the progress, and each reason for failures once.
+    :param max_parallel: how many requests to send at a time.
     """
 
-    def __init__(self, form: Target, ledger: Ledger, outcomes: Outcomes, max_parallel: int) -> None:
-        self._form = form
+    def __init__(self, target: Target, ledger: Ledger, log: Logger | logging.Logger, max_parallel: int) -> None:
+        self._target = target
         self._ledger = ledger
-        self._outcomes = outcomes
+        self._log = log
         self._max_parallel = max_parallel
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+        self._failures = FailureLog(log)
 
-    def send(self, rows: Iterable[Row]) -> None:
-        """Send all who are not there.
+    def send(self, people_list: PeopleList) -> None:
+        """Send all valid people whom neither the ledger nor the target has.
 
-        :raises ClickMeetingError: when it would fail with everybody.
+        :raises ClickMeetingError: for an error that concerns every person.
         """
-        left = Spool(row for row in rows if not self._was_sent(row))
+        self._counts["duplicate"] += people_list.duplicates
+        for row, reason, _ in people_list.invalid:
+            self._settle(None, row, "invalid", reason)
+        left = Spool(Person)
+        for person in people_list.people:
+            entry = self._ledger.get(person.email)
+            if entry is None or entry["outcome"] not in DONE:
+                left.add(person)
+            else:
+                self._count(person.row, entry["outcome"])
         for number in range(1, ROUNDS + 1):
-            absent = self._absent(left)
-            if not absent:
+            missing = self._settle_existing(left)
+            left = Spool(Person)
+            if missing.count:
+                self._send_round(missing, left)
+            if not left.count:
                 return
-            left = self._send_round(absent)
-            if left:
-                time.sleep(policy.FIRST_PAUSE * 2**number)
-        for row in self._absent(left):
-            self._settle(row, "failed", row.trouble or "not sent, because ClickMeeting gave no clear responses")
+            time.sleep(policy.FIRST_PAUSE * 2**number)
+        for person in self._settle_existing(left):
+            reason = person.error or "not sent, because ClickMeeting gave no clear responses"
+            self._settle(person.email, person.row, "failed", reason)
 
-    def _was_sent(self, row: Row) -> bool:
-        """Tell whether an earlier try has sent a row, by the ledger."""
-        entry = self._ledger.get(row.email)
-        if entry is None or entry["outcome"] not in DONE:
-            return False
-        self._outcomes.count(row.number, entry["outcome"])
-        return True
+    def conclude(self, max_failures: float) -> BulkResult:
+        """Log and return the numbers of rows, or fail.
 
-    def _absent(self, rows: Spool) -> Spool:
-        """Settle those who are there, and return the others."""
-        if not rows:
-            return rows
-        there = self._form.there()
-        absent = Spool()
-        for row in rows:
-            if row.email in there:
-                # what had an answer that was lost was done by it
-                self._settle(row, "created" if row.trouble else "already_registered", link=there[row.email])
+        :raises AirflowException: if more rows failed than the task accepts.
+        """
+        counts, failures = self._counts, self._failures
+        self._log.info("%s", self._summary())
+        if failures.count:
+            check_failures(failures, max_failures, counts, self._summary())
+        return {
+            "rows": counts.total(),
+            "duplicates": counts["duplicate"],
+            "created": counts["created"],
+            "unchanged": counts["already_registered"],
+            "invalid": counts["invalid"],
+            "failed": counts["failed"],
+            "ledger": None if self._ledger.path is None else str(self._ledger.path),
+            "failures": failures.kept,
+            "failure_count": failures.count,
+        }
+
+    def _settle_existing(self, people: Spool[Person]) -> Spool[Person]:
+        """Settle those whom the target has, and return the others."""
+        if not people.count:
+            return people
+        existing = self._target.read_existing()
+        missing = Spool(Person)
+        for person in people:
+            if (email := person.email.casefold()) in existing:
+                # after a lost response, it was the request of this task that created the entry
+                outcome = "created" if person.error else "already_registered"
+                self._settle(email, person.row, outcome, link=existing[email])
             else:
-                absent.add(row)
-        return absent
+                missing.add(person)
+        return missing
 
-    def _send_round(self, rows: Iterable[Row]) -> Spool:
-        """Send rows, and return those that had no clear response."""
-        unclear, unsent = Spool(), Spool()
-        breaker = CircuitBreaker()
-        waiting = iter(rows)
-        executor = OrderedExecutor(self._max_parallel)
-        try:
-            for row, response in executor.completed(self._start(executor, waiting, breaker)):
-                self._take(row, response, unclear, unsent)
-        finally:
-            executor.close()
-        for row in chain(unsent, waiting):
+    def _send_round(self, people: Spool[Person], unclear: Spool[Person]) -> None:
+        """Send people from several threads, and add those without a clear response to `unclear`."""
+        breaker, waiting = CircuitBreaker(), iter(people)
+        size = min(self._max_parallel, people.count)
+        with ThreadPoolExecutor(size, "clickmeeting") as pool:
+            threads = [pool.submit(self._send_next, waiting, breaker, unclear) for _ in range(size)]
+            try:
+                for thread in as_completed(threads):
+                    thread.result()
+            finally:
+                # after an error, the other threads complete their request and stop
+                breaker.is_open = True
+        for person in waiting:
             if (error := breaker.refused_by) is None:
-                unclear.add(row)
+                unclear.add(person)
             else:
-                reason = f"not sent, because {MAX_SAME_ERRORS} requests in a row were refused: {self._form.why(error)}"
-                self._settle(row, "failed", reason)
-        return unclear
+                refused = f"{MAX_SAME_ERRORS} requests in a row were refused: {self._target.reason(error)}"
+                self._settle(person.email, person.row, "failed", f"not sent, because {refused}")
 
-    def _start(
-        self, executor: OrderedExecutor, rows: Iterator[Row], breaker: CircuitBreaker
-    ) -> Iterator[tuple[Row, Future[Sent | None]]]:
-        while not breaker.is_open and (row := next(rows, None)):
-            yield row, executor.start(self._send, row, breaker)
+    def _send_next(self, waiting: Iterator[Person], breaker: CircuitBreaker, unclear: Spool[Person]) -> None:
+        """Send one person after the other, in a thread, until nobody waits or the breaker is open."""
+        while True:
+            with self._lock:
+                if breaker.is_open or (person := next(waiting, None)) is None:
+                    return
+                started = breaker.start()
+            try:
+                sent = self._target.send(person.fields)
+            except ClickMeetingError as error:
+                with self._lock:
+                    breaker.record(started, error)
+                    self._handle_error(person, error, unclear)
+            else:
+                with self._lock:
+                    breaker.record(started, None)
+                    self._settle(person.email, person.row, sent.outcome, link=sent.link)
 
-    def _send(self, row: Row, breaker: CircuitBreaker) -> Sent | None:
-        """Send a row in a thread; return None without sending it when the breaker is open."""
-        if breaker.is_open:
-            return None
-        started = breaker.start()
-        try:
-            sent = self._form.send(row.fields)
-        except ClickMeetingError as error:
-            breaker.record(started, error)
-            raise
-        breaker.record(started, None)
-        return sent
-
-    def _take(self, row: Row, response: Future[Sent | None], unclear: Spool, unsent: Spool) -> None:
-        """Settle a row, or keep it for the next round."""
-        try:
-            sent = response.result()
-        except UNSURE as error:
+    def _handle_error(self, person: Person, error: ClickMeetingError, unclear: Spool[Person]) -> None:
+        """Settle a person as failed, or keep the person for the next round."""
+        reason = self._target.reason(error)
+        if isinstance(error, UNSURE):
             if (error.retry_after or 0) > policy.MAX_PAUSE:
-                raise
-            unclear.add(row._replace(trouble=self._form.why(error)))
-        except ClickMeetingError as error:
-            if isinstance(error, AuthenticationError | NotFoundError) or registration_is_off(error):
-                self._form.look()
-            self._settle(row, "failed", self._form.why(error))
+                raise error
+            unclear.add(person._replace(error=reason))
         else:
-            if sent is None:
-                unsent.add(row)
-            else:
-                self._settle(row, sent.outcome, link=sent.link)
+            if isinstance(error, AuthenticationError | NotFoundError) or registration_is_off(error):
+                self._target.check_access()
+            self._settle(person.email, person.row, "failed", reason)
 
-    def _settle(self, row: Row, outcome: str, why: str | None = None, *, link: str | None = None) -> None:
-        self._outcomes.settle(row.email, row.number, outcome, why, link=link)
+    def _settle(
+        self, email: str | None, row: int, outcome: str, reason: str | None = None, *, link: str | None = None
+    ) -> None:
+        """Count the outcome of a row, and write it to the ledger."""
+        self._count(row, outcome, reason)
+        self._ledger.put(email, row=row, outcome=outcome, why=reason, link=link)
+
+    def _count(self, row: int, outcome: str, reason: str | None = None) -> None:
+        self._counts[outcome] += 1
+        if outcome in ("invalid", "failed"):
+            self._failures.add(reason or outcome, row=row)
+        if self._counts.total() % ROWS_BETWEEN_LOGS == 0:
+            self._log.info("So far %s", self._summary())
+
+    def _summary(self) -> str:
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._counts.items()) if count)
+        return f"{self._counts.total()} rows: {outcomes}"

@@ -1,1 +1,1 @@
-"""The archive of recordings: its manifest and how recordings get into it."""
+"""Archive recordings: download and verify them, keep a manifest for each room, and delete them from ClickMeeting."""

@@ -24,9 +24,11 @@ MIB = 1 << 20
 
 
 class Archive(TypedDict):
-    """What a run did: numbers of recordings, bytes downloaded, the rooms' manifests, and the failures.
+    """The result of a run.
 
-    A failure without a `recording_id` is one of the whole room.
+    `archived`, `unchanged`, `deleted` and `pending` are numbers of recordings; `unchanged` ones were in the archive
+    before, and `pending` ones are still processed by ClickMeeting. `bytes` were downloaded. `manifests` are the paths
+    of the rooms' manifests. A failure without a `recording_id` concerns the whole room.
     """
 
     folder: str
@@ -43,13 +45,15 @@ class Archive(TypedDict):
 class RoomArchive:
     """Downloads, verifies and deletes the recordings of one room.
 
+    A second run downloads only the recordings that the manifest does not prove to be in the archive.
+
     :param hook: the account.
     :param room_id: the room.
     :param folder: the folder of the files and the manifest.
     :param done: the result, to which the numbers of this room are added.
-    :param audit: records each deletion.
+    :param audit: sends the deletions, and writes a line before and after each.
     :param failures: collects the failures.
-    :param wanted: returns whether a recording is to be archived; None archives all of them.
+    :param wanted: a function that returns whether to archive a recording; None archives all of them.
     """
 
     def __init__(
@@ -65,16 +69,19 @@ class RoomArchive:
         self._hook = hook
         self._room_id = room_id
         self._folder = folder
-        self._done = done
+        self._result = done
         self._audit = audit
         self._failures = failures
-        self._tried = 1  # the room itself
+        self._tried = 1  # The room itself counts as one.
         self._wanted = wanted
 
     def update(self, *, delete_after: bool) -> int:
-        """Download the missing recordings, then delete from ClickMeeting those that the archive is proved to hold.
+        """Download the missing recordings, then delete from ClickMeeting those that are proved to be in the archive.
 
-        :return: how many things were tried, of which each can fail once: the room, and each recording that is ready.
+        An error is added to the failures; it is not raised.
+
+        :param delete_after: whether to delete recordings from ClickMeeting.
+        :return: the number of things that can fail, which is 1 for the room, plus the recordings that are ready.
         """
         with self._collecting_failures():
             proved = self._download_missing()
@@ -83,49 +90,49 @@ class RoomArchive:
         return self._tried
 
     def _download_missing(self) -> set[int]:
-        """Download the missing recordings, and return all that are in the folder now."""
+        """Download the missing recordings, and return the ids of all that are proved to be in the archive."""
         manifest = Manifest(self._folder, self._room_id)
         listed = {recording["id"]: recording for recording in self._hook.list_recordings(self._room_id)}
-        manifest.note_deleted(manifest.being_deleted - listed.keys(), self._hook.now())
+        manifest.note_deleted(manifest.unconfirmed_deletions - listed.keys(), self._hook.now())
         wanted = [*filter(self._wanted, listed.values())]
         ready = [*filter(recorded, wanted)]
-        self._done["pending"] += len(wanted) - len(ready)
+        self._result["pending"] += len(wanted) - len(ready)
         self._tried += len(ready)
         proved = set()
         for recording in ready:
             with self._collecting_failures(recording["id"]):
                 if manifest.proves(recording):
-                    self._done["unchanged"] += 1
+                    self._result["unchanged"] += 1
                 else:
                     self._download(recording, manifest)
                 proved.add(recording["id"])
         if manifest:
-            self._done["manifests"].append(str(manifest.path))
+            self._result["manifests"].append(str(manifest.path))
         return proved
 
     def _download(self, recording: Recording, manifest: Manifest) -> None:
-        path = f"recording-{self._room_id}-{recording['id']}.mp4"  # ClickMeeting has no other format
-        begin = time.perf_counter()
+        path = f"recording-{self._room_id}-{recording['id']}.mp4"  # ClickMeeting has recordings in this format only.
+        started = time.perf_counter()
         file = self._hook.download_link(
-            lambda: self._link(recording["id"]), self._folder / path, size=recording["recording_file_size"]
+            lambda: self._request_link(recording["id"]), self._folder / path, size=recording["recording_file_size"]
         )
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - started
         manifest.add(recording, path, file["sha256"], self._hook.now())
-        self._done["archived"] += 1
-        self._done["bytes"] += file["size"]
+        self._result["archived"] += 1
+        self._result["bytes"] += file["size"]
         speed = file["size"] / MIB / seconds
         message = "Recording %d of room %d archived: %d bytes in %.1f s, %.1f MiB/s"
         self._hook.log.info(message, recording["id"], self._room_id, file["size"], seconds, speed)
 
-    def _link(self, recording_id: int) -> str:
-        """Request a freshly signed link; each is valid for minutes only."""
+    def _request_link(self, recording_id: int) -> str:
+        """Request a new signed link, because a link is valid only for minutes, and a retry needs another one."""
         for recording in self._hook.list_recordings(self._room_id):
             if recording["id"] == recording_id:
                 return recording["recording_url"]
         raise LookupError("ClickMeeting no longer lists this recording")
 
     def _delete(self, proved: Collection[int]) -> None:
-        """Delete recordings whose size is still the same; one that grows is still processed by ClickMeeting."""
+        """Delete the recordings whose size is still the archived one; ClickMeeting still processes one that grows."""
         manifest = Manifest(self._folder, self._room_id)
         for recording in self._hook.list_recordings(self._room_id):
             if recording["id"] in proved and manifest.proves(recording):
@@ -134,31 +141,35 @@ class RoomArchive:
 
     def _delete_one(self, recording_id: int, manifest: Manifest) -> None:
         if not manifest.is_intact(recording_id):
-            manifest.drop(recording_id)
+            manifest.remove(recording_id)
             raise OSError(
-                "its file does not have the checksum of the download; the recording was not deleted from ClickMeeting, "
-                "and the next run downloads it again"
+                "its file does not have the checksum of the download, so it has changed since then; the recording was "
+                "not deleted from ClickMeeting, and the next run downloads it again"
             )
-        manifest.note_asked(recording_id, self._hook.now())
-        self._audit.deletion(calls.delete_recording(self._room_id, recording_id), self._room_id, [recording_id])
+        manifest.note_delete_request(recording_id, self._hook.now())
+        self._audit.delete(calls.delete_recording(self._room_id, recording_id), self._room_id, [recording_id])
         manifest.note_deleted({recording_id}, self._hook.now())
-        self._done["deleted"] += 1
+        self._result["deleted"] += 1
         self._hook.log.info("Recording %d of room %d deleted from ClickMeeting", recording_id, self._room_id)
 
     @contextmanager
     def _collecting_failures(self, recording_id: int | None = None) -> Iterator[None]:
-        """Collect an error instead of raising it, so that the other recordings and rooms are archived first."""
+        """Add an error of the block to the failures, so that the run continues with the other recordings and rooms."""
         try:
             yield
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             self._failures.add(reason, room_id=self._room_id, recording_id=recording_id)
+            # The message of any other error does not say enough to find its cause.
             if not isinstance(error, ClickMeetingError | OSError | ValueError):
                 self._hook.log.exception("Traceback of this failure:")
 
 
 def rooms_with_recordings(hook: ClickMeetingHook) -> list[int]:
-    """Return the rooms that have recordings; all rooms when ClickMeeting does not name them."""
+    """Return the ids of the rooms that have recordings.
+
+    If ClickMeeting does not list all recordings, or lists them without their rooms, the result is all rooms.
+    """
     rooms = {recording.get("conference_id", 0) for recording in hook.list_all_recordings()}
     if rooms and all(rooms):
         return sorted(rooms)
@@ -166,12 +177,16 @@ def rooms_with_recordings(hook: ClickMeetingHook) -> list[int]:
 
 
 def those_of(session: Session) -> Callable[[Recording], bool]:
-    """Return a function that returns whether a recording overlaps a session; one without a start time does."""
+    """Return a function that selects the recordings of a session.
+
+    The function returns whether a recording overlaps the session in time. A recording without times does, since it may
+    belong to the session.
+    """
     start, end = (times.parse(at) if at else None for at in (session.get("start_date"), session.get("end_date")))
 
-    def ran(recording: Recording) -> bool:
+    def overlaps(recording: Recording) -> bool:
         began, ended = recorded_at(recording), recorded_until(recording)
         too_early, too_late = start and ended and ended < start, end and began and began > end
         return not (too_early or too_late)
 
-    return ran
+    return overlaps

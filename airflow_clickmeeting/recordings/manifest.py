@@ -1,4 +1,4 @@
-"""The manifest of an archive: for each room, a JSON file that lists and proves the recordings beside it."""
+"""Read and write the manifest of a room: a JSON file that proves which recordings the archive holds."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
     from airflow_clickmeeting.api.types import Recording
 
-# the keys that prove a recording to be in the archive; the others are for readers only
+# The keys that prove that the archive holds a recording. The other keys are only for people who read the file.
 PROOF = {"recording_id": int, "size": int, "sha256": str, "path": str}
 
 
 class Archived(TypedDict):
-    """A recording in the archive: duration in seconds, size in bytes, times in ISO 8601.
+    """A recording in the archive: `duration` in seconds, `size` in bytes, times in ISO 8601.
 
-    The path is relative to the manifest, so that an archive can be moved. `delete_asked_at` is written before
-    the request to delete the recording is sent, `deleted_at` after ClickMeeting deleted it.
+    `path` is relative to the manifest, so that you can move an archive. `sha256` is the checksum of the download.
+    `delete_asked_at` is written before the request to delete the recording from ClickMeeting, and `deleted_at` after
+    it.
     """
 
     recording_id: int
@@ -40,11 +41,14 @@ class Archived(TypedDict):
 
 
 class Manifest:
-    """The recordings of one room that are in the archive; every change is written at once.
+    """The recordings of one room that are in the archive; each change is written to the file at once.
+
+    The constructor reads the file `recordings-ROOM_ID.json` in the folder. Without the file, the archive has no
+    recording of the room. An empty manifest is false.
 
     :param folder: the folder of the files and the manifest.
     :param room_id: the room.
-    :raises ValueError: when there is a file with the manifest's name that is not a complete manifest of the room.
+    :raises ValueError: if the file is not a complete manifest of the room.
     """
 
     def __init__(self, folder: ObjectStoragePath, room_id: int) -> None:
@@ -57,14 +61,18 @@ class Manifest:
         return bool(self._entries)
 
     def proves(self, recording: Recording) -> bool:
-        """Return whether the manifest lists a recording with its size on ClickMeeting, and its file has it too."""
+        """Return whether the archive holds a recording, by its size.
+
+        The manifest must list the recording with the size that ClickMeeting lists, and the file must have this size.
+        The file is not read; for its checksum see `is_intact`.
+        """
         entry = self._entries.get(recording["id"])
         if entry is None or entry["size"] != recording.get("recording_file_size"):
             return False
         return entry["size"] == self._stored_size(entry["path"])
 
     def is_intact(self, recording_id: int) -> bool:
-        """Read a recording's file, and return whether it has the checksum of the download."""
+        """Read the whole file of a recording, and return whether it has the checksum of the download."""
         entry = self._entries[recording_id]
         with (self._folder / entry["path"]).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
@@ -72,11 +80,11 @@ class Manifest:
     def add(self, recording: Recording, path: str, sha256: str, now: datetime) -> None:
         """Add a recording whose file is complete.
 
-        :param recording: as ClickMeeting lists it.
+        :param recording: the recording as ClickMeeting lists it.
         :param path: the file, relative to the manifest.
-        :param sha256: the checksum of the bytes downloaded.
-        :param now: by ClickMeeting's clock.
-        :raises OSError: when the file is missing or does not have the recording's size.
+        :param sha256: the checksum of the download.
+        :param now: the time by ClickMeeting's clock.
+        :raises OSError: if the file is missing or does not have the recording's size.
         """
         facts = recording_facts(recording)
         if (stored := self._stored_size(path)) != facts["size"]:
@@ -86,26 +94,26 @@ class Manifest:
         self._entries[recording["id"]] = cast("Archived", entry)
         self._write()
 
-    def drop(self, recording_id: int) -> None:
-        """Remove a recording from the manifest, so that it is downloaded again."""
+    def remove(self, recording_id: int) -> None:
+        """Remove a recording from the manifest, so that the next run downloads it again."""
         del self._entries[recording_id]
         self._write()
 
-    def note_asked(self, recording_id: int, now: datetime) -> None:
-        """Note that the request to delete a recording is about to be sent."""
+    def note_delete_request(self, recording_id: int, now: datetime) -> None:
+        """Set `delete_asked_at`; call this before the request to delete the recording is sent."""
         self._entries[recording_id]["delete_asked_at"] = _stamp(now)
         self._write()
 
     def note_deleted(self, recordings: Collection[int], now: datetime) -> None:
-        """Note that ClickMeeting deleted recordings on request."""
+        """Set `deleted_at` of recordings that ClickMeeting has deleted."""
         for recording_id in recordings:
             self._entries[recording_id]["deleted_at"] = _stamp(now)
         if recordings:
             self._write()
 
     @property
-    def being_deleted(self) -> set[int]:
-        """The recordings for which a deletion was requested, but not noted as done."""
+    def unconfirmed_deletions(self) -> set[int]:
+        """The ids of the recordings whose deletion was requested, but never confirmed, as after a killed worker."""
         entries = self._entries.items()
         return {id_ for id_, entry in entries if entry.get("delete_asked_at") and not entry.get("deleted_at")}
 
@@ -119,7 +127,8 @@ class Manifest:
         try:
             with self.path.open("rb") as file:
                 return _entries(json.load(file), self._room_id)
-        except FileNotFoundError:  # a check with exists() would report a failing storage as an absent file
+        except FileNotFoundError:
+            # Do not check with exists() instead: it returns False if the storage fails, and the manifest would be lost.
             return {}
         except ValueError as error:
             raise ValueError(

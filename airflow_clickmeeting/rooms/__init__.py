@@ -1,1 +1,1 @@
-"""Rooms: finding one, comparing it with what is wanted, and making sure that it exists."""
+"""Find a room, compare it with wanted parameters, and create it exactly once."""

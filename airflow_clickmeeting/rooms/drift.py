@@ -1,8 +1,7 @@
-"""What is wanted of a room, against what its reading says: pure functions.
+"""Compare the wanted parameters of a room with ClickMeeting's data of it: pure functions.
 
-What is not given is not wanted. What a reading does not show (the skin, a
-hidden password, a setting it leaves out) cannot be compared. What differs at every reading (reference 1.12) is never
-looked at.
+Parameters that are not set are not compared. Values that ClickMeeting does not return (the skin, a hidden password,
+some settings) cannot be compared. Values that differ in every response, such as role hashes, are ignored.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ from airflow_clickmeeting.api.types import Room
 Difference = TypedDict("Difference", {"wanted": Any, "is": Any})
 
 HIDDEN = "***"
-# people's own texts, which may hold an address
-NOT_TOLD = frozenset({"lobby_description", "registration", "settings"})
+# free text, which may contain somebody's e-mail address
+NOT_LOGGED = frozenset({"lobby_description", "registration", "settings"})
 
-_AS_SHOWN = (
+# parameters that have the same name and form in ClickMeeting's data
+_SAME_KEYS = (
     "name",
     "room_type",
     "permanent_room",
@@ -31,17 +31,17 @@ _AS_SHOWN = (
     "skin_id",
 )
 
-_TIME = {"starts_at", "timezone"}
-_TABLES = ("registration", "settings")
+_TIME_PARAMETERS = {"starts_at", "timezone"}
+_DICT_PARAMETERS = ("registration", "settings")
 
 
-def wanted_of(**parameters: Any) -> dict[str, Any]:
-    """Return what is wanted of a room as a reading would show it: starts as instants, access by number.
+def wanted_values(**parameters: Any) -> dict[str, Any]:
+    """Return the wanted values of a room in the form that ClickMeeting returns: starts as instants, access as a number.
 
-    A start or a duration is not that of a permanent room, so with one the room is wanted to be none.
+    A permanent room has no start and no duration, so one of these means that the room is wanted not to be permanent.
 
-    :param parameters: those of `create_conference`.
-    :raises ValueError: for a wrong parameter, and for none at all.
+    :param parameters: those of `create_conference`; None means that a parameter is not set.
+    :raises ValueError: for a wrong parameter, and if none is set.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     if given.keys() & {"starts_at", "duration"}:
@@ -53,106 +53,117 @@ def wanted_of(**parameters: Any) -> dict[str, Any]:
         found["duration"] = None
     wanted = {name: value for name, value in found.items() if value not in (None, {})}
     if not wanted:
-        raise ValueError("Nothing to compare: give at least one of the room's parameters.")
+        raise ValueError("Nothing to compare: set at least one of the room's parameters, such as name or starts_at.")
     return wanted
 
 
 def differences(room: Room, wanted: Mapping[str, Any]) -> dict[str, Difference]:
-    """Return by parameter what differs, as `{"wanted": ..., "is": ...}` of plain JSON.
+    """Return the parameters that differ, each as `{"wanted": ..., "is": ...}` of plain JSON.
 
-    Starts are compared as instants, to the minute, durations by length, zones and addresses by name. Of
-    `registration` and `settings` there are the keys that differ. A password is not shown.
+    Starts are compared as instants, to the minute, durations by length, zones and URLs by name. For `registration` and
+    `settings`, the result has the keys that differ. For a password, both values are `***`.
 
-    :param wanted: from `wanted_of`.
+    :param room: ClickMeeting's data of the room.
+    :param wanted: the result of `wanted_values`.
     """
-    shown = _shown(room)
-    found = {name: _difference(name, value, shown[name]) for name, value in wanted.items() if name in shown}
+    current = _comparable_values(room)
+    found = {name: _difference(name, value, current[name]) for name, value in wanted.items() if name in current}
     return {name: difference for name, difference in found.items() if difference is not None}
 
 
-def to_send(room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of an update that brings a room to what is wanted; none when nothing differs.
+def update_parameters(room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an update that gives a room the wanted values; none if nothing differs.
 
-    It is what differs, and besides: start and zone together, since one without the other may be read in two ways;
-    with a new name the present address, which else would change; and what cannot be compared, but never that alone.
+    These are the parameters that differ, and some that go with them: the start and the zone, because one without the
+    other is ambiguous; the present end of the URL with a new name, because ClickMeeting would change the URL otherwise;
+    and values that cannot be compared, which alone are no reason for an update.
 
-    :param wanted: from `wanted_of`.
+    :param room: ClickMeeting's data of the room.
+    :param wanted: the result of `wanted_values`.
     """
     if not (found := differences(room, wanted)):
         return {}
-    shown = _shown(room)
-    names = found.keys() | (wanted.keys() - shown.keys()) | (_TIME if found.keys() & _TIME else set())
+    current = _comparable_values(room)
+    together = _TIME_PARAMETERS if found.keys() & _TIME_PARAMETERS else set()
+    names = found.keys() | (wanted.keys() - current.keys()) | together
     sent = {name: value for name, value in wanted.items() if name in names}
-    for name in _TABLES:
-        as_it_is = shown[name].keys() - (found[name]["wanted"].keys() if name in found else set())
-        sent[name] = {key: value for key, value in wanted.get(name, {}).items() if key not in as_it_is}
+    for name in _DICT_PARAMETERS:
+        unchanged = current[name].keys() - (found[name]["wanted"].keys() if name in found else set())
+        sent[name] = {key: value for key, value in wanted.get(name, {}).items() if key not in unchanged}
     if "name" in sent and (address := urls.address_of(room)):
         sent.setdefault("custom_room_url_name", wanted.get("custom_room_url_name", address))
     return {name: value for name, value in sent.items() if value != {}}
 
 
-def told(found: Mapping[str, Difference]) -> str:
-    """Return differences for a log: what is, and what is wanted."""
+def format_differences(found: Mapping[str, Difference]) -> str:
+    """Return differences in words for a log, such as `lobby_enabled is True, wanted False`.
+
+    Parameters with free text appear by name only, so that no e-mail address is logged.
+    """
     return "; ".join(
-        name if name in NOT_TOLD else f"{name} is {each['is']!r}, wanted {each['wanted']!r}"
+        name if name in NOT_LOGGED else f"{name} is {each['is']!r}, wanted {each['wanted']!r}"
         for name, each in found.items()
     )
 
 
-def _shown(room: Room) -> dict[str, Any]:
-    reading: dict[str, Any] = dict(room)
-    shown = {name: reading[name] for name in _AS_SHOWN if name in reading}
-    if reading.get("permanent_room"):
-        shown |= {"starts_at": None, "duration": None}
-    elif reading.get("starts_at"):
-        shown["starts_at"] = reading["starts_at"]
-        if reading.get("ends_at"):
-            shown["duration"] = _length(reading["starts_at"], reading["ends_at"])
-    if reading.get("password"):
-        shown["password"] = str(reading["password"])
+def _comparable_values(room: Room) -> dict[str, Any]:
+    """Return those values of a room that ClickMeeting's data have, by parameter."""
+    data: dict[str, Any] = dict(room)
+    values = {name: data[name] for name in _SAME_KEYS if name in data}
+    if data.get("permanent_room"):
+        values |= {"starts_at": None, "duration": None}
+    elif data.get("starts_at"):
+        values["starts_at"] = data["starts_at"]
+        if data.get("ends_at"):
+            values["duration"] = _duration(data["starts_at"], data["ends_at"])
+    if data.get("password"):
+        values["password"] = str(data["password"])
     if address := urls.address_of(room):
-        shown["custom_room_url_name"] = address
-    enabled = {"enabled": reading["registration_enabled"]} if "registration_enabled" in reading else {}
-    return shown | {
-        "registration": enabled | _table(reading.get("registration")),
-        "settings": _table(reading.get("settings")),
+        values["custom_room_url_name"] = address
+    enabled = {"enabled": data["registration_enabled"]} if "registration_enabled" in data else {}
+    return values | {
+        "registration": enabled | _dict_or_empty(data.get("registration")),
+        "settings": _dict_or_empty(data.get("settings")),
     }
 
 
-def _length(starts_at: str, ends_at: str) -> str:
+def _duration(starts_at: str, ends_at: str) -> str:
     minutes = round((times.parse(ends_at) - times.parse(starts_at)).total_seconds() / 60)
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
-def _table(value: Any) -> dict[str, Any]:
+def _dict_or_empty(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _difference(name: str, wanted: Any, there: Any) -> Difference | None:
+def _difference(name: str, wanted: Any, current: Any) -> Difference | None:
     if isinstance(wanted, Mapping):
-        keys = [key for key, value in wanted.items() if key in there and not _same_value(value, there[key])]
-        return {"wanted": {key: wanted[key] for key in keys}, "is": {key: there[key] for key in keys}} if keys else None
-    if _SAME.get(name, _same_value)(wanted, there):
+        keys = [key for key, value in wanted.items() if key in current and not _same_value(value, current[key])]
+        if not keys:
+            return None
+        return {"wanted": {key: wanted[key] for key in keys}, "is": {key: current[key] for key in keys}}
+    if _COMPARISONS.get(name, _same_value)(wanted, current):
         return None
-    return {"wanted": HIDDEN, "is": HIDDEN} if name == "password" else {"wanted": wanted, "is": there}
+    return {"wanted": HIDDEN, "is": HIDDEN} if name == "password" else {"wanted": wanted, "is": current}
 
 
-def _same_start(wanted: str, there: str | None) -> bool:
-    return there is not None and compare.same_minute(times.parse(wanted), times.parse(there))
+def _same_start(wanted: str, current: str | None) -> bool:
+    return current is not None and compare.same_minute(times.parse(wanted), times.parse(current))
 
 
-def _same_value(wanted: Any, there: Any) -> bool:
-    return _plain(wanted) == _plain(there)
+def _same_value(wanted: Any, current: Any) -> bool:
+    return _as_text(wanted) == _as_text(current)
 
 
-def _plain(value: Any) -> str:
-    """Return a flag, number or address as a text; ClickMeeting writes flags in several ways (reference 1.5)."""
+def _as_text(value: Any) -> str:
+    """Return a flag, number or text as a text to compare; ClickMeeting writes flags in several ways."""
     text = "" if value is None else str(value)
     word = text.lower()
     return "1" if word in validate.TRUE else "0" if word in validate.FALSE else text
 
 
-_SAME: dict[str, Callable[[Any, Any], bool]] = {
+# how to compare parameters for which equal texts are not the right test
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "name": compare.same_text,
     "lobby_description": compare.same_text,
     "starts_at": _same_start,

@@ -1,4 +1,7 @@
-"""Makes a room once, however often a task is tried: it looks before it makes, and again when an answer was lost."""
+"""Create a room exactly once, in however many tries of a task.
+
+The task searches for the room before it creates one, and again if the response to the create request is lost.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,13 @@ IF_EXISTS = ("reuse", "update", "fail", "create")
 
 @dataclass(frozen=True)
 class EnsureResult:
-    """A room, and what was done for it.
+    """A room, and what the task did with it.
 
-    :param created: this task made it, now or in an earlier try.
-    :param found_by: how it was found; None when it was made now.
-    :param changed: the parameters that were brought to what is wanted.
-    :param room_url_changed: whether that gave it another address.
+    :param room: ClickMeeting's data of the room.
+    :param created: whether this task created the room, in this try or an earlier one.
+    :param found_by: how the task found the room; None if this try created it.
+    :param changed: the parameters that the task changed to the wanted values.
+    :param room_url_changed: whether the update changed the room's URL.
     """
 
     room: Room
@@ -40,13 +44,13 @@ class EnsureResult:
     room_url_changed: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the room with what was done among its keys."""
-        done = {name: value for name, value in vars(self).items() if name != "room"}
-        return {**self.room, **done}
+        """Return the keys of the room, and those of this result."""
+        result = {name: value for name, value in vars(self).items() if name != "room"}
+        return {**self.room, **result}
 
 
 class TaskNotes:
-    """What a task keeps for its next try: Airflow's task state, from 3.3 on; nothing below that."""
+    """What a task keeps for its next try, in Airflow's task state; before Airflow 3.3 nothing is kept."""
 
     KEY = "clickmeeting_room"
 
@@ -54,28 +58,28 @@ class TaskNotes:
         self._store: Any = context.get("task_state_store")
 
     def read(self) -> dict[str, Any]:
-        """Return what the last try noted."""
+        """Return the notes of the last try, an empty dict if there are none."""
         return dict(self._store.get(self.KEY) or {}) if self._store is not None else {}
 
-    def write(self, **what: Any) -> None:
-        """Note something instead."""
+    def write(self, **notes: Any) -> None:
+        """Replace the notes."""
         if self._store is not None:
-            self._store.set(self.KEY, what)
+            self._store.set(self.KEY, notes)
 
     def clear(self) -> None:
-        """Forget it."""
+        """Delete the notes."""
         if self._store is not None:
             self._store.delete(self.KEY)
 
 
 class EnsureRoom:
-    """One task's room.
+    """Finds the room of one task, or creates it.
 
     :param hook: the account.
     :param parameters: those of `create_conference`.
-    :param if_exists: what becomes of a room that is there already.
-    :param context: the task's.
-    :param log: the task's.
+    :param if_exists: what to do if the room exists: `reuse`, `update`, `fail` or `create`.
+    :param context: the context of the task; an empty one outside of a task, which then has no marker and no notes.
+    :param log: the log of the task.
     :raises ValueError: for a wrong argument.
     """
 
@@ -90,111 +94,133 @@ class EnsureRoom:
         self._if_exists = validate.one_of("if_exists", if_exists, IF_EXISTS)
         call = calls.create_conference(**{"name": None, **parameters})
         ti = context.get("ti")
-        mark = marker(call.form["name"], ti.dag_id, ti.task_id, ti.run_id, ti.map_index) if ti is not None else None
-        whatever = RoomQuery.for_form(call.form, mark)
-        self._own = RoomQuery(whatever.address, whatever.marker)
-        self._address = whatever.address or whatever.marker
+        own = marker(call.form["name"], ti.dag_id, ti.task_id, ti.run_id, ti.map_index) if ti is not None else None
+        query = RoomQuery.for_form(call.form, own)
+        self._query_by_url = RoomQuery(query.address, query.marker)
+        self._address = query.address or query.marker
         self._call = replace(call, form={**call.form, "custom_room_url_name": self._address})
         self._hook = hook
-        self._wanted = drift.wanted_of(**parameters)
+        self._wanted = drift.wanted_values(**parameters)
         self._log = log
         self._notes = TaskNotes(context)
-        self._noted = self._notes.read()
-        self._begun: str | None = self._noted.get("begun")
-        # a namesake does not count for who wants another room
-        self._search = self._own if self._if_exists == "create" else whatever
+        self._earlier_notes = self._notes.read()
+        # the URL name of a create request that an earlier try sent, or was about to send
+        self._requested_address: str | None = self._earlier_notes.get("begun")
+        # with `create`, another room of the same name and start does not matter
+        self._query = self._query_by_url if self._if_exists == "create" else query
 
-    def outcome(self) -> EnsureResult:
-        """Find the room, or make it.
+    def find_or_create(self) -> EnsureResult:
+        """Find the room or create it, and update it if that is wanted.
 
-        :raises RoomExistsError: for a room that must not be there, or several that may be meant.
+        A second call, or a retry of the task, finds the room that the first one created.
+
+        :raises RoomExistsError: if `if_exists` does not accept the existing room, or if several rooms match.
+        :raises ClickMeetingError: if the create request failed and the room does not exist.
         """
-        if (found := self._remembered()) is not None:
-            return self._settled(found, own=self._noted["created"])
-        if (found := self._look(self._search)) is not None:
-            return self._settled(found, own=self._is_own(found))
-        return self._made()
+        if (found := self._get_noted_room()) is not None:
+            return self._use_existing(found, own=self._earlier_notes["created"])
+        if (found := self._search_rooms(self._query)) is not None:
+            return self._use_existing(found, own=self._is_own(found))
+        return self._create()
 
-    def _remembered(self) -> Found | None:
-        if "room_id" not in self._noted:
+    def _get_noted_room(self) -> Found | None:
+        if "room_id" not in self._earlier_notes:
             return None
+        room_id = self._earlier_notes["room_id"]
         try:
-            return Found(self._hook.get_conference(self._noted["room_id"]), "task_state")
+            return Found(self._hook.get_conference(room_id), "task_state")
         except NotFoundError:
-            self._log.warning("Room %d, which an earlier try had, is gone", self._noted["room_id"])
+            self._log.warning("Room %d of an earlier try does not exist any more; searching for another", room_id)
             return None
 
-    def _look(self, search: RoomQuery) -> Found | None:
-        """Look for a room, among those that are over or closed only where it is nowhere else."""
-        if not search:
+    def _search_rooms(self, query: RoomQuery) -> Found | None:
+        """Search the active rooms, and only if none matches the inactive ones."""
+        if not query:
             return None
-        active = search.find_in(self._hook.iter_conferences("active"))
-        return active or search.find_in(self._hook.iter_conferences("inactive"))
+        active = query.find_in(self._hook.iter_conferences("active"))
+        return active or query.find_in(self._hook.iter_conferences("inactive"))
 
     def _is_own(self, found: Found) -> bool:
-        return found.by == "marker" or compare.same_address(urls.address_of(found.room), self._begun)
+        """Return whether this task created the room in an earlier try."""
+        return found.by == "marker" or compare.same_address(urls.address_of(found.room), self._requested_address)
 
-    def _made(self) -> EnsureResult:
+    def _create(self) -> EnsureResult:
         if self._address:
+            # before the request, so that the next try knows the room as its own even if the worker dies now
             self._notes.write(begun=self._address)
         try:
             room = self._hook.run(self._call)
         except ClickMeetingError as error:
-            return self._after(error)
+            return self._find_after_error(error)
         self._notes.write(room_id=room["id"], created=True)
         return EnsureResult(room, created=True)
 
-    def _after(self, error: ClickMeetingError) -> EnsureResult:
-        """Return the room that is there in spite of an error, or raise that."""
+    def _find_after_error(self, error: ClickMeetingError) -> EnsureResult:
+        """Return the room if it exists in spite of an error of the create request, else raise the error."""
         if error.may_have_worked:
             self._log.warning(
                 "No clear response to the create request; checking whether the room was created: %s", error
             )
-            # it was not there before
-            if (found := self._look(self._own or self._search)) is not None:
-                return self._settled(found, own=True)
+            # the search before the request found no room, so this request created it
+            if (found := self._search_rooms(self._query_by_url or self._query)) is not None:
+                return self._use_existing(found, own=True)
             raise error
-        if self._address and not self._begun:
+        if self._address and not self._requested_address:
+            # this request had no effect, so a room at this URL would not be the task's own
             self._notes.clear()
-        # perhaps somebody, or an earlier try of this task, took the address just now
-        found = self._look(self._search) if self._address and isinstance(error, ValidationError) else None
+        # somebody else, or an earlier try of this task, may have taken the URL name just now
+        found = self._search_rooms(self._query) if self._address and isinstance(error, ValidationError) else None
         if found is not None:
-            return self._settled(found, own=self._is_own(found))
+            return self._use_existing(found, own=self._is_own(found))
         raise error
 
-    def _settled(self, found: Found, *, own: bool) -> EnsureResult:
-        """Do with a room that is there what the author wants."""
+    def _use_existing(self, found: Found, *, own: bool) -> EnsureResult:
+        """Return, update or reject an existing room, as `if_exists` says.
+
+        :param found: the room.
+        :param own: whether this task created it.
+        """
         room_id = found.room["id"]
         if found.others:
-            raise self._refusal(
-                f"rooms {', '.join(map(str, (room_id, *found.others)))} all have this name and start; say which one is "
-                "meant with custom_room_url_name, or make another one with if_exists='create'"
+            ids = ", ".join(map(str, (room_id, *found.others)))
+            raise self._exists_error(
+                f"rooms {ids} all have this name and start, so the task cannot choose one; set custom_room_url_name to "
+                "that of the room to use, or if_exists='create' to create another"
             )
         if self._if_exists in ("fail", "create") and not own:
-            raise self._refusal(f"room {room_id} is there already, found by its {found.by}")
+            raise self._exists_error(
+                f"room {room_id} already exists (found by {found.by}), and if_exists={self._if_exists!r} does not "
+                "accept it; set if_exists to 'reuse' or 'update', or set another custom_room_url_name"
+            )
         self._notes.write(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)
-        self._log.info("Room %d is there already, found by its %s", room_id, found.by)
+        self._log.info("Found the existing room %d by %s", room_id, found.by)
         if room.get("status") == "inactive":
-            self._log.warning("Room %d is inactive: it is over, or somebody closed it", room_id)
+            self._log.warning(
+                "Room %d is inactive: its scheduled time is over, or somebody closed it. This task does not open it",
+                room_id,
+            )
         if self._if_exists != "update":
             return EnsureResult(room, own, found.by)
-        return self._updated(room, own, found.by)
+        return self._update(room, own, found.by)
 
-    def _updated(self, room: Room, own: bool, found_by: FoundBy) -> EnsureResult:
-        sent = drift.to_send(room, self._wanted)
+    def _update(self, room: Room, own: bool, found_by: FoundBy) -> EnsureResult:
+        sent = drift.update_parameters(room, self._wanted)
         if not sent:
             return EnsureResult(room, own, found_by)
         differences = drift.differences(room, self._wanted)
-        self._log.info("Room %d is brought to what is wanted: %s", room["id"], drift.told(differences))
-        changed, moved = update_room(self._hook, room["id"], sent, room, self._log)
-        if left := drift.differences(changed, self._wanted):
+        self._log.info("Updating room %d: %s", room["id"], drift.format_differences(differences))
+        updated, url_changed = update_room(self._hook, room["id"], sent, room, self._log)
+        if remaining := drift.differences(updated, self._wanted):
             self._log.warning(
-                "ClickMeeting accepted the update of room %d but did not change: %s", room["id"], drift.told(left)
+                "ClickMeeting accepted the update of room %d but did not change: %s",
+                room["id"],
+                drift.format_differences(remaining),
             )
-        return EnsureResult(changed, own, found_by, [name for name in differences if name not in left], moved)
+        changed = [name for name in differences if name not in remaining]
+        return EnsureResult(updated, own, found_by, changed, url_changed)
 
-    def _refusal(self, message: str) -> RoomExistsError:
+    def _exists_error(self, message: str) -> RoomExistsError:
         return RoomExistsError(
             ApiError("other", message), self._call.name, self._hook.clickmeeting_conn_id, self._call.path
         )
@@ -203,16 +229,19 @@ class EnsureRoom:
 def update_room(
     hook: ClickMeetingHook, room_id: int | str, parameters: Mapping[str, Any], before: Room, log: Logger
 ) -> tuple[Room, bool]:
-    """Change a room, and return it, and whether it has another address than before.
+    """Update a room, and return it with whether its URL changed, of which the log gets a warning.
 
-    :param before: a reading of the room.
+    :param hook: the account.
+    :param room_id: the room.
     :param parameters: those of `update_conference`.
+    :param before: ClickMeeting's data of the room before the update; without a `room_url`, no change is detected.
+    :param log: the log of the task.
     """
     room = hook.update_conference(room_id, **parameters)
-    if "id" not in room:  # the answer may say no more than that it is done
+    if "id" not in room:  # the response may only confirm the update
         room = hook.get_conference(room_id)
     old, new = before.get("room_url"), room.get("room_url")
-    moved = old is not None and old != new
-    if moved:
-        log.warning("Room %s has a new address, %s; it was %s, and links to that may lead nowhere", room_id, new, old)
-    return room, moved
+    url_changed = old is not None and old != new
+    if url_changed:
+        log.warning("The URL of room %s changed from %s to %s; links to the old URL may not work", room_id, old, new)
+    return room, url_changed

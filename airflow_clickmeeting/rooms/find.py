@@ -1,4 +1,4 @@
-"""Which of an account's rooms is the one that is meant: pure functions of their readings."""
+"""Find the room that a task means among the rooms of an account: pure functions of ClickMeeting's data."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from airflow_clickmeeting.api.types import Room
 
 FoundBy = Literal["task_state", "custom_room_url_name", "marker", "name_and_start"]
 
-MARK = 8
+MARKER_DIGITS = 8
 
 
 def marker(name: str, *task: str | int | None) -> str:
-    """Return an address that only one task of one run gives to a room: a slug of the name, and a hash.
+    """Return a URL name that only one task of one run gives to a room: a slug of the room's name, and a hash.
 
-    ClickMeeting has no field for it, and its addresses are unique in an account as far as is known (reference 3.3).
+    It serves as the room's marker, since ClickMeeting has no field for one, and URL names are unique in an account, as
+    far as is known.
 
-    :param name: the room's.
-    :param task: what tells the task from all others: its DAG, its id, its run, its index in a mapping.
+    :param name: the room's name.
+    :param task: what distinguishes the task from all others: its DAG, its id, its run, and its map index.
     """
     digest = hashlib.sha256(json.dumps(task).encode()).hexdigest()
-    return f"{urls.slug(name)}-{digest[:MARK]}"
+    return f"{urls.slug(name)}-{digest[:MARKER_DIGITS]}"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A room that is meant: how it was told, and the ids of others that might be meant as well."""
+    """A room that a query found, how the query found it, and the ids of other rooms that match equally well."""
 
     room: Room
     by: FoundBy
@@ -41,13 +42,14 @@ class Found:
 
 @dataclass(frozen=True)
 class RoomQuery:
-    """What tells a room; what is None tells nothing.
+    """How to identify a room; a query is false if it can find none.
 
-    :param address: the `custom_room_url_name` that it has.
-    :param marker: the address that a task gave it; of this the hash alone counts, so that the name may change.
-    :param name: its name, which tells a room only together with `starts_at` or `permanent`.
-    :param starts_at: when it starts.
-    :param permanent: whether it has no start.
+    :param address: the room's `custom_room_url_name`; None does not search by it.
+    :param marker: the URL name from `marker`, of which only the hash counts, so that the room's name may change; None
+        does not search by it.
+    :param name: the room's name, which identifies a room only together with `starts_at` or `permanent`.
+    :param starts_at: when the room starts.
+    :param permanent: whether the room is permanent, so that it has no start.
     """
 
     address: str | None = None
@@ -58,7 +60,11 @@ class RoomQuery:
 
     @classmethod
     def for_form(cls, form: Mapping[str, Any], marker: str | None) -> Self:
-        """Return how a room of this form is told: by the address given, else by marker, else by name and start."""
+        """Return the query for a room with these form fields: by its own URL name, else by marker, name and start.
+
+        :param form: the form fields of `create_conference`.
+        :param marker: the marker of the task; None outside of a task.
+        """
         if form["custom_room_url_name"]:
             return cls(address=form["custom_room_url_name"])
         return cls(None, marker, form["name"], start_of(form), bool(form["permanent_room"]))
@@ -71,30 +77,32 @@ class RoomQuery:
         return self.name is not None and (self.permanent or self.starts_at is not None)
 
     def find_in(self, rooms: Iterable[Room]) -> Found | None:
-        """Return the room, or None; rooms are taken only as long as something better may come.
+        """Return the first room with the URL name or the marker, else the one with the name and start, else None.
 
-        Of several with the same name and start it is the oldest, and the others are named.
+        If several rooms have the same name and start, return the oldest, with the ids of the others.
+
+        :param rooms: the rooms; once one with the URL name or the marker is found, no further room is read.
         """
-        namesakes: dict[int, Room] = {}
+        matches: dict[int, Room] = {}
         for room in rooms:
-            if (by := self._surely(room)) is not None:
+            if (by := self._match_url(room)) is not None:
                 return Found(room, by)
-            if self._is_namesake(room):
-                namesakes[room["id"]] = room
-        if not namesakes:
+            if self._has_same_name_and_start(room):
+                matches[room["id"]] = room
+        if not matches:
             return None
-        oldest, *others = sorted(namesakes)
-        return Found(namesakes[oldest], "name_and_start", tuple(others))
+        oldest, *others = sorted(matches)
+        return Found(matches[oldest], "name_and_start", tuple(others))
 
-    def _surely(self, room: Room) -> FoundBy | None:
+    def _match_url(self, room: Room) -> FoundBy | None:
         address = urls.address_of(room)
         if compare.same_address(address, self.address):
             return "custom_room_url_name"
-        if self.marker and compare.ends_alike(address, self.marker[-MARK:]):
+        if self.marker and compare.ends_alike(address, self.marker[-MARKER_DIGITS:]):
             return "marker"
         return None
 
-    def _is_namesake(self, room: Room) -> bool:
+    def _has_same_name_and_start(self, room: Room) -> bool:
         if not self._has_name or not compare.same_text(room.get("name"), self.name):
             return False
         if self.permanent or self.starts_at is None:

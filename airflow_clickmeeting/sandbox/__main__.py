@@ -80,10 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
         help="set a switch for uncertain behaviour of the API; you can repeat this option",
     )
     options = parser.parse_args(arguments)
-    positions = dict(one.partition("=")[::2] for one in options.switch)
+    switch_values = dict(one.partition("=")[::2] for one in options.switch)
     try:
-        Switches(positions)
-        world = World(options.api_key, speed=options.speed, switches=positions, seed=SEEDS[options.seed])
+        Switches(switch_values)
+        world = World(options.api_key, speed=options.speed, switches=switch_values, seed=SEEDS[options.seed])
         server = Server(world, options.port)
     except OSError as error:
         reason = f"it cannot listen on port {options.port} ({error}). Select another port with --port."

@@ -26,19 +26,19 @@ def _scheduled_visits(room: Room, session: Session, host: Person) -> Iterator[Vi
     for person in room.guests.values():
         if person.since <= session.end:
             yield from _guest_visits(room, person, max(opening, floor(person.since)), session.end)
-    stranger = Person(session.first_uid, "Guest", None, device=None, user_ip="198.51.100.7", country_iso3=None)
-    yield Visit(stranger, min(opening + 2 * MINUTE, session.end), session.end)
+    anonymous = Person(session.first_uid, "Guest", None, device=None, user_ip="198.51.100.7", country_iso3=None)
+    yield Visit(anonymous, min(opening + 2 * MINUTE, session.end), session.end)
 
 
 def _guest_visits(room: Room, person: Person, opening: datetime, end: datetime) -> Iterator[Visit]:
     """Yield the entries of one guest. Of four guests, three attend; some of them join late, leave early or rejoin."""
-    dice = random.Random(f"{room.id}/{person.email}")  # noqa: S311
-    if dice.random() >= 0.75:
+    rng = random.Random(f"{room.id}/{person.email}")  # noqa: S311
+    if rng.random() >= 0.75:
         return
     length = end - opening
-    join = opening + length * (dice.random() * 0.3 if dice.random() < 0.3 else dice.random() * 0.02)
-    leave = end - length * (dice.random() * 0.4 if dice.random() < 0.3 else 0)
-    if dice.random() < 0.25:
+    join = opening + length * (rng.random() * 0.3 if rng.random() < 0.3 else rng.random() * 0.02)
+    leave = end - length * (rng.random() * 0.4 if rng.random() < 0.3 else 0)
+    if rng.random() < 0.25:
         middle = join + (leave - join) / 2
         yield Visit(person, floor(join), floor(middle))
         yield Visit(person, floor(min(middle + 5 * MINUTE, leave)), floor(leave), first=False)
@@ -96,18 +96,18 @@ def totals(room: Room, session: Session, now: datetime) -> tuple[int, int]:
     return entries, peak
 
 
-def present(room: Room, session: Session, now: datetime) -> dict[str, datetime]:
-    """Return each e-mail address with the time of its first entry. A generated crowd does not count."""
-    came: dict[str, datetime] = {}
+def first_entries(room: Room, session: Session, now: datetime) -> dict[str, datetime]:
+    """Return each e-mail address with the time of its first entry until now. A generated crowd does not count."""
+    entries: dict[str, datetime] = {}
     listed = visits(room, session) if session.automatic else session.visits
     for visit in listed:
         if visit.person.email and visit.join <= now:
-            came.setdefault(visit.person.email.lower(), visit.join)
-    return came
+            entries.setdefault(visit.person.email.lower(), visit.join)
+    return entries
 
 
-def guest(account: Account, room: Room, email: str, nickname: str, now: datetime) -> Person:
-    """Return the person with this e-mail address. A new person can attend sessions from now on."""
+def get_or_add_guest(account: Account, room: Room, email: str, nickname: str, now: datetime) -> Person:
+    """Return the person with this e-mail address, or add a person, who can attend sessions from now on."""
     known = room.guests.get(email.lower())
     if not known:
         known = Person(account.new_id("person"), nickname, email, since=now)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from airflow_clickmeeting.sandbox.forms import Form, nest
 
-MANY = 1_000_000
+MAX_PARTS = 1_000_000
 
 
 @dataclass
@@ -39,13 +39,17 @@ def operation_path(path: str) -> str:
     return path.removeprefix("/v1").strip("/").removesuffix(".json").strip("/")
 
 
-async def read(request: Request, operation: str, ids: dict[str, str]) -> Call:
-    """Return the call with the parameters of query and body merged. The body's value wins."""
+async def read_call(request: Request, operation: str, ids: dict[str, str]) -> Call:
+    """Read the body of a request, and return its parameters as a call.
+
+    If the query and the body have the same parameter, the body's value is used. A body that is not valid JSON counts as
+    empty.
+    """
     form = nest(parse_qsl(request.url.query, keep_blank_values=True))
     upload = None
     content_type = request.headers.get("content-type", "")
     if content_type.startswith("multipart/form-data"):
-        parts = await request.form(max_files=MANY, max_fields=MANY)
+        parts = await request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS)
         form |= nest((name, value) for name, value in parts.multi_items() if isinstance(value, str))
         uploaded = parts.get("uploaded")
         upload = uploaded if isinstance(uploaded, UploadFile) else None

@@ -38,7 +38,7 @@ def _clock(world: World, body: Body) -> Any:
 
 
 def _switches(world: World, body: Body) -> Any:
-    world.switches.turn(body)
+    world.switches.set(body)
     return world.switches.as_dict()
 
 
@@ -54,7 +54,7 @@ def _clear_faults(world: World, body: Body) -> Any:
 
 
 def _requests(world: World, body: Body) -> Any:
-    return {"counts": world.requests.counts, "log": world.requests.of(body.get("operation"))}
+    return {"counts": world.requests.counts, "log": world.requests.entries_for(body.get("operation"))}
 
 
 def _counts(world: World, body: Body) -> Any:
@@ -112,7 +112,7 @@ def _outbox(world: World, body: Body) -> Any:
 
 def _state(world: World, body: Body) -> Any:
     account, now = world.account, world.clock.now
-    schedule.settle(account, world.switches, now)
+    schedule.add_started_sessions(account, world.switches, now)
     rooms = [_room_state(room, now) for room in account.rooms.values()]
     counted = ("tokens", "registrations", "sessions", "recordings")
     return {
@@ -198,7 +198,7 @@ def _index(world: World, body: Body) -> Any:
     return {f"{method} /_sandbox/{path}": about for (method, path), (_, about) in ENDPOINTS.items()}
 
 
-def _absent(world: World, body: Body) -> Any:
+def _unknown_endpoint(world: World, body: Body) -> Any:
     raise ValueError("This control endpoint does not exist. GET /_sandbox/ lists all control endpoints.")
 
 
@@ -206,7 +206,7 @@ async def control(world: World, scope: Scope, receive: Receive, send: Send) -> N
     """Respond to one control request. A wrong value gives HTTP 400 with an explanation under `error`."""
     request = Request(scope, receive)
     path = request.url.path.removeprefix("/_sandbox").strip("/")
-    endpoint, _ = ENDPOINTS.get((request.method, path), (_absent if path else _index, ""))
+    endpoint, _ = ENDPOINTS.get((request.method, path), (_unknown_endpoint if path else _index, ""))
     try:
         body = json.loads(await request.body() or "{}")
         response = JSONResponse(endpoint(world, {**request.query_params, **body}))

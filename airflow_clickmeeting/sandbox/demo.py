@@ -13,7 +13,7 @@ from airflow_clickmeeting.sandbox.model import Room, StoredFile
 from airflow_clickmeeting.sandbox.operations.conferences import new_room
 from airflow_clickmeeting.sandbox.operations.registrations import register_participant, send_invitation
 from airflow_clickmeeting.sandbox.operations.tokens import generate_tokens
-from airflow_clickmeeting.sandbox.schedule import settle
+from airflow_clickmeeting.sandbox.schedule import add_started_sessions
 from airflow_clickmeeting.sandbox.scripts import add_field, play
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def demo(world: World) -> None:
     _file(world, "logo.png", slides[:512], None)
 
     world.clock.set(now - 1 * day)
-    settle(world.account, world.switches, world.clock.now)
+    add_started_sessions(world.account, world.switches, world.clock.now)
     play(world, quarterly, _REVIEW)
     launch = _webinar(world, "Product launch", hour + 1 * day)
     add_field(launch, "Company", required=False)

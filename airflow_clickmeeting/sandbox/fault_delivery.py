@@ -8,57 +8,61 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.sandbox.answers import Answer, Wire, html_answer, json_answer
+from airflow_clickmeeting.sandbox.answers import Connection, Response, html_response, json_response
 from airflow_clickmeeting.sandbox.errors import not_found, plain
 from airflow_clickmeeting.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.world import World
 
-Work = Callable[[], Answer]
+Respond = Callable[[], Response]
 
 
-async def deliver(world: World, operation: str, wire: Wire, work: Work) -> None:
-    """Call `work` and send the response that it returns, unless a fault is ordered for this request."""
+async def deliver(world: World, operation: str, connection: Connection, respond: Respond) -> None:
+    """Send the response that `respond` returns, unless a fault is ordered for this request.
+
+    A fault replaces the response, and the operation does not run; or it disturbs the response of an operation that
+    runs.
+    """
     fault = world.faults.take(operation)
     if not fault:
-        await work().send(wire)
+        await respond().send(connection)
     elif fault.kind in _INSTEAD:
-        await _INSTEAD[fault.kind](fault, world, wire).send(wire)
+        await _INSTEAD[fault.kind](fault, world, connection).send(connection)
     else:
-        await _AROUND[fault.kind](fault, wire, work)
+        await _AROUND[fault.kind](fault, connection, respond)
 
 
-async def _reset(fault: Fault, wire: Wire, work: Work) -> None:
-    await wire.abort()
+async def _reset(fault: Fault, connection: Connection, respond: Respond) -> None:
+    await connection.abort()
 
 
-async def _lost(fault: Fault, wire: Wire, work: Work) -> None:
-    work()
-    await wire.abort()
+async def _lost(fault: Fault, connection: Connection, respond: Respond) -> None:
+    respond()
+    await connection.abort()
 
 
-async def _hang(fault: Fault, wire: Wire, work: Work) -> None:
+async def _hang(fault: Fault, connection: Connection, respond: Respond) -> None:
     try:
-        await asyncio.wait_for(wire.until_gone(), float(fault.options.get("seconds", 60)))
+        await asyncio.wait_for(connection.wait_closed(), float(fault.options.get("seconds", 60)))
     except TimeoutError:
-        await work().send(wire)
+        await respond().send(connection)
 
 
-async def _cut(fault: Fault, wire: Wire, work: Work) -> None:
-    answer = work()
-    half = 512 if answer.length is None else answer.length // 2
-    await answer.send(wire, stop_after=int(fault.options.get("after", half)))
+async def _cut(fault: Fault, connection: Connection, respond: Respond) -> None:
+    response = respond()
+    half = 512 if response.length is None else response.length // 2
+    await response.send(connection, stop_after=int(fault.options.get("after", half)))
 
 
-def _too_many(fault: Fault, world: World, wire: Wire) -> Answer:
+def _too_many(fault: Fault, world: World, connection: Connection) -> Response:
     wait = fault.options.get("retry_after")
     as_date = wait == "date" or fault.options.get("as_date", False)
     seconds = 1 if wait == "date" else wait
     headers = {}
     if seconds is not None:
         headers["retry-after"] = _http_date(world.clock.now, float(seconds)) if as_date else str(seconds)
-    return json_answer(plain(429, "Too many requests.").body(), 429, headers)
+    return json_response(plain(429, "Too many requests.").body(), 429, headers)
 
 
 def _http_date(now: datetime, seconds: float) -> str:
@@ -66,30 +70,30 @@ def _http_date(now: datetime, seconds: float) -> str:
     return format_datetime(rounded_up, usegmt=True)
 
 
-def _status(fault: Fault, world: World, wire: Wire) -> Answer:
+def _status(fault: Fault, world: World, connection: Connection) -> Response:
     status = int(fault.options.get("status", 500))
     body = fault.options.get("body", "json")
     if body == "html":
-        return html_answer(str(status), status)
+        return html_response(str(status), status)
     if body == "empty":
-        return Answer(status=status)
-    return json_answer(plain(status).body(), status)
+        return Response(status=status)
+    return json_response(plain(status).body(), status)
 
 
-def _redirect(fault: Fault, world: World, wire: Wire) -> Answer:
+def _redirect(fault: Fault, world: World, connection: Connection) -> Response:
     status = int(fault.options.get("status", 302))
-    return Answer(status=status, headers={"location": f"{world.media_url}elsewhere{wire.scope['path']}"})
+    return Response(status=status, headers={"location": f"{world.media_url}elsewhere{connection.scope['path']}"})
 
 
-_INSTEAD: dict[str, Callable[[Fault, World, Wire], Answer]] = {
+_INSTEAD: dict[str, Callable[[Fault, World, Connection], Response]] = {
     "429": _too_many,
     "status": _status,
-    "html": lambda fault, world, wire: html_answer("Sign in"),
-    "empty": lambda fault, world, wire: Answer(),
-    "error200": lambda fault, world, wire: json_answer(not_found().body()),
+    "html": lambda fault, world, connection: html_response("Sign in"),
+    "empty": lambda fault, world, connection: Response(),
+    "error200": lambda fault, world, connection: json_response(not_found().body()),
     "redirect": _redirect,
 }
-_AROUND: dict[str, Callable[[Fault, Wire, Work], Coroutine[Any, Any, None]]] = {
+_AROUND: dict[str, Callable[[Fault, Connection, Respond], Coroutine[Any, Any, None]]] = {
     "reset": _reset,
     "lost": _lost,
     "hang": _hang,

@@ -1,4 +1,4 @@
-"""Keep the faults that a test ordered: errors that a network, a proxy or an overloaded server causes."""
+"""Keep the faults that a test ordered: errors that a network, a proxy or an overloaded server can cause."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The options of each kind of fault.
 KINDS: dict[str, tuple[str, ...]] = {
     "429": ("retry_after", "as_date"),
     "status": ("status", "body"),
@@ -22,7 +23,14 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Fault:
-    """Describe one ordered fault. The operation `*` means every operation of the API, but not the file host."""
+    """Describe one ordered fault.
+
+    :param operation: the operation that fails; `*` is every operation of the API, but not the file host (`media`).
+    :param kind: a key of `KINDS`.
+    :param times: the number of requests that get the fault; None is all of them.
+    :param skip: the number of requests before them that do not get the fault.
+    :param options: the options of the kind.
+    """
 
     operation: str
     kind: str
@@ -38,8 +46,8 @@ class Fault:
             known = f"Use one of: {', '.join(KINDS[self.kind])}." if KINDS[self.kind] else "Remove the option."
             raise ValueError(f"The fault {self.kind!r} has no option {unknown[0]!r}. {known}")
 
-    def takes(self, operation: str) -> bool:
-        """Return whether the fault applies to this request, and count the request."""
+    def consume(self, operation: str) -> bool:
+        """Count a request to an operation, and return whether the fault applies to it."""
         if self.times == 0 or (self.operation != operation and (self.operation != "*" or operation == "media")):
             return False
         if self.skip:
@@ -57,7 +65,10 @@ class Faults:
         self.ordered: list[Fault] = []
 
     def order(self, order: Mapping[str, Any], operations: set[str]) -> None:
-        """Add the fault that a request to `POST /_sandbox/faults` describes."""
+        """Add the fault that a request to `POST /_sandbox/faults` describes.
+
+        :raises ValueError: if the operation, the kind or an option does not exist.
+        """
         options = dict(order)
         operation, kind = str(options.pop("operation", "*")), str(options.pop("kind", ""))
         times, skip = options.pop("times", 1), int(options.pop("skip", 0))
@@ -69,6 +80,6 @@ class Faults:
 
     def take(self, operation: str) -> Fault | None:
         """Return the fault for this request, or None, and remove faults that are used up."""
-        fault = next((fault for fault in self.ordered if fault.takes(operation)), None)
+        fault = next((fault for fault in self.ordered if fault.consume(operation)), None)
         self.ordered = [fault for fault in self.ordered if fault.times != 0]
         return fault

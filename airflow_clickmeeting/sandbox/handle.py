@@ -15,28 +15,36 @@ from urllib.parse import quote, urlsplit
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.server import Server
 
+__all__ = ["Sandbox", "SandboxControl"]
+
 TIMEOUT = 120
 
 
 class SandboxControl:
-    """Control the sandbox at a URL such as `http://127.0.0.1:8080/v1/`. The sandbox may run in another process."""
+    """Control a running sandbox, also one in another process.
+
+    Each method and property sends one request. A wrong value raises `ValueError` with the sandbox's explanation.
+
+    :param url: the URL of the sandbox's API, such as `http://127.0.0.1:8080/v1/`.
+    :param api_key: the API key that the sandbox accepts.
+    """
 
     def __init__(self, url: str, api_key: str = "sandbox") -> None:
         self.url = url
         self.api_key = api_key
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)
         try:
             payload = None if body is None else json.dumps(body, default=_jsonable)
             connection.request(method, f"/_sandbox/{path}", payload)
             response = connection.getresponse()
-            answer = json.loads(response.read())
+            data = json.loads(response.read())
         finally:
             connection.close()
         if response.status != 200:
-            raise ValueError(answer["error"])
-        return answer
+            raise ValueError(data["error"])
+        return data
 
     @property
     def connection(self) -> dict[str, object]:
@@ -51,37 +59,44 @@ class SandboxControl:
     @property
     def now(self) -> datetime:
         """Return the sandbox's current time as an aware datetime in UTC."""
-        return datetime.fromisoformat(self._ask("GET", "clock")["now"])
+        return datetime.fromisoformat(self._request("GET", "clock")["now"])
 
     def advance(self, by: timedelta) -> None:
         """Move the clock forward."""
-        self._ask("POST", "clock", {"advance": by.total_seconds()})
+        self._request("POST", "clock", {"advance": by.total_seconds()})
 
     def set_time(self, to: datetime) -> None:
         """Set the clock to a time in the future or in the past."""
-        self._ask("POST", "clock", {"set": to})
+        self._request("POST", "clock", {"set": to})
 
     def set_speed(self, speed: float) -> None:
         """Set how many seconds the sandbox's clock moves in one real second. Speed 0 stops the clock."""
-        self._ask("POST", "clock", {"speed": speed})
+        self._request("POST", "clock", {"speed": speed})
 
     def switch(self, **switches: object) -> None:
         """Set switches for uncertain behaviour of the API, for example `switch(sizes="int")`."""
-        self._ask("POST", "switches", switches)
+        self._request("POST", "switches", switches)
 
     def fault(self, operation: str, kind: str, *, times: int | None = 1, skip: int = 0, **options: object) -> None:
-        """Order a fault for the next requests of an operation. With `times=None`, it applies until you remove it."""
+        """Order a fault for the next requests of an operation.
+
+        :param operation: the name of the operation; `*` is every operation, and `media` the file host.
+        :param kind: the kind of fault, such as `429` or `reset`.
+        :param times: the number of requests that get the fault; None for all until you remove the fault.
+        :param skip: the number of requests before them that do not get the fault.
+        :param options: the options of the kind, such as `retry_after=1`.
+        """
         order = {"operation": operation, "kind": kind, "times": times, "skip": skip, **options}
-        self._ask("POST", "faults", order)
+        self._request("POST", "faults", order)
 
     def clear_faults(self) -> None:
         """Remove all ordered faults."""
-        self._ask("DELETE", "faults")
+        self._request("DELETE", "faults")
 
     @property
     def counts(self) -> dict[str, int]:
         """Return the number of requests for each operation. `media` is the file host, `unknown` any other URL."""
-        counts: dict[str, int] = self._ask("GET", "requests/counts")
+        counts: dict[str, int] = self._request("GET", "requests/counts")
         return counts
 
     def count(self, operation: str | None = None) -> int:
@@ -91,13 +106,13 @@ class SandboxControl:
 
     def log(self, operation: str | None = None) -> list[dict[str, Any]]:
         """Return the logged requests, the oldest first: method, path, query, headers, form, status and time."""
-        narrowed = f"?operation={quote(operation)}" if operation else ""
-        log: list[dict[str, Any]] = self._ask("GET", f"requests{narrowed}")["log"]
+        query = f"?operation={quote(operation)}" if operation else ""
+        log: list[dict[str, Any]] = self._request("GET", f"requests{query}")["log"]
         return log
 
     def forget_requests(self) -> None:
         """Clear the counts and the log of requests."""
-        self._ask("DELETE", "requests")
+        self._request("DELETE", "requests")
 
     def play(
         self,
@@ -110,11 +125,20 @@ class SandboxControl:
         recordings: Iterable[Mapping[str, Any]] = (),
         chat: Iterable[Mapping[str, Any] | str] = (),
     ) -> int:
-        """Add a session that follows a script, and return its id. `count` adds that many generated attendees.
+        """Add a session that follows a script, and return its id. It replaces the session that the schedule would add.
 
-        An attendee may have `email`, `nickname`, `role`, `visits`, `rating`, `rating_comment`, `device`, `user_ip`,
-        `city` and `country_iso3`. A visit is a pair of join time and leave time. Each time is a datetime, a number of
-        minutes after the start, or `None` for the start or the end of the session.
+        :param room_id: the room.
+        :param start: the start of the session; by default the scheduled start of the room, or else now.
+        :param end: the end of the session; by default the scheduled end of the room. If you set `start`, or if the room
+            is permanent, the default is an hour after the start.
+        :param attendees: the attendees. Each may have `email`, `nickname`, `role`, `visits`, `rating`,
+            `rating_comment`, `device`, `user_ip`, `city` and `country_iso3`. A visit is a pair of join time and leave
+            time. Each time is a datetime, a number of minutes after the start, or None for the start or the end of the
+            session.
+        :param count: the number of generated attendees to add.
+        :param recordings: the recordings. Each may have `size` in bytes, `duration` in seconds, `name`, and
+            `ready_after`, the seconds from the end of the session until it is ready.
+        :param chat: the messages. Each is a text, or has `at`, `email`, `nickname` and `message`.
         """
         script = {
             "room_id": room_id,
@@ -125,17 +149,17 @@ class SandboxControl:
             "recordings": list(recordings),
             "chat": list(chat),
         }
-        return int(self._ask("POST", "sessions", script)["id"])
+        return int(self._request("POST", "sessions", script)["id"])
 
     def add_room(self, **overrides: object) -> dict[str, Any]:
         """Create a room, also one in the past, and return it as the API shows it."""
-        room: dict[str, Any] = self._ask("POST", "rooms", overrides)
+        room: dict[str, Any] = self._request("POST", "rooms", overrides)
         return room
 
     def add_field(self, room_id: int, label: str, required: bool = False) -> int:
         """Add a question to the registration form of a room, and return the id of the question."""
         question = {"room_id": room_id, "label": label, "required": required}
-        return int(self._ask("POST", "fields", question)["id"])
+        return int(self._request("POST", "fields", question)["id"])
 
     def add_recording(
         self,
@@ -146,7 +170,14 @@ class SandboxControl:
         ready_at: datetime | None = None,
         name: str | None = None,
     ) -> int:
-        """Add a recording of `size` bytes to a room, and return its id. It is visible from `ready_at` on."""
+        """Add a recording to a room, and return its id.
+
+        :param room_id: the room.
+        :param size: the number of bytes.
+        :param duration: the length in seconds.
+        :param ready_at: the time from which lists show the recording; by default now.
+        :param name: the name; by default that of the room.
+        """
         recording = {
             "room_id": room_id,
             "size": size,
@@ -154,32 +185,32 @@ class SandboxControl:
             "ready_at": ready_at,
             "name": name,
         }
-        return int(self._ask("POST", "recordings", recording)["id"])
+        return int(self._request("POST", "recordings", recording)["id"])
 
     def bulk(self, rooms: int, sessions_per_room: int, attendees_per_session: int) -> None:
-        """Add many ended webinars to the account, for example to measure a DAG."""
+        """Add `rooms` ended webinars to the account, each with sessions and attendees, for example to measure a DAG."""
         numbers = {
             "rooms": rooms,
             "sessions_per_room": sessions_per_room,
             "attendees_per_session": attendees_per_session,
         }
-        self._ask("POST", "bulk", numbers)
+        self._request("POST", "bulk", numbers)
 
     @property
     def outbox(self) -> list[dict[str, Any]]:
         """Return the mails that ClickMeeting would send. The sandbox sends none."""
-        outbox: list[dict[str, Any]] = self._ask("GET", "outbox")
+        outbox: list[dict[str, Any]] = self._request("GET", "outbox")
         return outbox
 
     @property
     def state(self) -> dict[str, Any]:
         """Return everything in the account: counts, rooms, contacts and files."""
-        state: dict[str, Any] = self._ask("GET", "state")
+        state: dict[str, Any] = self._request("GET", "state")
         return state
 
     def reset(self) -> None:
         """Reset data, clock, switches, faults and log to the start."""
-        self._ask("POST", "reset")
+        self._request("POST", "reset")
 
 
 def _jsonable(value: object) -> object:
@@ -194,7 +225,14 @@ def _jsonable(value: object) -> object:
 
 
 class Sandbox(SandboxControl):
-    """Run a sandbox in a background thread of this process. Use it as a context manager."""
+    """Run a sandbox in a background thread of this process. Use it as a context manager.
+
+    :param port: the port of the API; 0 selects a free port.
+    :param api_key: the API key that the sandbox accepts.
+    :param seed: the data at the start: `empty`, or `demo` for a small account.
+    :param speed: how many seconds the sandbox's clock moves in one real second.
+    :param switches: the values of switches for uncertain behaviour of the API.
+    """
 
     def __init__(
         self,
@@ -209,12 +247,16 @@ class Sandbox(SandboxControl):
         self._port = port
         self._seed = seed
         self._speed = speed
-        self._positions = switches
+        self._switches = switches
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the server, and return when it accepts requests."""
+        """Start the server, and return when it accepts requests.
+
+        :raises RuntimeError: if a package of the extra `sandbox` is missing, or if the thread ends before the start.
+        :raises OSError: if the port is in use.
+        """
         try:
             from airflow_clickmeeting.sandbox.demo import SEEDS
             from airflow_clickmeeting.sandbox.server import Server
@@ -225,18 +267,20 @@ class Sandbox(SandboxControl):
                 " Install the package with: pip install 'airflow-clickmeeting[sandbox]'"
             ) from error
 
-        world = World(self.api_key, speed=self._speed, switches=self._positions, seed=SEEDS[self._seed])
+        world = World(self.api_key, speed=self._speed, switches=self._switches, seed=SEEDS[self._seed])
         self._server = Server(world, self._port)
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.run, name="clickmeeting-sandbox", daemon=True)
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
-                raise RuntimeError("The thread of the sandbox ended before the start. Read its traceback on stderr.")
+                raise RuntimeError(
+                    "The thread of the sandbox ended before it served requests. See its traceback on stderr."
+                )
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Stop the server and free its ports."""
+        """Stop the server, wait until it has ended, and free its ports. Without a running server, do nothing."""
         if self._server and self._thread:
             self._server.stop()
             self._thread.join()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from airflow_clickmeeting.sandbox import reports
-from airflow_clickmeeting.sandbox.answers import Answer, Wire, html_answer, json_answer
+from airflow_clickmeeting.sandbox.answers import Connection, Response, html_response, json_response
 from airflow_clickmeeting.sandbox.fault_delivery import deliver
 from airflow_clickmeeting.sandbox.model import StoredFile
 
@@ -53,21 +53,21 @@ def file_bytes(stored: StoredFile, start: int, stop: int) -> Iterator[bytes]:
         start += len(piece)
 
 
-def answer(world: World, request: Request) -> Answer:
+def respond(world: World, request: Request) -> Response:
     """Return the response to a request: a recording, a file, a report, or an error page."""
     path = request.url.path
     if path.startswith("/elsewhere"):
-        return json_answer({"elsewhere": path.removeprefix("/elsewhere")})
+        return json_response({"elsewhere": path.removeprefix("/elsewhere")})
     if match := _REPORT.fullmatch(path):
         return _report(world, *match.groups())
     found = _find(world, path)
     if not found:
-        return html_answer("404 Not Found", 404)
+        return html_response("404 Not Found", 404)
     query = request.query_params
-    good = world.signer.check(path, query.get("st", ""), query.get("e", ""), world.clock.now)
-    if not good:
-        status = int(world.switches.word("expired_link")) if good is None else 403
-        return html_answer("Link expired" if good is None else "403 Forbidden", status)
+    valid = world.signer.check(path, query.get("st", ""), query.get("e", ""), world.clock.now)
+    if not valid:
+        status = int(world.switches.word("expired_link")) if valid is None else 403
+        return html_response("Link expired" if valid is None else "403 Forbidden", status)
     return _ranged(world, request, *found)
 
 
@@ -82,17 +82,17 @@ def _find(world: World, path: str) -> tuple[str, int, Source] | None:
     return None
 
 
-def _report(world: World, lang: str, session_id: str, code: str) -> Answer:
+def _report(world: World, lang: str, session_id: str, code: str) -> Response:
     for room, session in world.account.sessions():
         report = session.reports.get(lang)
         if session.id == int(session_id) and report and report.code == code:
             if reports.progress(report, world.clock.now) < 100:
                 break
-            return Answer(reports.pdf(room, session, lang), headers={"content-type": "application/pdf"})
-    return html_answer("404 Not Found", 404)
+            return Response(reports.pdf(room, session, lang), headers={"content-type": "application/pdf"})
+    return html_response("404 Not Found", 404)
 
 
-def _ranged(world: World, request: Request, content_type: str, size: int, source: Source) -> Answer:
+def _ranged(world: World, request: Request, content_type: str, size: int, source: Source) -> Response:
     headers = {"content-type": content_type, "etag": f'"{request.url.path[1:].replace("/", "-")}-{size}"'}
     start, stop, status = 0, size, 200
     if world.switches.on("ranges"):
@@ -101,11 +101,11 @@ def _ranged(world: World, request: Request, content_type: str, size: int, source
         if wanted and request.headers.get("if-range", headers["etag"]) == headers["etag"]:
             start, stop = _bounds(wanted[1], wanted[2], size)
             if start >= stop:
-                return Answer(status=416, headers={"content-range": f"bytes */{size}"})
+                return Response(status=416, headers={"content-range": f"bytes */{size}"})
             status = 206
             headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
     headers["content-length"] = str(stop - start)
-    return Answer(source(start, stop), status, headers)
+    return Response(source(start, stop), status, headers)
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
@@ -118,4 +118,4 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
     """Respond to one request to the file host, and log it."""
     request = Request(scope)
     entry = world.requests.add("media", request, {}, world.clock.now)
-    await deliver(world, "media", Wire(scope, receive, send, entry), lambda: answer(world, request))
+    await deliver(world, "media", Connection(scope, receive, send, entry), lambda: respond(world, request))

@@ -64,7 +64,7 @@ class Report:
 
 @dataclass
 class Session:
-    """Describe one meeting in a room. Only a session that the schedule created has a `host`."""
+    """Describe one session of a room. Only a session that the schedule created has a `host`."""
 
     id: int
     start: datetime
@@ -176,11 +176,10 @@ class Room:
     guests: dict[str, Person] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     recordings: dict[int, Recording] = field(default_factory=dict)
-    held: datetime | None = None
+    held_start: datetime | None = None  # the scheduled start whose session was added already
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return the time zone of the room."""
         return ZoneInfo(self.timezone)
 
     @property
@@ -190,7 +189,6 @@ class Room:
 
     @property
     def url(self) -> str:
-        """Return the URL of the room."""
         return f"https://{ACCOUNT_HOST}/{self.name_url}"
 
     @property

@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.handle import Sandbox
 
+__all__ = ["clickmeeting_sandbox"]
+
 
 @pytest.fixture(scope="session")
 def _clickmeeting_sandbox_server() -> Iterator[Sandbox]:
@@ -21,7 +23,11 @@ def _clickmeeting_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def clickmeeting_sandbox(_clickmeeting_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Return an empty sandbox. The Airflow connection `clickmeeting_default` connects to it."""
+    """Return an empty sandbox, to which the Airflow connection `clickmeeting_default` leads.
+
+    One server runs for the whole test session. It is reset before each test. Proxies of the environment are not used
+    for it.
+    """
     sandbox = _clickmeeting_sandbox_server
     sandbox.reset()
     monkeypatch.setenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT", sandbox.connection_json)

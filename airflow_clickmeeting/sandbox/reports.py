@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from airflow_clickmeeting.sandbox.model import Report, Room, Session
 
 LANGUAGES = ("en", "pl", "ru", "de", "es")
-TAKES = timedelta(minutes=1)
-TAKES_POLLS = 3
+JOB_TIME = timedelta(minutes=1)
+JOB_POLLS = 3
 
 
 def request(session: Session, lang: str, now: datetime) -> Report:
@@ -21,8 +21,8 @@ def request(session: Session, lang: str, now: datetime) -> Report:
 
 def progress(report: Report, now: datetime) -> int:
     """Return the progress of the job as a percentage."""
-    by_clock = (now - report.requested) / TAKES
-    by_polls = (report.polls - 1) / (TAKES_POLLS - 1)
+    by_clock = (now - report.requested) / JOB_TIME
+    by_polls = (report.polls - 1) / (JOB_POLLS - 1)
     return max(0, min(100, int(100 * max(by_clock, by_polls))))
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-KEPT = 100_000
+MAX_ENTRIES = 100_000
 
 
 class RequestLog:
@@ -18,7 +18,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
 
     def add(self, operation: str, request: Request, form: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Add a request and return its entry. The entry gets its status when the sandbox sends the response."""
@@ -36,11 +36,10 @@ class RequestLog:
         self.entries.append(entry)
         return entry
 
-    def of(self, operation: str | None) -> list[dict[str, Any]]:
+    def entries_for(self, operation: str | None) -> list[dict[str, Any]]:
         """Return the logged requests of one operation, or of all operations for None."""
         return [entry for entry in self.entries if operation in {None, entry["operation"]}]
 
     def clear(self) -> None:
-        """Clear the counts and the log."""
         self.counts.clear()
         self.entries.clear()

@@ -18,11 +18,11 @@ from airflow_clickmeeting.sandbox.operations import (
 )
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.answers import Answer
+    from airflow_clickmeeting.sandbox.answers import Response
     from airflow_clickmeeting.sandbox.calls import Call
     from airflow_clickmeeting.sandbox.world import World
 
-Handler = Callable[["World", "Call"], "Answer | Any"]
+Handler = Callable[["World", "Call"], "Response | Any"]
 
 
 class Operation(NamedTuple):

@@ -1,4 +1,4 @@
-"""Hold and record the scheduled sessions at their time."""
+"""Add the sessions of scheduled rooms, and their recordings, when the clock reaches their start."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from airflow_clickmeeting.sandbox.switches import Switches
 BYTES_PER_SECOND = 1000
 
 
-def settle(account: Account, switches: Switches, now: datetime) -> None:
-    """Add the scheduled sessions that have started until now."""
+def add_started_sessions(account: Account, switches: Switches, now: datetime) -> None:
+    """Add the session of each scheduled room whose start has passed, unless it was added before."""
     if not switches.on("auto_sessions"):
         return
     for room in account.rooms.values():
-        if room.starts_at and room.starts_at != room.held and room.set_status != "inactive":
+        if room.starts_at and room.starts_at != room.held_start and room.set_status != "inactive":
             opened = max(room.starts_at - HOST_COMES_EARLY, floor(room.created_at))
             if now >= opened:
-                _hold(account, switches, room, opened, room.starts_at + room.duration)
+                _add_session(account, switches, room, opened, room.starts_at + room.duration)
 
 
-def _hold(account: Account, switches: Switches, room: Room, opened: datetime, end: datetime) -> None:
+def _add_session(account: Account, switches: Switches, room: Room, opened: datetime, end: datetime) -> None:
     host = Person(account.new_id("person"), "Hanna Host", "hanna.host@example.com", role="host")
     session = Session(account.new_id("session"), opened, end, host, first_uid=account.new_id("person"))
-    room.held = room.starts_at
+    room.held_start = room.starts_at
     room.sessions.append(session)
     if room.settings["recorder_autostart_enabled"]:
         length = int(room.duration.total_seconds())
@@ -76,6 +76,8 @@ def end_running(room: Room, at: datetime, now: datetime) -> None:
 
 def drop_automatic(room: Room, since: datetime = LONG_AGO) -> None:
     """Remove the scheduled sessions that start at `since` or later, with their recordings."""
-    gone = {session.id for session in room.sessions if session.automatic and session.start >= since}
-    room.sessions = [session for session in room.sessions if session.id not in gone]
-    room.recordings = {id_: recording for id_, recording in room.recordings.items() if recording.session_id not in gone}
+    removed = {session.id for session in room.sessions if session.automatic and session.start >= since}
+    room.sessions = [session for session in room.sessions if session.id not in removed]
+    room.recordings = {
+        id_: recording for id_, recording in room.recordings.items() if recording.session_id not in removed
+    }

@@ -71,7 +71,7 @@ def play(world: World, room: Room, script: Mapping[str, Any]) -> Session:
             " Set `end` to the start or later."
         )
     schedule.drop_automatic(room)
-    room.held = room.starts_at
+    room.held_start = room.starts_at
     session = Session(world.account.new_id("session"), start, end)
     for attendee in script.get("attendees", ()):
         session.visits.extend(_visits(world, attendee, start, end))
@@ -92,23 +92,23 @@ def _visits(world: World, attendee: Mapping[str, Any], start: datetime, end: dat
         details["rating"] = str(details["rating"])
     person = Person(world.account.new_id("person"), nickname, email, **details)
     for number, (join, leave) in enumerate(attendee.get("visits") or [(None, None)]):
-        yield Visit(person, _within(join, start, start), _within(leave, start, end), first=not number)
+        yield Visit(person, _session_time(join, start, start), _session_time(leave, start, end), first=not number)
 
 
-def _within(written: Any, start: datetime, default: datetime) -> datetime:
+def _session_time(value: Any, start: datetime, default: datetime) -> datetime:
     """Return a time of a session. A number means minutes after the start of the session."""
-    if written is None:
+    if value is None:
         return default
-    if isinstance(written, int | float):
-        return start + written * MINUTE
-    return floor(_moment(written))
+    if isinstance(value, int | float):
+        return start + value * MINUTE
+    return floor(_moment(value))
 
 
 def _chat_line(line: str | Mapping[str, Any], start: datetime) -> ChatLine:
     if isinstance(line, str):
         line = {"message": line}
     return ChatLine(
-        at=_within(line.get("at"), start, start),
+        at=_session_time(line.get("at"), start, start),
         email=line.get("email"),
         nickname=line.get("nickname", "Guest"),
         message=line.get("message", ""),
@@ -139,9 +139,9 @@ def bulk(world: World, rooms: int, sessions_per_room: int, attendees_per_session
         for repeat in range(sessions_per_room):
             begin = start + repeat * timedelta(hours=2)
             play(world, room, {"start": begin.isoformat(), "count": attendees_per_session})
-        room.held = room.starts_at
+        room.held_start = room.starts_at
 
 
-def _moment(written: Any) -> datetime:
-    moment = datetime.fromisoformat(str(written))
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(str(value))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -90,29 +90,29 @@ SWITCHES: dict[str, Switch] = {
 class Switches:
     """Hold the current value of every switch."""
 
-    def __init__(self, positions: Mapping[str, object] | None = None) -> None:
-        self._positions = {name: switch.default for name, switch in SWITCHES.items()}
-        self.turn(positions or {})
+    def __init__(self, values: Mapping[str, object] | None = None) -> None:
+        self._values = {name: switch.default for name, switch in SWITCHES.items()}
+        self.set(values or {})
 
-    def turn(self, positions: Mapping[str, object]) -> None:
+    def set(self, values: Mapping[str, object]) -> None:
         """Set some switches. If a name or a value is invalid, no switch changes."""
-        self._positions |= {name: _read(name, value) for name, value in positions.items()}
+        self._values |= {name: _read(name, value) for name, value in values.items()}
 
     def word(self, name: str) -> str:
         """Return the value of a switch that has words as values."""
-        return str(self._positions[name])
+        return str(self._values[name])
 
     def on(self, name: str) -> bool:
         """Return the value of a boolean switch."""
-        return bool(self._positions[name])
+        return bool(self._values[name])
 
     def number(self, name: str) -> float:
         """Return the value of a numeric switch."""
-        return float(self._positions[name])
+        return float(self._values[name])
 
     def as_dict(self) -> dict[str, Value]:
         """Return the name and the value of every switch."""
-        return dict(self._positions)
+        return dict(self._values)
 
 
 def _read(name: str, value: object) -> Value:

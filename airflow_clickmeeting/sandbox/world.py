@@ -28,7 +28,7 @@ class World:
         self.media_url = ""
         self.signer = Signer()
         self._speed = speed
-        self._positions = dict(switches or {})
+        self._switch_values = dict(switches or {})
         self._seed = seed
         self.account = Account()
         self.reset()
@@ -36,7 +36,7 @@ class World:
     def reset(self) -> None:
         """Reset data, clock, switches, faults and log to the start."""
         self.clock = Clock(self._speed)
-        self.switches = Switches(self._positions)
+        self.switches = Switches(self._switch_values)
         self.faults = Faults()
         self.requests = RequestLog()
         self.account.close()

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import DatasetReader
+    from airflow_clickmeeting.datasets.fetch import Source
     from airflow_clickmeeting.datasets.scope import Interval, Scope
-    from airflow_clickmeeting.datasets.sources import Source
     from airflow_clickmeeting.datasets.table import Dataset
-    from airflow_clickmeeting.failures import Failure
+    from airflow_clickmeeting.failures import Failure, FailureLog
 
 ADVICE = "Everything else was read and written. Set max_failures to accept this; a retry does everything again."
 
@@ -79,32 +80,34 @@ class RoomsOperator(ClickMeetingOperator):
 
     def source(self) -> Source:
         """Return the source of the dataset."""
-        from airflow_clickmeeting.api.validate import one_of
         from airflow_clickmeeting.datasets.sources import SOURCES
 
-        return SOURCES[one_of("dataset", self.dataset, SOURCES)]()
+        known = self.dataset in SOURCES
+        return SOURCES[self.dataset if known else validate.one_of("dataset", self.dataset, SOURCES)]()
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return which rooms to read."""
-        from airflow_clickmeeting.datasets.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import Scope
 
-        return scope_of(self.room_id)
+        rooms, _ = validate.rooms_and_session(self.room_id, None)
+        return Scope(rooms)
 
     def create_reader(self, context: Context) -> DatasetReader:
         """Validate all arguments before the first request, and return the reader of the dataset.
 
         :raises ValueError: naming the argument and its valid values.
         """
-        from airflow_clickmeeting.api.validate import max_failures, whole_number
         from airflow_clickmeeting.datasets.collect import DatasetReader
+        from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
 
         source = self.source()
-        scope = self.scope(source, context)
         dataset = self._pseudonymised(source.dataset)
-        max_failures("max_failures", self.max_failures)
-        max_parallel = whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
-        return DatasetReader(self.hook, source, scope, dataset, max_parallel, self.log)
+        scope = self.scope(source, context)
+        validate.max_failures("max_failures", self.max_failures)
+        max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
+        hook = ClickMeetingHook(self.clickmeeting_conn_id)
+        return DatasetReader(hook, source, scope, dataset, max_parallel, self.log)
 
     def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:
         """Return the counts and the failures of a reader, or fail if there are more failures than accepted.
@@ -113,23 +116,25 @@ class RoomsOperator(ClickMeetingOperator):
         :raises ClickMeetingError: the only error, if exactly one room or session was requested.
         :raises AirflowException: naming the first failures otherwise.
         """
-        from airflow_clickmeeting.api.validate import max_failures
-        from airflow_clickmeeting.failures import allowed_failures
-
         failures = reader.failures
-        failures.log_counts()
-        accepted = max_failures("max_failures", self.max_failures)
-        total = failures.count + reader.places_read + rows
-        # the class of the error decides whether Airflow retries the task, so a single error is raised itself
-        if failures.error and total == 1 > allowed_failures(accepted, total):
-            raise failures.error
-        failures.check(accepted, total, ADVICE)
+        if failures.count:
+            self._check_failures(failures, failures.count + reader.places_read + rows)
         return {
             "rooms": reader.rooms,
             "sessions": reader.sessions,
             "failures": failures.kept,
             "failure_count": failures.count,
         }
+
+    def _check_failures(self, failures: FailureLog, total: int) -> None:
+        from airflow_clickmeeting.failures import allowed_failures
+
+        failures.log_counts()
+        accepted = validate.max_failures("max_failures", self.max_failures)
+        # the class of the error decides whether Airflow retries the task, so a single error is raised itself
+        if failures.error and total == 1 > allowed_failures(accepted, total):
+            raise failures.error
+        failures.check(accepted, total, ADVICE)
 
     def _pseudonymised(self, dataset: Dataset) -> Dataset:
         from airflow_clickmeeting.datasets.pseudonyms import pseudonymised
@@ -176,9 +181,10 @@ class PeriodOperator(RoomsOperator):
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return which rooms and which period to read."""
-        from airflow_clickmeeting.datasets.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import Period, Scope
 
-        return scope_of(self.room_id, None, self.since, self.until, self._interval(context))
+        rooms, _ = validate.rooms_and_session(self.room_id, None)
+        return Scope(rooms, period=Period.of(self.since, self.until, self._interval(context)))
 
     def _interval(self, context: Context) -> Interval:
         interval = context.get("data_interval_start"), context.get("data_interval_end")
@@ -203,11 +209,11 @@ class DatasetOperator(PeriodOperator):
 
     def scope(self, source: Source, context: Context) -> Scope:
         """Return which session, or which rooms and period, to read."""
-        from airflow_clickmeeting.datasets.scope import scope_of
+        from airflow_clickmeeting.datasets.scope import Scope
 
         if self.session_id is None and source.in_time:
             return super().scope(source, context)
         for name, fits in {"since": source.in_time, "until": source.in_time, "session_id": source.of_sessions}.items():
             if getattr(self, name) is not None and not fits:
                 raise ValueError(f"{name} must be left out: {source.dataset.name} cannot be filtered by it.")
-        return scope_of(self.room_id, self.session_id, self.since, self.until)
+        return Scope(*validate.rooms_and_session(self.room_id, self.session_id))

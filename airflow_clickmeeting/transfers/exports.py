@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from itertools import chain, islice
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.attendance.compute import SummaryOfSessions
     from airflow_clickmeeting.datasets.collect import DatasetReader
-    from airflow_clickmeeting.datasets.sources import AttendanceSource, Source
+    from airflow_clickmeeting.datasets.fetch import Source
+    from airflow_clickmeeting.datasets.sources import AttendanceSource
     from airflow_clickmeeting.datasets.table import Dataset, Row
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.paths import PathTemplate
@@ -65,22 +68,21 @@ class ExportOperator(RoomsOperator):
 
     def execute(self, context: Context) -> ExportResult:
         """Read the dataset, write the files, and return the result."""
-        from airflow_clickmeeting.api.validate import flag
         from airflow_clickmeeting.output.outlets import report_files
         from airflow_clickmeeting.output.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
         from airflow_clickmeeting.output.writers import format_of
 
-        known = OF_SESSIONS if self.source().of_sessions else OF_ROOMS
-        template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
-        file_format = format_of(template.file_name, self.file_format)
-        escape_formulas = bool(flag("escape_formulas", self.escape_formulas))
+        escape_formulas = bool(validate.flag("escape_formulas", self.escape_formulas))
         with self.create_reader(context) as reader:
-            files = list(_write_files(reader, template, file_format, escape_formulas=escape_formulas))
+            known = OF_SESSIONS if reader.source.of_sessions else OF_ROOMS
+            template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
+            file_format = format_of(template.file_name, self.file_format)
+            files = _write_files(reader, template, file_format, escape_formulas=escape_formulas)
             extras = self.write_extras(reader)
         rows = sum(file.rows for file in files)
         self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
-        report_files(self.hook, self.outlets, context, files, about)
+        report_files(reader.hook, self.outlets, context, files, about)
         counts = self.conclude(reader, rows)
         return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **counts, **extras})
 
@@ -160,7 +162,7 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         from airflow_clickmeeting.api.times import seconds
         from airflow_clickmeeting.datasets.sources import AttendanceSource
 
-        return AttendanceSource(seconds("rejoin_gap", self.rejoin_gap))
+        return AttendanceSource(rejoin_gap=seconds("rejoin_gap", self.rejoin_gap))
 
     def create_reader(self, context: Context) -> DatasetReader:
         """Validate all arguments, and return the reader of the dataset."""
@@ -188,17 +190,19 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
 
 def _write_files(
     reader: DatasetReader, template: PathTemplate, file_format: str, *, escape_formulas: bool
-) -> Iterator[Written]:
+) -> list[Written]:
     """Write one file after the other while reading its rows; leave out a file if everything for it failed."""
     found = reader.find_places()
     files = template.files(found) if found or not reader.failures.count else {}
+    written = {path: _write_file(path, reader.dataset, (), file_format) for path, places in files.items() if not places}
+    targets = (path for path, places in files.items() for _ in places)
     batches = reader.read_rows(chain.from_iterable(files.values()))
-    for path, places in files.items():
-        readable = (rows for _, rows in islice(batches, len(places)) if rows is not None)
-        first = next(readable, None)
-        if first is not None or not places:
-            rows = chain(first or (), chain.from_iterable(readable))
-            yield _write_file(path, reader.dataset, rows, file_format, escape_formulas=escape_formulas)
+    for path, group in groupby(zip(targets, batches, strict=True), key=itemgetter(0)):
+        readable = (rows for _, (_, rows) in group if rows is not None)
+        if (first := next(readable, None)) is not None:
+            rows = chain(first, chain.from_iterable(readable))
+            written[path] = _write_file(path, reader.dataset, rows, file_format, escape_formulas=escape_formulas)
+    return [written[path] for path in files if path in written]
 
 
 def _write_file(

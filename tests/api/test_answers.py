@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from airflow_clickmeeting.api import calls, parse
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError, kind_of
+from airflow_clickmeeting.api.form_fields import STANDARD
 from airflow_clickmeeting.api.http import Answer, decode, has_file, has_list, server_time
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -585,3 +586,25 @@ def test_a_body_is_a_list_by_both_its_ends(body):
 @pytest.mark.parametrize(("status", "body"), [(500, b"[]"), (200, b""), (200, b'{"a": []}'), (200, b"[1, 2<br>")])
 def test_an_error_an_object_and_what_breaks_off_are_no_list(status, body):
     assert not has_list(Answer(status, {}), io.BytesIO(body))
+
+
+OWN = [{"id": 1, "label": "First Name"}, {"id": "10", "label": "Company"}]
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        {"registration": {"fields": OWN}},
+        {"registration": OWN},
+        {"fields": OWN},
+        {"registration": {}, "fields": OWN},
+        {"registration": {"fields": [*OWN, {"id": 11}, {"label": "Town"}, "text"]}},
+    ],
+)
+def test_a_rooms_fields_stand_nested_or_flat(room):
+    assert parse.registration_labels(room) == {1: "First Name", 2: "Last Name", 3: "Email Address", 10: "Company"}
+
+
+@pytest.mark.parametrize("room", [{}, {"registration": None}, {"registration": {}}, {"registration": {"fields": []}}])
+def test_every_room_has_the_three_standard_fields(room):
+    assert parse.registration_labels(room) == STANDARD

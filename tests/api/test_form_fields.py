@@ -6,27 +6,6 @@ import pytest
 
 from airflow_clickmeeting.api import form_fields
 
-OWN = [{"id": 1, "label": "First Name"}, {"id": "10", "label": "Company"}]
-
-
-@pytest.mark.parametrize(
-    "room",
-    [
-        {"registration": {"fields": OWN}},
-        {"registration": OWN},
-        {"fields": OWN},
-        {"registration": {}, "fields": OWN},
-        {"registration": {"fields": [*OWN, {"id": 11}, {"label": "Town"}, "text"]}},
-    ],
-)
-def test_a_rooms_fields_stand_nested_or_flat(room):
-    assert form_fields.labels_of(room) == {1: "First Name", 2: "Last Name", 3: "Email Address", 10: "Company"}
-
-
-@pytest.mark.parametrize("room", [{}, {"registration": None}, {"registration": {}}, {"registration": {"fields": []}}])
-def test_every_room_has_the_three_standard_fields(room):
-    assert form_fields.labels_of(room) == form_fields.STANDARD
-
 
 @pytest.mark.parametrize(
     ("registration", "standard"),

@@ -113,7 +113,7 @@ def test_an_operation_becomes_this_request(call, request_line, form, safe):
     query = _joined(call.query)
     assert f"{call.method} {call.path}{'?' * bool(query)}{query}" == request_line
     assert _joined(call.form) == form
-    assert call.repeatable is safe
+    assert call.is_repeatable is safe
 
 
 def test_the_table_above_holds_every_operation_of_the_api():
@@ -194,8 +194,8 @@ def test_an_update_sends_only_what_changes_and_permanent_room_along_with_a_new_t
 
 @pytest.mark.parametrize("delete", [calls.delete_conference, calls.delete_all_recordings, calls.delete_file])
 def test_a_deletion_is_repeated_blindly_only_where_gone_already_is_fine(delete):
-    assert delete(7, ignore_missing=True).repeatable
-    assert not delete(7, ignore_missing=False).repeatable
+    assert delete(7, ignore_missing=True).is_repeatable
+    assert not delete(7, ignore_missing=False).is_repeatable
 
 
 def test_availability_can_leave_a_room_out():
@@ -204,10 +204,10 @@ def test_availability_can_leave_a_room_out():
 
 
 def test_a_call_of_ones_own_is_named_after_its_request_and_repeatable_if_it_only_reads():
-    assert Call("GET", "conferences/7/anything").name == "GET conferences/7/anything"
-    assert Call("GET", "x").repeatable
-    assert not Call("POST", "x").repeatable
-    assert Call("POST", "x", repeatable=True).repeatable
+    assert Call("GET", "conferences/7/anything").title == "GET conferences/7/anything"
+    assert Call("GET", "x").is_repeatable
+    assert not Call("POST", "x").is_repeatable
+    assert Call("POST", "x", repeatable=True).is_repeatable
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ ADA = "ada@example.com"
     ("odd", "why"),
     [
         ({"end_date": "2027-03-01T14:00:00+01:00"}, "end_date '2027-03-01T14:00:00+01:00' is before start_date"),
-        ({"end_date": "0000-00-00 00:00:00"}, "end_date '0000-00-00 00:00:00' is no ISO 8601 time"),
-        ({"start_date": None}, "start_date None is no ISO 8601 time"),
-        ({"start_date": 1803909600}, "start_date 1803909600 is no ISO 8601 time"),
-        ({"start_date": "0001-01-01T00:00:00+14:00"}, "start_date '0001-01-01T00:00:00+14:00' is no ISO 8601 time"),
+        ({"end_date": "0000-00-00 00:00:00"}, "end_date '0000-00-00 00:00:00' is not an ISO 8601 time"),
+        ({"start_date": None}, "start_date None is not an ISO 8601 time"),
+        ({"start_date": 1803909600}, "start_date 1803909600 is not an ISO 8601 time"),
+        ({"start_date": "0001-01-01T00:00:00+14:00"}, "start_date '0001-01-01T00:00:00+14:00' is not an ISO 8601 time"),
     ],
     ids=["ends before it starts", "no date", "no start", "a number", "before all time"],
 )
@@ -34,7 +34,7 @@ def test_what_was_left_out_is_told_in_an_order_of_its_own(attend, visit):
 
 def test_an_entry_without_start_is_left_out(attend, at):
     assert attend({"uid": "6", "end_date": at(60)}).skipped == [
-        "attendee with uid '6': start_date None is no ISO 8601 time"
+        "attendee with uid '6': start_date None is not an ISO 8601 time"
     ]
 
 
@@ -57,8 +57,8 @@ def test_a_rating_that_is_no_whole_number_is_none(attend, visit, rating):
     ("session", "why"),
     [
         ({"end_date": "2027-03-01T14:00:00+01:00"}, "session 7: end_date .* is before start_date"),
-        ({"start_date": None}, "session 7: start_date None is no ISO 8601 time"),
-        ({"end_date": None}, "session 7: it has no end_date yet; give until"),
+        ({"start_date": None}, "session 7: start_date None is not an ISO 8601 time"),
+        ({"end_date": None}, "session 7: it has no end_date yet; set until"),
     ],
 )
 def test_a_session_whose_times_cannot_be_read_is_refused(attend, session, why):

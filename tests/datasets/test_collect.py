@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_clickmeeting.datasets import collect as collecting
-from airflow_clickmeeting.datasets.scope import Period, Scope, scope_of
+from airflow_clickmeeting.datasets.scope import Period, Scope
 from airflow_clickmeeting.datasets.sources import SOURCES
+from airflow_clickmeeting.parallel import OrderedExecutor
 from airflow_clickmeeting.transfers.base import DatasetOperator
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
@@ -43,8 +44,8 @@ def test_every_dataset_can_be_collected(sandbox, collect, dataset):
     number = {"conferences": 6, "sessions": 12, "attendees": 48, "attendance": 48, "attendance_summaries": 12}
     assert len(rows) == number.get(dataset, 0)
     assert collected["rooms"] == 6
-    assert collected["sessions"] == (12 if SOURCES[dataset].of_sessions else 0)
-    assert list({tuple(row) for row in rows}) in ([], [tuple(SOURCES[dataset].dataset.header)])
+    assert collected["sessions"] == (12 if SOURCES[dataset]().of_sessions else 0)
+    assert list({tuple(row) for row in rows}) in ([], [tuple(SOURCES[dataset]().dataset.header)])
 
 
 @pytest.mark.parametrize(
@@ -70,16 +71,16 @@ def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect)
 
 def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, monkeypatch):
     running, most = set(), 0
-    original = collecting.Fetcher.start_fetch
+    original = OrderedExecutor.start
 
-    def start_fetch(fetcher, call):
+    def start(executor, *work):
         nonlocal most
-        future = original(fetcher, call)
+        future = original(executor, *work)
         running.add(future)
         most = max(most, sum(each.running() for each in running))
         return future
 
-    monkeypatch.setattr(collecting.Fetcher, "start_fetch", start_fetch)
+    monkeypatch.setattr(OrderedExecutor, "start", start)
     collect("attendees", max_parallel=3)
     assert 0 < most <= 3
 
@@ -103,6 +104,6 @@ def test_the_log_shows_the_progress_within_a_long_response(monkeypatch):
 
 
 def test_a_scope_is_formatted_for_logs():
-    assert str(scope_of([3, 1], since=NOON)) == f"2 rooms, from {NOON}"
-    assert str(scope_of(3, 7)) == "session 7"
-    assert str(Scope(period=Period(NOON, NOON))) == f"all rooms, from {NOON} and before {NOON}"
+    assert collecting.format_scope(Scope((1, 3), period=Period(NOON))) == f"2 rooms, from {NOON}"
+    assert collecting.format_scope(Scope((3,), 7)) == "session 7"
+    assert collecting.format_scope(Scope(period=Period(NOON, NOON))) == f"all rooms, from {NOON} and before {NOON}"

@@ -46,7 +46,7 @@ def mails(clickmeeting_sandbox) -> Callable[[], Counter[str]]:
 def test_everybody_gets_a_mail_and_a_link(invited, mails, room_id, tmp_path):
     results = invited(*PEOPLE)
     assert mails() == {"ada@example.com": 1, "grace@example.com": 1, "nobody@example.com": 1}
-    assert results["invite"]["failures"] == [{"row": 4, "reason": "its e-mail address is malformed"}]
+    assert results["invite"]["failures"] == [{"row": 4, "reason": "email is not an e-mail address"}]
     assert [each["row"] for each in results["links"]["failures"]] == [4, 5]
     links = tmp_path / "out" / f"links-{room_id}.csv"
     written = list(csv.DictReader(links.read_text().splitlines()))

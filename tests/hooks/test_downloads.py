@@ -168,7 +168,7 @@ def test_a_file_of_another_size_than_it_must_have_is_not_kept(hook, sandbox, fol
     room_id = sandbox.add_room(permanent_room=True)["id"]
     sandbox.add_recording(room_id, size=3000)
     (recording,) = hook.list_recordings(room_id)
-    with pytest.raises(UnexpectedAnswerError, match=f"download_link: 3000 bytes came instead of {size}"):
+    with pytest.raises(UnexpectedAnswerError, match=f"download_link: 3000 bytes arrived instead of {size}"):
         hook.download_link(recording["recording_url"], f"{folder}/talk.mp4", size=size)
     assert names(folder) == []
     assert hook.download_link(recording["recording_url"], f"{folder}/talk.mp4", size=3000)["size"] == 3000

@@ -127,7 +127,7 @@ def test_no_error_tells_the_key(client_of, sandbox, connect, fault):
 def test_no_error_tells_a_signed_link(hook, sandbox, recording, tmp_path, kind):
     sandbox.fault("media", kind, times=None)
     with pytest.raises(
-        ConnectionFailedError, match=r"^download_link: the answer of 127\.0\.0\.1:\d+ was lost: "
+        ConnectionFailedError, match=r"^download_link: the response of 127\.0\.0\.1:\d+ was lost: "
     ) as error:
         hook.download_link(recording["recording_url"], f"{tmp_path}/talk.mp4")
     signature = urlsplit(recording["recording_url"]).query

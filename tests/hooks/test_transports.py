@@ -110,7 +110,7 @@ def address(server, scheme="http"):
 def test_a_certificate_that_nobody_signed_is_refused_at_once(client_of, connect, tls_server, caplog):
     connect(host=address(tls_server, "https"))
     with pytest.raises(
-        ClickMeetingError, match=r"^ping: 127\.0\.0\.1:\d+ has no certificate that can be trusted: "
+        ClickMeetingError, match=r"^ping: the certificate of 127\.0\.0\.1:\d+ cannot be trusted: "
     ) as error:
         client_of().ask("ping")
     assert not isinstance(error.value, ConnectionFailedError)

@@ -226,7 +226,7 @@ class TestInADag:
             generate >> rescue()
         run_dag(dag)
         (error,) = errors
-        assert f"{made} of 2500 tokens were made before, and are in the XCom 'tokens_made'" in str(error)
+        assert f"{made} of 2500 tokens were generated before, and are in the XCom 'tokens_made'" in str(error)
         assert [token["token"] for token in seen] == [token["token"] for token in room_in(token_room_id)["tokens"]]
         assert len(seen) == made
 
@@ -263,7 +263,7 @@ class TestSecrets:
 
     def test_the_log_counts_people_and_names_nobody(self, told_by, room_id):
         _, told = told_by(ClickMeetingSendInvitationOperator, room_id=room_id, attendees=["ada@example.com"])
-        assert f"1 people invited to room {room_id}" in told
+        assert f"Invited 1 people to room {room_id}" in told
         assert "ada" not in told.lower()
 
     def test_the_log_does_not_tell_the_tokens_that_are_taken_back(self, told_by, token_room_id):

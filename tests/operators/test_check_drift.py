@@ -77,7 +77,7 @@ class TestResult:
         assert f"Room {webinar_id} differs: name is 'Q&A \"live\"', wanted 'Talk'; lobby_description" in told
         assert "@" not in told
         _, told = told_by(ClickMeetingCheckDriftOperator, room_id=webinar_id, **WEBINAR)
-        assert f"Room {webinar_id} is as wanted" in told
+        assert f"Room {webinar_id} does not differ from the wanted parameters" in told
 
     def test_a_room_that_is_gone_has_not_drifted_it_is_an_error(self, run):
         with pytest.raises(NotFoundError, match=r"^get_conference\b"):
@@ -85,7 +85,7 @@ class TestResult:
 
     def test_nothing_to_compare_is_most_likely_a_mistake(self, refusal):
         told = refusal(ClickMeetingCheckDriftOperator, room_id=7)
-        assert told == "Nothing to compare: give at least one of the room's parameters."
+        assert told == "Nothing to compare: set at least one of the room's parameters, such as name or starts_at."
 
     def test_wrong_arguments_are_refused(self, refusal):
         assert "access_type must be" in refusal(ClickMeetingCheckDriftOperator, room_id=7, access_type="closed")

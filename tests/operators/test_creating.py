@@ -183,7 +183,7 @@ class TestAnotherTask:
     def test_fail_fails_and_makes_none(self, create, there, rooms, wanted):
         first = there(**wanted)
         for _ in range(2):
-            with pytest.raises(RoomExistsError, match=f"room {first['id']} is there already, found by its"):
+            with pytest.raises(RoomExistsError, match=rf"room {first['id']} already exists \(found by "):
                 create(a_task(), if_exists="fail", **wanted)
         assert rooms() == [first["id"]]
 
@@ -200,7 +200,7 @@ class TestAnotherTask:
         context = a_task(state=state)
         for kind in ("lost", "reset", "html"):
             sandbox.fault("create_conference", kind)
-            with pytest.raises(RoomExistsError, match=f"room {first['id']} is there already"):
+            with pytest.raises(RoomExistsError, match=f"room {first['id']} already exists"):
                 create(context, if_exists="create", custom_room_url_name="tour", **WEBINAR)
         assert sandbox.count("create_conference") == 1
         assert rooms() == [first["id"]]
@@ -242,7 +242,7 @@ class TestAnotherTask:
         sandbox.add_room(custom_room_url_name="tour", **WEBINAR | {"duration": 1, "status": "inactive"})
         room, told = told_by(ClickMeetingCreateConferenceOperator, custom_room_url_name="tour", **WEBINAR)
         assert room["status"] == "inactive"
-        assert f"Room {room['id']} is inactive: it is over, or somebody closed it" in told
+        assert f"Room {room['id']} is inactive: its scheduled time is over, or somebody closed it" in told
 
 
 class TestUpdated:
@@ -319,7 +319,7 @@ class TestUpdated:
         room, told = told_by(
             ClickMeetingCreateConferenceOperator, if_exists="update", **WEBINAR | {"lobby_enabled": False}
         )
-        assert f"Room {room['id']} is brought to what is wanted: lobby_enabled is True, wanted False" in told
+        assert f"Updating room {room['id']}: lobby_enabled is True, wanted False" in told
         assert f"ClickMeeting accepted the update of room {room['id']} but did not change: lobby_enabled" in told
         assert room["changed"] == []
 
@@ -488,7 +488,7 @@ class TestAtOnce:
 
     def test_who_wants_no_other_room_there_is_told(self, at_once, rooms):
         contexts = [a_task(run_id=f"manual__{number}") for number in range(2)]
-        with pytest.raises(RoomExistsError, match=r"^create_conference: room \d+ is there already.*_default'"):
+        with pytest.raises(RoomExistsError, match=r"^create_conference: room \d+ already exists.*_default'"):
             at_once(contexts, if_exists="fail", custom_room_url_name="tour", **WEBINAR)
         assert len(rooms()) == 1
 

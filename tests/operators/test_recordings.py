@@ -86,7 +86,7 @@ class TestDelete:
         one = {"recording_id": finished.recording_id} if operator is ClickMeetingDeleteRecordingOperator else {}
         arguments = {"room_id": finished.room_id, "force": True, **one}
         assert [run(operator, **arguments)["deleted"] for _ in range(2)] == [True, False]
-        with pytest.raises(NotFoundError, match="not among the recordings that ClickMeeting lists"):
+        with pytest.raises(NotFoundError, match="ClickMeeting lists no such recording in room"):
             run(operator, **arguments, ignore_missing=False)
         assert recordings_in(finished.room_id) == []
 

@@ -106,7 +106,8 @@ class TestReport:
         with pytest.raises(ClickMeetingError) as error:
             report(f"{folder}/report.pdf", timeout=0)
         assert str(error.value) == (
-            f"generate_session_report: the report of session {finished.session_id} is NEW after 0 s "
+            f"generate_session_report: timed out after 0 s waiting for the PDF report of session "
+            f"{finished.session_id}, which is NEW; retry the task, or set a longer timeout "
             "(connection 'clickmeeting_default')"
         )
         assert sandbox.count("media") == 0

@@ -169,7 +169,10 @@ class TestTopUp:
 
     def test_it_is_either_so_many_more_or_so_many_in_all(self, refusal, token_room_id):
         told = refusal(ClickMeetingGenerateTokensOperator, room_id=token_room_id, how_many=1, at_least=1)
-        assert told == "how_many must be left out where at_least is given: it says how many are lacking."
+        assert told == (
+            "how_many cannot be set together with at_least, which already determines how many tokens to generate. "
+            "Remove one of them."
+        )
 
 
 def test_all_tokens_of_a_room(run, token_room_id, tokens):

@@ -122,14 +122,14 @@ def test_a_malformed_address_does_not_keep_the_others_from_their_mail(invite, ma
     with pytest.raises(AirflowException) as error:
         invite(f"{tmp_path}/people.csv", batch_size=1000)
     said = str(error.value)
-    assert said.startswith("1 of 7399 rows failed (max_failures=0), and 7398 people were invited: row 7312: its e-mail")
+    assert said.startswith("1 of 7399 rows failed (max_failures=0), and 7398 people were invited: row 7312: email is")
     assert "(at)" not in said
     assert len(mails()) == mails().total() == 7398
     (invalid,) = [entry for entry in entries() if entry["outcome"] == "invalid"]
     assert (invalid["row"], invalid["given"], invalid["email"]) == (7312, "visitor7312(at)example.com", None)
     result = invite(f"{tmp_path}/people.csv", batch_size=1000, max_failures="1")
     assert (result["unchanged"], result["invalid"], result["rows"]) == (7398, 1, 7399)
-    assert result["failures"] == [{"row": 7312, "reason": "its e-mail address is malformed"}]
+    assert result["failures"] == [{"row": 7312, "reason": "email is not an e-mail address"}]
 
 
 def test_people_of_a_query(invite, mails, warehouse):
@@ -149,7 +149,7 @@ def test_people_of_a_query(invite, mails, warehouse):
     [
         ({"people": []}, "people must be a list with at least one of the people; got []."),
         ({}, "people must be given, or else sql with sql_conn_id; not both."),
-        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
+        ({"people": "/nowhere/people.csv"}, "The file /nowhere/people.csv does not exist."),
         ({"people": [ADA], "room_id": "None"}, "room_id must be the positive number"),
         ({"people": [ADA], "ledger": None}, "ledger must be a text that is not blank; got 'None'."),
         ({"people": [ADA], "batch_size": 0}, "batch_size must be a whole number from 1 on; got 0."),
@@ -178,9 +178,12 @@ def test_wrong_arguments(invite, clickmeeting_sandbox, ledger, wrong, said):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"email\nada@example.com\n\xff@example.com\n", 'row 3: it is not UTF-8, which spreadsheets call "CSV UTF-8".'),
+        (
+            b"email\nada@example.com\n\xff@example.com\n",
+            'row 3: it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8".',
+        ),
         (b"", "cannot be read, row 1: each column needs a name."),
-        (b"email\n", "there is nobody in"),
+        (b"email\n", "people.csv has no rows."),
     ],
 )
 def test_a_file_that_cannot_be_read(invite, tmp_path, clickmeeting_sandbox, content, why):
@@ -282,7 +285,7 @@ def test_what_a_killed_worker_left_is_skipped_and_named(invite, begun, mails, en
         "email": "visitor1@example.com",
         "row": 2,
         "outcome": "uncertain",
-        "why": "the task ended before an answer came",
+        "why": "the task ended before it had a response",
         "batch": 1,
         "at": "2027-02-01T12:00:00+00:00",
     }
@@ -368,7 +371,7 @@ def test_an_answer_that_was_lost_is_sent_again_once_if_that_is_wanted(
 @LOST
 def test_an_answer_that_was_lost_stops_the_task(invite, mails, outcomes, clickmeeting_sandbox, kind, options, arrived):
     clickmeeting_sandbox.fault("send_invitation", kind, skip=1, **options)
-    with pytest.raises(AirflowFailException, match="rows 11 to 20; the others were not tried"):
+    with pytest.raises(AirflowFailException, match="rows 11 to 20; the remaining batches were not tried"):
         invite(crowd(35), on_uncertain="fail")
     assert outcomes() == {"sent": 10, "uncertain": 10}
     assert len(mails()) == (20 if arrived else 10)
@@ -430,7 +433,7 @@ def test_a_storm_of_429_is_waited_for(invite, mails, clickmeeting_sandbox):
 
 def test_a_storm_of_429_that_lasts_is_left_to_the_next_run(invite, mails, outcomes, clickmeeting_sandbox):
     clickmeeting_sandbox.fault("send_invitation", "429", skip=1, times=5)
-    with pytest.raises(RateLimitedError, match="10 people were invited before; another try goes on"):
+    with pytest.raises(RateLimitedError, match="10 people were invited before; a retry continues"):
         invite(crowd(40))
     assert outcomes() == {"sent": 10, "failed": 10}
     result = invite(crowd(40))

@@ -104,7 +104,7 @@ def test_without_a_path_nothing_is_kept():
 
 @pytest.mark.parametrize("path", ["", " ", "None"])
 def test_a_path_that_rendered_to_nothing(path):
-    with pytest.raises(ValueError, match=r"^ledger must be a text that is not blank"):
+    with pytest.raises(ValueError, match=r"^ledger must be a file, or a folder"):
         open_ledger(path)
 
 

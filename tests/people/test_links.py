@@ -161,7 +161,7 @@ def test_registrations_whose_links_clickmeeting_does_not_tell(link, room, monkey
     listed = [{"id": 1, "email": "ada@example.com", "visitor_nickname": "Ada"}]
     monkeypatch.setattr(ClickMeetingHook, "fetched", lambda hook, call: lambda: listed)
     result = link([ADA], link_type="registration", max_failures=99)
-    assert result["failures"][0]["reason"] == "ClickMeeting does not tell the link of this registration"
+    assert result["failures"][0]["reason"] == "ClickMeeting does not return the link of this registration"
 
 
 def test_a_room_without_registration(link, clickmeeting_sandbox, path):
@@ -196,14 +196,14 @@ def test_who_is_skipped_is_told_by_row_and_fails_the_task_in_the_end(link, tmp_p
     ]
     (tmp_path / "people.csv").write_text("\n".join(people))
     skipped = [
-        {"row": 3, "reason": "its e-mail address is malformed"},
+        {"row": 3, "reason": "email is not an e-mail address"},
         {"row": 5, "reason": "it has 3 cells, and the header has 2"},
-        {"row": 4, "reason": "it has no nickname and no name, which others would see"},
+        {"row": 4, "reason": "it has no nickname and no name for others to see"},
     ]
     with pytest.raises(AirflowException) as error:
         link(f"{tmp_path}/people.csv")
     assert str(error.value).startswith(
-        "3 of 5 rows failed (max_failures=0): row 3: its e-mail address is malformed; row 5: "
+        "3 of 5 rows failed (max_failures=0): row 3: email is not an e-mail address; row 5: "
     )
     assert "@" not in str(error.value)
     assert [row["row"] for row in rows()] == ["2", "6"]
@@ -307,7 +307,7 @@ def test_on_an_object_storage_permissions_are_ignored(link, room):
     ("wrong", "said"),
     [
         ({"people": []}, "people must be a list with at least one of the people; got []."),
-        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
+        ({"people": "/nowhere/people.csv"}, "The file /nowhere/people.csv does not exist."),
         ({"people": [ADA], "room_id": ""}, "room_id must be the positive number"),
         (
             {"people": [ADA], "link_type": "magic"},

@@ -12,7 +12,8 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_clickmeeting.people.read import people_from
+from airflow_clickmeeting.people.columns import contact_columns
+from airflow_clickmeeting.people.people_list import PeopleList, read_rows
 
 ADA = {"First Name": "Ada", "E-mail": "ada@example.com"}
 EVE = {"First Name": "Eve", "E-mail": "eve@example.com"}
@@ -30,8 +31,17 @@ def file(tmp_path):
     return file
 
 
+def rows_of(people=None, *, sql=None, sql_conn_id=None):
+    _, rows = read_rows("people", people, sql, sql_conn_id)
+    return ((number, row) for number, row in rows if row is not None)
+
+
 def read(people=None, **more):
-    return list(people_from("people", people, **more))
+    return [(number, row) for number, row in rows_of(people, **more) if not isinstance(row, str)]
+
+
+def problems(people=None, **more):
+    return [(number, row) for number, row in rows_of(people, **more) if isinstance(row, str)]
 
 
 def refusal(people=None, **more):
@@ -98,11 +108,16 @@ def test_a_query_gives_rows(warehouse):
         (2, {"First Name": "Bob", "phone": None}),
         (3, {"First Name": "Eve", "phone": 2}),
     ]
-    assert "there is nobody in the query" in refusal(
-        sql="SELECT * FROM people WHERE 1=0", sql_conn_id=warehouse.conn_id
-    )
+    with pytest.raises(ValueError, match=r"the query has no rows\.$"):
+        PeopleList(
+            "people",
+            None,
+            contact_columns(None),
+            sql="SELECT * FROM people WHERE 1=0",
+            sql_conn_id=warehouse.conn_id,
+        )
     twice = refusal(sql="SELECT name, name FROM people", sql_conn_id=warehouse.conn_id)
-    assert twice == "the column 'name' is there twice"
+    assert twice == "two columns are called 'name'"
 
 
 def test_a_statement_that_is_no_query(connect, tmp_path):
@@ -146,40 +161,37 @@ def test_neither_a_list_nor_a_path(people):
     ("name", "content", "number", "why"),
     [
         ("people.csv", "Name\nAda\n\nEve,5\nBob", 4, "it has 2 cells, and the header has 1"),
-        ("people.jsonl", '{"Name": "Ada"}\n[1]\n{"Name": "Bob"}', 2, "it is no JSON object"),
-        ("people.jsonl", '{"Name": "Ada"}\n{"Name": \n{"Name": "Bob"}', 2, "it is no JSON object"),
-        ("people.jsonl", '{"Name": "Ada"}\n5\n{"Name": "Bob"}', 2, "it is no JSON object"),
-        ("people.jsonl", '{"Name": "Ada"}\n"text"\n{"Name": "Bob"}', 2, "it is no JSON object"),
-        ("people.jsonl", '{"Name": "Ada"}\nnull\n{"Name": "Bob"}', 2, "it is no JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n[1]\n{"Name": "Bob"}', 2, "it is not a JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n{"Name": \n{"Name": "Bob"}', 2, "it is not a JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n5\n{"Name": "Bob"}', 2, "it is not a JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\n"text"\n{"Name": "Bob"}', 2, "it is not a JSON object"),
+        ("people.jsonl", '{"Name": "Ada"}\nnull\n{"Name": "Bob"}', 2, "it is not a JSON object"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_named_or_skipped(file, name, content, number, why):
+def test_a_row_that_cannot_be_read_has_a_reason_and_the_others_are_read(file, name, content, number, why):
     path = file(name, content)
-    assert refusal(path) == f"{path}, row {number}: {why}."
-    skipped = []
-    rows = read(path, skip=lambda *row: skipped.append(row))
-    assert [row["Name"] for _, row in rows] == ["Ada", "Bob"]
-    assert skipped == [(number, why)]
+    assert [row["Name"] for _, row in read(path)] == ["Ada", "Bob"]
+    assert problems(path) == [(number, why)]
 
 
 def test_an_item_of_a_list_that_is_no_dict():
-    assert refusal([ADA, "eve@example.com"]) == "people, row 2: it is of type str, not a dict."
+    assert problems([ADA, "eve@example.com"]) == [(2, "it is of type str, not a dict")]
 
 
 @pytest.mark.parametrize(
     ("content", "row", "why"),
     [
-        (b"Name\nAda\nZo\xeb\n", 3, 'it is not UTF-8, which spreadsheets call "CSV UTF-8"'),
-        ("Name\nAda\n".encode("utf-16"), 1, 'it is not UTF-8, which spreadsheets call "CSV UTF-8"'),
+        (b"Name\nAda\nZo\xeb\n", 3, 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'),
+        ("Name\nAda\n".encode("utf-16"), 1, 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'),
         (b'Name\nAda\n"Eve\nBob\n', 3, "unexpected end of data"),
-        (b"Name,Name\nAda,Eve", 1, "the column 'Name' is there twice"),
+        (b"Name,Name\nAda,Eve", 1, "two columns are called 'Name'"),
         (b"Name,,E-mail\nAda,,Eve", 1, "each column needs a name"),
         (b"\nName\nAda", 1, "each column needs a name"),
         (b"", 1, "each column needs a name"),
     ],
 )
 def test_a_csv_file_that_cannot_be_read(file, content, row, why):
-    said = refusal(path := file("people.csv", content), skip=lambda *_: None)
+    said = refusal(path := file("people.csv", content))
     assert said.startswith(path)
     assert f"row {row}: {why}" in said
 
@@ -193,9 +205,9 @@ def test_what_is_no_gzip_or_only_half_of_it(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    assert refusal(f"{tmp_path}/people.csv") == f"There is no file {tmp_path}/people.csv."
+    assert refusal(f"{tmp_path}/people.csv") == f"The file {tmp_path}/people.csv does not exist."
     (tmp_path / "folder.csv").mkdir()
-    assert refusal(f"{tmp_path}/folder.csv") == f"There is no file {tmp_path}/folder.csv."
+    assert refusal(f"{tmp_path}/folder.csv") == f"The file {tmp_path}/folder.csv does not exist."
 
 
 def test_a_file_that_may_not_be_read(file, monkeypatch):
@@ -210,18 +222,20 @@ def test_a_file_that_may_not_be_read(file, monkeypatch):
 @pytest.mark.parametrize(("name", "content"), [("people.csv", "Name\n\n,\n"), ("people.jsonl", ""), ("a.jsonl", "\n")])
 def test_a_file_with_nobody_in_it(file, name, content):
     path = file(name, content)
-    assert refusal(path) == f"people must be at least one of the people; there is nobody in {path}."
+    with pytest.raises(ValueError) as error:
+        PeopleList("people", path, contact_columns(None))
+    assert str(error.value) == f"people must be at least one of the people; {path} has no rows."
 
 
 def test_arguments_are_refused_before_anything_is_walked():
     with pytest.raises(ValueError, match="people must be"):
-        people_from("people", "people.xlsx")
+        read_rows("people", "people.xlsx", None, None)
 
 
 def test_memory_does_not_grow_with_the_file(file):
     path = file("people.csv", "First Name,E-mail\n" + "Ada,ada@example.com\n" * 200_000)
     tracemalloc.start()
-    assert sum(1 for _ in people_from("people", path)) == 200_000
+    assert sum(1 for _ in rows_of(path)) == 200_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20

@@ -241,7 +241,7 @@ def test_who_is_registered_already_gets_no_second_mail(register, room_id, sandbo
 
 def test_who_registers_in_the_very_moment(register, room_id, sandbox, monkeypatch, entries):
     monkeypatch.setattr(
-        "airflow_clickmeeting.people.forms.RegistrationTarget.there", lambda _: {}
+        "airflow_clickmeeting.people.forms.RegistrationTarget.read_existing", lambda _: {}
     )  # who is there now was not when it looked
     ClickMeetingHook().register_participant(room_id, registration={1: "Ada", 2: "L", 3: "ada1@example.com"})
     sandbox.fault(REGISTER, "status", status=409, skip=1)
@@ -286,11 +286,11 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
         ({"people": []}, "people must be a list with at least one of the people; got []."),
         ({"people": None}, "people must be given, or else sql with sql_conn_id; not both."),
         ({"people": "[{'E-mail': 'ada@example.com'}]"}, "a template renders to text"),
-        ({"people": "/nowhere/people.csv"}, "There is no file /nowhere/people.csv."),
+        ({"people": "/nowhere/people.csv"}, "The file /nowhere/people.csv does not exist."),
         ({"max_failures": -1}, "max_failures must be a whole number, or a share below 1 such as 0.05; got -1."),
         ({"max_failures": "5%"}, "max_failures must be a whole number, or a share below 1 such as 0.05; got '5%'."),
         ({"max_parallel": 65}, "max_parallel must be a whole number from 1 to 64; got 65."),
-        ({"ledger": " "}, "ledger must be a text that is not blank; got ' '."),
+        ({"ledger": " "}, "ledger must be a file, or a folder with a slash at its end; got ' '."),
         ({"columns": "Notes"}, "columns must be a dict; got 'Notes'."),
     ],
 )
@@ -353,7 +353,7 @@ def test_a_malformed_address_in_row_7312(register, sandbox, registered, tmp_path
         register(path)
     assert str(error.value) == (
         "1 of 230 rows failed (max_failures=0): "
-        "row 7312: Email Address is no e-mail address. All 230 rows: 229 created, 1 invalid. "
+        "row 7312: Email Address is not an e-mail address. All 230 rows: 229 created, 1 invalid. "
         "Correct the rows or raise max_failures; a retry with the same ledger sends only those that failed."
     )
     assert len(registered()) == 229
@@ -361,7 +361,7 @@ def test_a_malformed_address_in_row_7312(register, sandbox, registered, tmp_path
         "email": None,
         "row": 7312,
         "outcome": "invalid",
-        "why": "Email Address is no e-mail address",
+        "why": "Email Address is not an e-mail address",
         "link": None,
     }
 
@@ -384,7 +384,7 @@ def test_all_faults_of_a_list_are_told_at_once(register, registered, tmp_path, s
             (3, "without Last Name"),
             (5, "without First Name, Email Address"),
             (6, "it has 4 cells, and the header has 3"),
-            (7, "Email Address is no e-mail address"),
+            (7, "Email Address is not an e-mail address"),
         ]
     ]
     assert registered() == ["ada1@example.com"]
@@ -531,7 +531,7 @@ def test_no_answer_at_all(register, sandbox, registered, entries):
     assert sandbox.count(REGISTER) <= 3 * (20 + 7)
     whys = Counter(entry["why"] for entry in entries().values())
     assert whys.pop("not sent, because ClickMeeting gave no clear responses") >= 52
-    assert all(why.startswith("the answer of 127.0.0.1") for why in whys)
+    assert all(why.startswith("the response of 127.0.0.1") for why in whys)
     sandbox.clear_faults()
     assert counted(register(people(100))) == {"rows": 100, "created": 100}
     assert registered() == addresses(100)

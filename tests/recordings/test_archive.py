@@ -396,7 +396,7 @@ class TestTrouble:
         older = folder / f"recording-{room_id}-{recording_id}.mp4"
         folder.mkdir()
         older.write_bytes(b"older")
-        with pytest.raises(AirflowException, match=r"UnexpectedAnswerError: .*5000 bytes came instead of 2500"):
+        with pytest.raises(AirflowException, match=r"UnexpectedAnswerError: .*5000 bytes arrived instead of 2500"):
             archive(delete_after=True)
         assert names(folder) == [older.name]
         assert older.read_bytes() == b"older"
@@ -549,7 +549,7 @@ class TestDeleting:
     def test_what_failed_stays_even_if_it_looks_proved_a_moment_later(self, archive, sandbox, growing, left, meanwhile):
         sandbox.set_time(NOON)
         meanwhile("list_recordings", 2, lambda: sandbox.advance(timedelta(hours=1)))
-        with pytest.raises(AirflowException, match="5000 bytes came instead of 2500"):
+        with pytest.raises(AirflowException, match="5000 bytes arrived instead of 2500"):
             archive(delete_after=True)
         assert left() == growing
 

@@ -44,11 +44,11 @@ SAME = {
 
 
 def differences(room=ROOM, **wanted):
-    return drift.differences(room, drift.wanted_of(**wanted))
+    return drift.differences(room, drift.wanted_values(**wanted))
 
 
 def to_send(room=ROOM, **wanted):
-    return drift.to_send(room, drift.wanted_of(**wanted))
+    return drift.update_parameters(room, drift.wanted_values(**wanted))
 
 
 class TestDifferences:
@@ -184,7 +184,7 @@ class TestDifferences:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({}, "Nothing to compare: give at least one of the room's parameters."),
+            ({}, "Nothing to compare: set at least one of the room's parameters, such as name or starts_at."),
             ({"name": None, "settings": {}}, "Nothing to compare"),
             ({"access_type": "closed"}, "access_type must be"),
             ({"starts_at": "2027-03-28 02:30", "timezone": "Europe/Warsaw"}, "does not exist in Europe/Warsaw"),
@@ -196,7 +196,7 @@ class TestDifferences:
     )
     def test_wrong_arguments_are_refused(self, wrong, message):
         with pytest.raises(ValueError, match=message):
-            drift.wanted_of(**wrong)
+            drift.wanted_values(**wrong)
 
 
 class TestToSend:
@@ -253,4 +253,4 @@ class TestToSend:
 
 def test_a_log_names_peoples_own_texts_but_does_not_quote_them():
     found = differences(name="Talk", lobby_description="Ask ada@example.com", settings={"thank_you_page_url": "x"})
-    assert drift.told(found) == "name is 'Q&A', wanted 'Talk'; lobby_description; settings"
+    assert drift.format_differences(found) == "name is 'Q&A', wanted 'Talk'; lobby_description; settings"

@@ -99,6 +99,6 @@ def test_a_room_that_was_made_so_has_not_drifted(name):
             "permanent_room": False,
         }
         wanted = {"starts_at": start.replace(tzinfo=None), "timezone": name, "duration": "PT60M"}
-        assert drift.differences(room, drift.wanted_of(**wanted)) == {}
+        assert drift.differences(room, drift.wanted_values(**wanted)) == {}
         moved = wanted | {"starts_at": start.replace(tzinfo=None) + HOUR}
-        assert set(drift.differences(room, drift.wanted_of(**moved))) == {"starts_at"}
+        assert set(drift.differences(room, drift.wanted_values(**moved))) == {"starts_at"}

@@ -383,6 +383,6 @@ class TestSnapshots:
     async def test_and_one_that_was_not_there(self, stream, sandbox, connect, caplog, eventually, monkeypatch):
         monkeypatch.delenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT")
         next_one = asyncio.create_task(anext(stream))
-        await eventually(lambda: "Make one in the UI under Admin > Connections" in caplog.text)
+        await eventually(lambda: "Create it in the UI under Admin > Connections" in caplog.text)
         connect(sandbox)
         assert len((await next_one).items_by_room) == 1

@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.sandbox import attendance
-from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.answers import Response
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import ChatLine, Room, Session
 from airflow_clickmeeting.sandbox.operations.lookup import visible_sessions
@@ -55,7 +55,7 @@ def download_chat(world: World, call: Call) -> Any:
     for room, session, lines in _chats(world):
         if session.id == call.id("session_id"):
             stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
-            return Answer(
+            return Response(
                 iter((_archive(room, lines, world.switches.word("chat_format")),)),
                 headers={
                     "content-type": "application/zip",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from airflow_clickmeeting.sandbox.answers import json_answer
+from airflow_clickmeeting.sandbox.answers import json_response
 from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_dates, invalid_fields, not_found, plain
 from airflow_clickmeeting.sandbox.forms import Form, flag, integer, text
@@ -27,7 +27,9 @@ MANDATORY = ("name", "room_type", "permanent_room", "access_type")
 def list_conferences(world: World, call: Call) -> Any:
     """List the rooms of one status in pages of 250. Without a status, list all rooms, grouped by status."""
     if "status" not in call.ids:
-        return {f"{status}_conferences": _objects(world, _rooms(world, status)) for status in ("active", "inactive")}
+        return {
+            f"{status}_conferences": _room_objects(world, _rooms(world, status)) for status in ("active", "inactive")
+        }
     status = call.ids["status"]
     rooms = _rooms(world, status)
     page = max(integer(call.form.get("page")) or 1, 1)
@@ -39,7 +41,7 @@ def list_conferences(world: World, call: Call) -> Any:
             raise not_found("Page")
         if past_last == "repeat":
             page = max((len(rooms) - 1) // PAGE + 1, 1)
-    return _objects(world, rooms[(page - 1) * PAGE : page * PAGE])
+    return _room_objects(world, rooms[(page - 1) * PAGE : page * PAGE])
 
 
 def _rooms(world: World, status: str) -> list[Room]:
@@ -48,16 +50,16 @@ def _rooms(world: World, status: str) -> list[Room]:
     return [room for room in rooms if room.status(now) == status and not room.archived(now)]
 
 
-def _objects(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
+def _room_objects(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
     return [room_object(world, room) for room in rooms]
 
 
 def get_conference(world: World, call: Call) -> Any:
     """Return one room in the shape that the switch `room_answer` sets."""
-    return _one(world, room_of(world, call))
+    return _room_response(world, room_of(world, call))
 
 
-def _one(world: World, room: Room) -> Any:
+def _room_response(world: World, room: Room) -> Any:
     shown = room_object(world, room)
     return shown if world.switches.word("room_answer") == "flat" else {"conference": shown}
 
@@ -71,7 +73,7 @@ def create_conference(world: World, call: Call) -> Any:
     if missing:
         raise invalid_fields(missing)
     room = new_room(world, call.form)
-    return json_answer({"room": room_object(world, room)}, int(world.switches.word("created_status")))
+    return json_response({"room": room_object(world, room)}, int(world.switches.word("created_status")))
 
 
 def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
@@ -117,7 +119,7 @@ def update_conference(world: World, call: Call) -> Any:
     if room.set_status == "inactive":
         end_running(room, now, now)
     room.updated_at = now
-    return _one(world, room)
+    return _room_response(world, room)
 
 
 def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta, world: World) -> None:
@@ -134,7 +136,7 @@ def delete_conference(world: World, call: Call) -> Any:
     """Delete a room with its sessions, recordings, tokens and registrations."""
     as_string = world.switches.word("delete_answer") == "string"
     if as_string and call.id() not in world.account.rooms:
-        return json_answer("404 Not Found", 404)
+        return json_response("404 Not Found", 404)
     del world.account.rooms[room_of(world, call).id]
     return "200 OK" if as_string else {"result": "OK"}
 

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.sandbox import links
-from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.answers import Response
 from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_fields
 from airflow_clickmeeting.sandbox.media import file_bytes
 from airflow_clickmeeting.sandbox.model import StoredFile
@@ -107,9 +107,9 @@ def download_file(world: World, call: Call) -> Any:
     stored = file_of(world, call)
     if world.switches.on("media_redirect"):
         location = signed_url(world, links.file_path(stored.id, stored.name))
-        return Answer(status=302, headers={"location": location})
+        return Response(status=302, headers={"location": location})
     name = stored.name.replace('"', "")
-    return Answer(
+    return Response(
         file_bytes(stored, 0, stored.size),
         headers={
             "content-type": "application/octet-stream",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from airflow_clickmeeting.sandbox.answers import json_answer
+from airflow_clickmeeting.sandbox.answers import json_response
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Recording, Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
@@ -26,7 +26,7 @@ def list_recordings(world: World, call: Call) -> Any:
     error = not_found()
     if none == "404":
         raise error
-    return json_answer(error.body(code_as_string=world.switches.word("error_code") == "string"))
+    return json_response(error.body(code_as_string=world.switches.word("error_code") == "string"))
 
 
 def list_all_recordings(world: World, call: Call) -> Any:

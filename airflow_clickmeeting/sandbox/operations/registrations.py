@@ -61,7 +61,7 @@ def _register(world: World, room: Room, email: str, answers: dict[str, Any], *, 
         confirmed=now if confirmed else None,
     )
     room.registrations[email.lower()] = registration
-    attendance.guest(world.account, room, email, nickname, now)
+    attendance.get_or_add_guest(world.account, room, email, nickname, now)
     bind_token(room, email)
     return registration
 
@@ -75,11 +75,11 @@ def list_registrations(world: World, call: Call) -> Any:
     room = room_of(world, call)
     if not room.registration_enabled:
         raise _disabled()
-    came: dict[str, int] = {}
+    attended: dict[str, int] = {}
     for session in visible_sessions(world, room):
-        for email in attendance.present(room, session, world.clock.now):
-            came.setdefault(email, session.id)
-    listed = [_item(world, room, one, came.get(email)) for email, one in room.registrations.items()]
+        for email in attendance.first_entries(room, session, world.clock.now):
+            attended.setdefault(email, session.id)
+    listed = [_item(world, room, one, attended.get(email)) for email, one in room.registrations.items()]
     if call.ids.get("status") == "active":
         return [item for item in listed if item["session_id"] is None]
     return listed
@@ -88,11 +88,11 @@ def list_registrations(world: World, call: Call) -> Any:
 def list_session_registrations(world: World, call: Call) -> Any:
     """List the registrations of the people who attended a session."""
     room, session = session_of(world, call)
-    came = attendance.present(room, session, world.clock.now)
+    attended = attendance.first_entries(room, session, world.clock.now)
     return [
         _item(world, room, registration, session.id)
         for email, registration in room.registrations.items()
-        if email in came
+        if email in attended
     ]
 
 
@@ -130,7 +130,7 @@ def send_invitation(world: World, call: Call) -> Any:
     now = world.clock.now
     for one, email in zip(items(form["attendees"]), emails, strict=True):
         name = f"{text(one, 'firstname')} {text(one, 'lastname')}".strip()
-        attendance.guest(world.account, room, email, name or email.partition("@")[0], now).role = role
+        attendance.get_or_add_guest(world.account, room, email, name or email.partition("@")[0], now).role = role
         bind_token(room, email)
         details = {"role": role, "template": template}
         world.account.outbox.append(Mail(email, "invitation", room.id, now, call.ids["lang"], details))

@@ -105,12 +105,12 @@ def apply_changes(room: Room, changes: dict[str, Any]) -> None:
             setattr(room, "set_status" if name == "status" else name, value)
 
 
-def moment(written: str, zone: ZoneInfo) -> datetime | None:
+def moment(value: str, zone: ZoneInfo) -> datetime | None:
     """Return a start time, rounded down to a minute. A time without an offset is in the time zone `zone`."""
-    if not written:
+    if not value:
         return None
     try:
-        when = datetime.fromisoformat(written)
+        when = datetime.fromisoformat(value)
     except ValueError:
         raise invalid_dates("Start date is invalid.") from None
     if not 1970 < when.year < 9000:
@@ -122,10 +122,10 @@ def moment(written: str, zone: ZoneInfo) -> datetime | None:
 
 def duration(form: Form) -> timedelta | None:
     """Return the duration, written as hours and minutes (`1:30`) or as a number of hours (`1.5`)."""
-    written = text(form, "duration")
-    if not written:
+    value = text(form, "duration")
+    if not value:
         return None
-    match = _DURATION.fullmatch(written)
+    match = _DURATION.fullmatch(value)
     length = timedelta()
     if match:
         length = timedelta(hours=float(match[3] or match[1]), minutes=int(match[2] or 0))

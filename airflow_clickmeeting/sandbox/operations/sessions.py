@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.sandbox import attendance, reports
-from airflow_clickmeeting.sandbox.answers import Answer
+from airflow_clickmeeting.sandbox.answers import Response
 from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Report, Room, Session, Visit
@@ -70,13 +70,13 @@ def get_session(world: World, call: Call) -> Any:
         reported = {lang: _report(world, room, session, lang) for lang in reports.LANGUAGES}
         yield f', "pdf": {json.dumps(reported)}}}'.encode()
 
-    return Answer(pieces(), headers=JSON)
+    return Response(pieces(), headers=JSON)
 
 
 def list_session_attendees(world: World, call: Call) -> Any:
     """List every entry of every person. A person who rejoined has several rows."""
     room, session = session_of(world, call)
-    return Answer(_array(world, room, session, _row), headers=JSON)
+    return Response(_array(world, room, session, _row), headers=JSON)
 
 
 def _array(world: World, room: Room, session: Session, row: Row) -> Iterator[bytes]:

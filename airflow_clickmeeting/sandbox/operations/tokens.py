@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.world import World
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-MOST_AT_ONCE = 1000
+MAX_TOKENS_PER_CALL = 1000
 ROLES = {"listener", "presenter", "host", "moderator", "guest_speaker"}
 
 
@@ -33,8 +33,8 @@ def generate_tokens(world: World, call: Call) -> Any:
     """Add tokens to a room, and return only the new tokens."""
     room = _token_room(world, call)
     how_many = integer(call.form.get("how_many", 1))
-    if how_many is None or not 1 <= how_many <= MOST_AT_ONCE:
-        raise invalid_fields([("how_many", f"This value should be from 1 to {MOST_AT_ONCE}.")])
+    if how_many is None or not 1 <= how_many <= MAX_TOKENS_PER_CALL:
+        raise invalid_fields([("how_many", f"This value should be from 1 to {MAX_TOKENS_PER_CALL}.")])
     taken = {token for other in world.account.rooms.values() for token in other.tokens}
     added: list[Token] = []
     while len(added) < how_many:
@@ -51,7 +51,7 @@ def list_tokens(world: World, call: Call) -> Any:
     room = _token_room(world, call)
     used: dict[str, str] = {}
     for session in visible_sessions(world, room):
-        for email, joined in attendance.present(room, session, world.clock.now).items():
+        for email, joined in attendance.first_entries(room, session, world.clock.now).items():
             used.setdefault(email, instant(joined, room.zone))
     return {
         "access_tokens": [
