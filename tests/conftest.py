@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from pytest_mock import MockerFixture
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -97,19 +98,19 @@ def run_dag(airflow_db: None) -> Callable[..., DagRun]:
 
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def connect(mocker: MockerFixture) -> Callable[..., str]:
     """Make a connection, to a sandbox or wherever else, and return its id."""
 
     def connect(sandbox: Any = None, conn_id: str = "clickmeeting_default", **changes: Any) -> str:
         there = sandbox.connection if sandbox else {"conn_type": "clickmeeting", "password": "test-key"}
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(there | changes))
+        mocker.patch.dict(os.environ, {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(there | changes)})
         return conn_id
 
     return connect
 
 
 @pytest.fixture(autouse=True)
-def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_retries(mocker: MockerFixture) -> None:
     """Let retries begin with a pause of milliseconds."""
     if "airflow" in sys.modules:
-        monkeypatch.setattr("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.01)
+        mocker.patch("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.01)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from airflow_clickmeeting.api import parse, times, validate
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import Kind
 from airflow_clickmeeting.api.room_form import room_form
-from airflow_clickmeeting.api.times import Length, When
+from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.types import (
     Attendee,
     Chat,
@@ -27,6 +27,7 @@ from airflow_clickmeeting.api.types import (
     Registration,
     Report,
     Room,
+    RoomParameters,
     Session,
     Skin,
     Token,
@@ -110,111 +111,51 @@ def get_conference(room_id: Id) -> Call[Room]:
 
 
 @operation
-def create_conference(
-    *,
-    name: str,
-    room_type: str = "webinar",
-    access_type: Id = "open",
-    permanent_room: bool | Id = False,
-    starts_at: When | None = None,
-    duration: Length | None = None,
-    timezone: str | None = None,
-    password: str | None = None,
-    custom_room_url_name: str | None = None,
-    lobby_enabled: bool | Id | None = None,
-    lobby_description: str | None = None,
-    skin_id: Id | None = None,
-    registration: Mapping[str, Any] | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Call[Room]:
-    """Create a room and return it (3.3). Every call makes another one.
+def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
+    """Create a room and return it (3.3). Every call creates another one.
 
-    :param name: also becomes its address unless `custom_room_url_name` does.
-    :param room_type: `webinar` or `meeting`.
-    :param access_type: `open` (1), `password` (2) or `token` (3).
-    :param permanent_room: whether it has no start and no end.
+    :param name: required; it also becomes the last part of the room's URL unless `custom_room_url_name` is given.
+    :param room_type: `webinar` (default) or `meeting`.
+    :param access_type: `open` (1, default), `password` (2) or `token` (3).
+    :param permanent_room: whether the room has no start and no end; by default it has both.
     :param starts_at: a datetime or ISO 8601 text; by default now.
     :param duration: a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`; by default three hours.
-        The longest depends on the plan.
+        The maximum depends on the plan.
     :param timezone: IANA name; a naive `starts_at` is a wall-clock time there.
-    :param password: what people must enter; needed with access by password.
-    :param custom_room_url_name: the last part of its address, unique in the account.
+    :param password: the password that people enter; required with access by password.
+    :param custom_room_url_name: the last part of the room's URL, unique in the account.
     :param lobby_enabled: whether people wait in a lobby.
-    :param lobby_description: what they read there.
-    :param skin_id: from `list_skins`.
-    :param registration: `{"enabled": True, "template": 1}`, templates being 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`; see the room's `settings` for the keys.
+    :param lobby_description: the text that people read in the lobby.
+    :param skin_id: an id from `list_skins`.
+    :param registration: `{"enabled": True, "template": 1}`; templates are 1 to 3.
+    :param settings: such as `{"recorder_autostart_enabled": True}`; the room's `settings` have all keys.
     """
-    access = validate.access_type(access_type)
-    if access == validate.ACCESS_TYPES["password"] and not password:
+    defaults = {"room_type": "webinar", "access_type": "open", "permanent_room": False}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    validate.filled("name", given.get("name"))
+    access = validate.access_type(cast("Id", given.get("access_type", "open")))
+    if access == validate.ACCESS_TYPES["password"] and not given.get("password"):
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
-    form = room_form(
-        name=validate.filled("name", name),
-        room_type=validate.one_of("room_type", room_type, validate.ROOM_TYPES),
-        access_type=access,
-        permanent_room=bool(validate.flag("permanent_room", permanent_room)),
-        starts_at=starts_at,
-        duration=duration,
-        timezone=timezone,
-        password=password,
-        custom_room_url_name=custom_room_url_name,
-        lobby_enabled=lobby_enabled,
-        lobby_description=lobby_description,
-        skin_id=skin_id,
-        registration=registration,
-        settings=settings,
-    )
+    form = room_form(**cast("RoomParameters", defaults | given))
     return Call("POST", "conferences", form=form, read=parse.room)
 
 
 @operation
-def update_conference(
-    room_id: Id,
-    *,
-    name: str | None = None,
-    room_type: str | None = None,
-    access_type: Id | None = None,
-    permanent_room: bool | Id | None = None,
-    starts_at: When | None = None,
-    duration: Length | None = None,
-    timezone: str | None = None,
-    password: str | None = None,
-    custom_room_url_name: str | None = None,
-    lobby_enabled: bool | Id | None = None,
-    lobby_description: str | None = None,
-    skin_id: Id | None = None,
-    registration: Mapping[str, Any] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    status: str | None = None,
-) -> Call[Room]:
-    """Change what is given of a room, and return it (3.4). A second call changes nothing more.
+def update_conference(room_id: Id, *, status: str | None = None, **parameters: Unpack[RoomParameters]) -> Call[Room]:
+    """Update the given parameters of a room, and return it (3.4). A second call changes nothing more.
 
-    The parameters are those of `create_conference`. A new `name` changes the room's address.
+    The parameters are those of `create_conference`. A new `name` changes the room's URL. With `starts_at` or
+    `duration`, `permanent_room` is sent as false unless it is given, since ClickMeeting demands it then.
 
     :param room_id: the room.
-    :param permanent_room: goes along, as false, whenever `starts_at` or `duration` is given: ClickMeeting asks
-        for it then.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
     """
-    if permanent_room is None and (starts_at is not None or duration is not None):
-        permanent_room = False
-    form = room_form(
-        name=name,
-        room_type=room_type,
-        access_type=access_type,
-        permanent_room=permanent_room,
-        starts_at=starts_at,
-        duration=duration,
-        timezone=timezone,
-        password=password,
-        custom_room_url_name=custom_room_url_name,
-        lobby_enabled=lobby_enabled,
-        lobby_description=lobby_description,
-        skin_id=skin_id,
-        registration=registration,
-        settings=settings,
-        status=status,
-    )
+    timed = parameters.get("starts_at") is not None or parameters.get("duration") is not None
+    if timed and parameters.get("permanent_room") is None:
+        parameters["permanent_room"] = False
+    form = room_form(**parameters) | {
+        "status": None if status is None else validate.one_of("status", status, ("active", "inactive"))
+    }
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
     return Call("PUT", _room(room_id), form=form, read=parse.updated_room, repeatable=True)

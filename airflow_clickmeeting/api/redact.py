@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 MASK = "***"
 
@@ -35,9 +33,3 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 def without_addresses(text: str) -> str:
     """Return a text in which e-mail addresses are masked."""
     return _ADDRESS.sub(MASK, text)
-
-
-def mask_link(link: str) -> str:
-    """Return a personal link that lets nobody in, but can be recognised: its host, and eight digits of its SHA-256."""
-    place = urlsplit(link)
-    return f"{place.scheme}://{place.netloc}/{MASK}{hashlib.sha256(link.encode()).hexdigest()[:8]}"

@@ -6,9 +6,36 @@ offset unless a key says otherwise.
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+if TYPE_CHECKING:
+    from airflow_clickmeeting.api.times import Length, When
+    from airflow_clickmeeting.api.validate import Id
 
 T = TypeVar("T")
+
+
+class RoomParameters(TypedDict, total=False):
+    """What people can set of a room; `calls.create_conference` says what each means. None is left out."""
+
+    name: str | None
+    room_type: str | None
+    access_type: Id | None
+    permanent_room: bool | Id | None
+    starts_at: When | None
+    duration: Length | None
+    timezone: str | None
+    password: str | None
+    custom_room_url_name: str | None
+    lobby_enabled: bool | Id | None
+    lobby_description: str | None
+    skin_id: Id | None
+    registration: Mapping[str, Any] | None
+    settings: Mapping[str, Any] | None
+
+
+ROOM_PARAMETERS = tuple(RoomParameters.__annotations__)
 
 
 class Room(TypedDict, total=False):

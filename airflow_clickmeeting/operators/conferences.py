@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api.types import ROOM_PARAMETERS
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import (
     ClickMeetingOperator,
@@ -33,23 +34,6 @@ __all__ = [
     "ClickMeetingPurgeConferencesOperator",
     "ClickMeetingUpdateConferenceOperator",
 ]
-
-_ROOM_PARAMETERS = (
-    "name",
-    "room_type",
-    "access_type",
-    "permanent_room",
-    "starts_at",
-    "duration",
-    "timezone",
-    "password",
-    "custom_room_url_name",
-    "lobby_enabled",
-    "lobby_description",
-    "skin_id",
-    "registration",
-    "settings",
-)
 
 
 class SkipDownstreamOperator(ClickMeetingOperator, SkipMixin):
@@ -106,7 +90,7 @@ class RoomParametersOperator(ClickMeetingOperator):
     :param settings: further settings of the room, such as `{"recorder_autostart_enabled": True}`.
     """
 
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *_ROOM_PARAMETERS)
+    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *ROOM_PARAMETERS)
 
     def __init__(
         self,
@@ -145,7 +129,7 @@ class RoomParametersOperator(ClickMeetingOperator):
 
     def parameters(self) -> dict[str, Any]:
         """Return the room parameters that are set, by name."""
-        given = {name: getattr(self, name) for name in _ROOM_PARAMETERS}
+        given = {name: getattr(self, name) for name in ROOM_PARAMETERS}
         return {name: value for name, value in given.items() if value is not None}
 
 

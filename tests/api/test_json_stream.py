@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -20,9 +21,9 @@ values = st.recursive(
 
 
 @pytest.fixture
-def small_pieces(monkeypatch):
+def small_pieces(mocker):
     """Have files read in pieces that cut through numbers, texts and characters."""
-    monkeypatch.setattr(json_stream, "PIECE", 3)
+    mocker.patch.object(json_stream, "PIECE", 3)
 
 
 def read(text: str) -> list:
@@ -32,8 +33,8 @@ def read(text: str) -> list:
 @given(st.lists(values, max_size=6), st.sampled_from([None, 2]), st.booleans(), st.integers(1, 9))
 def test_the_items_are_those_of_the_list_parsed_whole(items, indent, ascii_only, piece):
     text = f" {json.dumps(items, indent=indent, ensure_ascii=ascii_only)}\n"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "PIECE", piece)
+    # the fixture mocker would undo the patch only after the last example
+    with patch.object(json_stream, "PIECE", piece):
         assert read(text) == items
 
 
@@ -58,8 +59,8 @@ def test_what_is_no_list_is_refused(text):
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_an_error_in_the_middle_does_not_make_it_read_all_the_rest(monkeypatch):
-    monkeypatch.setattr(json_stream, "MAX_ITEM", 30)
+def test_an_error_in_the_middle_does_not_make_it_read_all_the_rest(mocker):
+    mocker.patch.object(json_stream, "MAX_ITEM", 30)
     file = io.BytesIO(b"[1, oops, " + b"2, " * 1000 + b"3]")
     with pytest.raises(ValueError):
         list(items_of(file))

@@ -69,7 +69,7 @@ def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect)
     assert len(collect("conferences", interval)[0]) == 6
 
 
-def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, monkeypatch):
+def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, mocker):
     running, most = set(), 0
     original = OrderedExecutor.start
 
@@ -80,13 +80,13 @@ def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, monkeypatc
         most = max(most, sum(each.running() for each in running))
         return future
 
-    monkeypatch.setattr(OrderedExecutor, "start", start)
+    mocker.patch.object(OrderedExecutor, "start", start)
     collect("attendees", max_parallel=3)
     assert 0 < most <= 3
 
 
-def test_the_log_shows_the_progress(sandbox, collect, monkeypatch, caplog):
-    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LOGS", 0)
+def test_the_log_shows_the_progress(sandbox, collect, mocker, caplog):
+    mocker.patch.object(collecting, "SECONDS_BETWEEN_LOGS", 0)
     with caplog.at_level(logging.INFO, logger="progress"):
         collect("attendees", log=logging.getLogger("progress"))
     assert "Searching for attendees of all rooms, of any time" in caplog.messages
@@ -95,8 +95,8 @@ def test_the_log_shows_the_progress(sandbox, collect, monkeypatch, caplog):
     assert "@" not in caplog.text
 
 
-def test_the_log_shows_the_progress_within_a_long_response(monkeypatch):
-    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LOGS", 0)
+def test_the_log_shows_the_progress_within_a_long_response(mocker):
+    mocker.patch.object(collecting, "SECONDS_BETWEEN_LOGS", 0)
     logged = []
     progress = collecting.Progress(lambda text, *values: logged.append(text % values), "responses", 4)
     assert sum(1 for _ in progress.counted({} for _ in range(2500))) == 2500

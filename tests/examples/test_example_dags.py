@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -95,15 +96,15 @@ def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
 
 
 @pytest.fixture
-def hasty(examples, monkeypatch) -> None:
+def hasty(examples, mocker) -> None:
     """Let sensors look again at once, also those that `dag.test` runs anew for each look."""
-    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.05)
+    mocker.patch("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.05)
     for dag in examples.dags.values():
         for task in dag.tasks:
             if isinstance(task, BaseSensorOperator):
-                monkeypatch.setattr(task, "poke_interval", 0.05)
+                mocker.patch.object(task, "poke_interval", 0.05)
     sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
+    mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture
@@ -136,12 +137,10 @@ def xcoms_of(run) -> str:
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(("recorded", "recording"), [(True, "success"), (False, "skipped")])
-def test_wait_for_session(
-    examples, run_dag, clickmeeting_sandbox, once_looked, monkeypatch, tmp_path, recorded, recording
-):
+def test_wait_for_session(examples, run_dag, clickmeeting_sandbox, once_looked, mocker, tmp_path, recorded, recording):
     dag = examples.dags["wait_for_session"]
     if not recorded:
-        monkeypatch.setattr(dag.get_task("recording"), "timeout", 0.1)
+        mocker.patch.object(dag.get_task("recording"), "timeout", 0.1)
     room = clickmeeting_sandbox.add_room(
         starts_at=clickmeeting_sandbox.now + timedelta(hours=1), settings={"recorder_autostart_enabled": recorded}
     )
@@ -208,7 +207,7 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox(monkeypatch) -> Iterator[Mailbox]:
+def mailbox(mocker) -> Iterator[Mailbox]:
     """What the mail server of the connection `smtp_default` gets."""
     mailbox = Mailbox()
     server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
@@ -218,7 +217,7 @@ def mailbox(monkeypatch) -> Iterator[Mailbox]:
         "port": server.port,
         "extra": {"from_email": "webinars@example.com", "disable_ssl": True, "disable_tls": True},
     }
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+    mocker.patch.dict(os.environ, {"AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(connection)})
     server.start()
     yield mailbox
     server.stop()

@@ -28,11 +28,11 @@ def session(sandbox, room) -> tuple[int, int]:
 
 
 @pytest.fixture(params=["whole", "long"])
-def length(request, monkeypatch):
+def length(request, mocker):
     """Have every list kept whole, or taken for a long one that lies in a file."""
     if request.param == "long":
-        monkeypatch.setattr(clickmeeting, "MAX_IN_MEMORY", 1000)
-        monkeypatch.setattr(clickmeeting, "PARSED_AT_ONCE", 7)
+        mocker.patch.object(clickmeeting, "MAX_IN_MEMORY", 1000)
+        mocker.patch.object(clickmeeting, "PARSED_AT_ONCE", 7)
 
 
 @pytest.mark.usefixtures("length")
@@ -85,8 +85,8 @@ def test_it_is_asked_for_again_where_that_may_help(hook, sandbox, session, fault
 
 
 @pytest.mark.parametrize("kept", ["whole", "long"])
-def test_items_of_another_shape_are_told_when_they_are_read(hook, sandbox, session, monkeypatch, kept):
-    monkeypatch.setattr(clickmeeting, "MAX_IN_MEMORY", 1000 if kept == "long" else 1 << 20)
+def test_items_of_another_shape_are_told_when_they_are_read(hook, sandbox, session, mocker, kept):
+    mocker.patch.object(clickmeeting, "MAX_IN_MEMORY", 1000 if kept == "long" else 1 << 20)
     call = calls.list_session_attendees(*session)
 
     def bad_argument(items):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import traceback
 from urllib.parse import quote
@@ -25,16 +26,16 @@ def test_a_connection_needs_no_more_than_a_key(client_of, connect):
     assert client_of().settings == Settings("clickmeeting_default", "https://api.clickmeeting.com/v1", KEY)
 
 
-def test_a_connection_may_be_a_uri(client_of, monkeypatch):
+def test_a_connection_may_be_a_uri(client_of, mocker):
     extra = "timeout=30&connect_timeout=5&max_attempts=2&max_requests_per_second=0.5&verify=false"
-    monkeypatch.setenv(VARIABLE, f"clickmeeting://:{KEY}@api.anysecond.example:8443/?{extra}")
+    mocker.patch.dict(os.environ, {VARIABLE: f"clickmeeting://:{KEY}@api.anysecond.example:8443/?{extra}"})
     assert client_of().settings == Settings(
         "clickmeeting_default", "https://api.anysecond.example:8443/v1", KEY, 30, 5, 2, 0.5, verify=False
     )
 
 
-def test_the_host_of_a_uri_may_be_a_whole_address(client_of, monkeypatch):
-    monkeypatch.setenv(VARIABLE, f"clickmeeting://:{KEY}@{quote('http://127.0.0.1:8080/v2/', safe='')}/")
+def test_the_host_of_a_uri_may_be_a_whole_address(client_of, mocker):
+    mocker.patch.dict(os.environ, {VARIABLE: f"clickmeeting://:{KEY}@{quote('http://127.0.0.1:8080/v2/', safe='')}/"})
     assert client_of().settings.url == "http://127.0.0.1:8080/v2"
 
 
@@ -173,9 +174,9 @@ def test_a_hook_is_made_without_looking_at_its_connection(kind):
     assert kind(clickmeeting_conn_id="nowhere").clickmeeting_conn_id == "nowhere"
 
 
-def test_the_connection_is_read_once(client, sandbox, monkeypatch):
+def test_the_connection_is_read_once(client, sandbox, mocker):
     client.ask("ping")
-    monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "clickmeeting", "password": "other"}))
+    mocker.patch.dict(os.environ, {VARIABLE: json.dumps({"conn_type": "clickmeeting", "password": "other"})})
     assert client.ask("ping") == {"ping": "pong"}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import logging
+import os
 import ssl
 import subprocess
 import sys
@@ -129,10 +130,10 @@ def test_any_certificate_will_do_where_the_connection_says_so(client_of, connect
 
 
 def test_the_connections_word_on_certificates_counts_more_than_the_environments(
-    client_of, connect, tls_server, certificate, monkeypatch
+    client_of, connect, tls_server, certificate, mocker
 ):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    mocker.patch.dict(os.environ, {"REQUESTS_CA_BUNDLE": "/nowhere.pem"})
+    mocker.patch.dict(os.environ, {"SSL_CERT_FILE": "/nowhere.pem"})
     connect(host=address(tls_server, "https"), extra={"verify": str(certificate)})
     assert client_of().ask("ping") == {"ping": "pong"}
 

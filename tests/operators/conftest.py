@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
+from pytest_mock import MockerFixture
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
@@ -58,11 +59,11 @@ def refusal(run: Callable[..., Any], sandbox: Sandbox) -> Callable[..., str]:
 
 @pytest.fixture
 def told_by(
-    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    run: Callable[..., Any], mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> Callable[..., tuple[Any, str]]:
     """Execute an operator, and return its result and what a person on call reads in the task's log."""
     log = logging.getLogger("task")
-    monkeypatch.setattr(ClickMeetingHook, "log", log)
+    mocker.patch.object(ClickMeetingHook, "log", log)
 
     def told_by(operator: type, **arguments: Any) -> tuple[Any, str]:
         caplog.clear()

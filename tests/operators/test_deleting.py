@@ -326,7 +326,7 @@ class TestAudit:
         assert [line["outcome"] for line in second] == ["asked", "deleted"]
 
     def test_a_worker_that_dies_leaves_what_it_asked_for_and_the_next_try_tells_the_end(
-        self, delete, sandbox, monkeypatch, folder, lines_in
+        self, delete, sandbox, mocker, folder, lines_in
     ):
         send = ClickMeetingHook.run
 
@@ -336,10 +336,10 @@ class TestAudit:
                 raise KeyboardInterrupt
             return answer
 
-        with monkeypatch.context() as patched:
-            patched.setattr(ClickMeetingHook, "run", dying)
-            with pytest.raises(KeyboardInterrupt):
-                delete("delete_conference", force=True, audit_path=f"{folder}/")
+        patched = mocker.patch.object(ClickMeetingHook, "run", dying)
+        with pytest.raises(KeyboardInterrupt):
+            delete("delete_conference", force=True, audit_path=f"{folder}/")
+        mocker.stop(patched)
         assert [[line["outcome"] for line in lines] for lines in lines_in(folder)] == [["asked"]]
         assert delete("delete_conference", force=True, audit_path=f"{folder}/")["deleted"] is False
         outcomes = sorted([line["outcome"] for line in lines] for lines in lines_in(folder))

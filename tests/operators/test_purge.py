@@ -194,7 +194,7 @@ class TestNet:
         assert " A retry tries to delete the rooms whose request failed. To delete blocked rooms, " in str(error.value)
         assert left() == {"failing", "kept"}
 
-    def test_a_room_is_read_again_before_it_is_deleted(self, purge, add, sandbox, left, monkeypatch):
+    def test_a_room_is_read_again_before_it_is_deleted(self, purge, add, sandbox, left, mocker):
         first, second = add("first", 100), add("second", 100)
         deleted = purging.Purge._deleted
 
@@ -202,7 +202,7 @@ class TestNet:
             sandbox.add_recording(second, size=10)
             return deleted(self, ready)
 
-        monkeypatch.setattr(purging.Purge, "_deleted", later)
+        mocker.patch.object(purging.Purge, "_deleted", later)
         done = purge(max_failures=1000)
         assert (ids(done["deleted"]), ids(done["kept"])) == ([first], [second])
         assert left() == {"second"}
@@ -307,7 +307,7 @@ class TestSecondRun:
         done = purge()
         assert (ids(done["deleted"]), done["kept"]) == ([two], [])
 
-    def test_what_goes_before_its_turn_is_gone(self, purge, add, tmp_path, monkeypatch):
+    def test_what_goes_before_its_turn_is_gone(self, purge, add, tmp_path, mocker):
         one, two = add("one", 100), add("two", 100)
         deleted = purging.Purge._deleted
 
@@ -315,7 +315,7 @@ class TestSecondRun:
             ClickMeetingHook().delete_conference(one)
             return deleted(self, ready)
 
-        monkeypatch.setattr(purging.Purge, "_deleted", later)
+        mocker.patch.object(purging.Purge, "_deleted", later)
         done = purge(audit_path=f"{tmp_path}/audit.jsonl")
         assert (ids(done["deleted"]), done["kept"]) == ([two], [])
         first = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[0])

@@ -42,10 +42,10 @@ def test_files_become_events_of_the_tasks_assets(rooms, run_dag, tmp_path):
     }
 
 
-def test_lineage_leads_from_clickmeeting_to_the_files_and_not_to_their_parts(rooms, tmp_path, monkeypatch):
+def test_lineage_leads_from_clickmeeting_to_the_files_and_not_to_their_parts(rooms, tmp_path, mocker):
     collector = HookLineageCollector()
     home = sys.modules[HookLineageCollector.__module__]
-    monkeypatch.setattr(home, "get_hook_lineage_collector", lambda: collector)
+    mocker.patch.object(home, "get_hook_lineage_collector", return_value=collector)
     operator = ClickMeetingExportAttendeesOperator(task_id="x", path=f"{tmp_path.as_uri()}/a.csv", room_id=rooms)
     operator.execute({})
     lineage = collector.collected_assets

@@ -44,8 +44,8 @@ NOBODY = dict.fromkeys(ADA) | {"id": 2}
 
 
 @pytest.fixture(autouse=True)
-def chunks_of_two(monkeypatch):
-    monkeypatch.setattr(upsert, "CHUNK", 2)
+def chunks_of_two(mocker):
+    mocker.patch.object(upsert, "CHUNK", 2)
 
 
 @pytest.fixture

@@ -62,10 +62,10 @@ def as_cell(value: object) -> str:
 
 
 @pytest.fixture
-def small_batches(monkeypatch):
+def small_batches(mocker):
     """Set two rows per batch, and four per row group."""
-    monkeypatch.setattr(writers, "BATCH", 2)
-    monkeypatch.setattr(writers, "ROW_GROUP", 4)
+    mocker.patch.object(writers, "BATCH", 2)
+    mocker.patch.object(writers, "ROW_GROUP", 4)
 
 
 # --- each format ------------------------------------------------------------------------------------------------------
@@ -284,8 +284,8 @@ def test_a_format_that_is_not_there_is_refused_with_those_that_are(arguments, me
 
 
 @pytest.mark.parametrize("module", ["pyarrow", "pyarrow.parquet"])
-def test_parquet_without_pyarrow_names_the_extra(module, monkeypatch):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_parquet_without_pyarrow_names_the_extra(module, mocker):
+    mocker.patch.dict(sys.modules, {module: None})
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[parquet\]'"):
         format_of("attendees.parquet")
     assert format_of("attendees.csv") == "csv"

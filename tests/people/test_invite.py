@@ -211,7 +211,7 @@ def test_a_ledger_that_cannot_be_written(invite, clickmeeting_sandbox, tmp_path)
     assert clickmeeting_sandbox.count() == 0
 
 
-def test_a_ledger_that_cannot_be_written_any_more(invite, mails, monkeypatch):
+def test_a_ledger_that_cannot_be_written_any_more(invite, mails, mocker):
     from airflow_clickmeeting.people import ledger as module
 
     written, whole = [], module.open_atomic
@@ -222,16 +222,17 @@ def test_a_ledger_that_cannot_be_written_any_more(invite, mails, monkeypatch):
             raise OSError("no space left")
         return whole(path)
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):  # noqa: PT012
-        patch.setattr(module, "open_atomic", failing)
+    patched = mocker.patch.object(module, "open_atomic", failing)
+    with pytest.raises(OSError, match="no space left"):
         invite(crowd(30))
+    mocker.stop(patched)
     assert len(mails()) == 10
     result = invite(crowd(30))
     assert (result["uncertain_rows"], result["sent"]) == ([*range(1, 11)], 20)
     assert set(mails().values()) == {1}
 
 
-def test_each_batch_is_in_the_ledger_before_it_is_sent(invite, entries, monkeypatch):
+def test_each_batch_is_in_the_ledger_before_it_is_sent(invite, entries, mocker):
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
     seen, run = [], ClickMeetingHook.run
@@ -245,14 +246,12 @@ def test_each_batch_is_in_the_ledger_before_it_is_sent(invite, entries, monkeypa
             seen.append({(said[each]["batch"], said[each]["at"][:2]) for each in people})
         return run(hook, call)
 
-    monkeypatch.setattr(ClickMeetingHook, "run", looking)
+    mocker.patch.object(ClickMeetingHook, "run", looking)
     invite(crowd(25))
     assert seen == [{(1, "20")}, {(2, "20")}, {(3, "20")}]
 
 
-def test_a_try_that_was_given_up_but_still_runs_stops_when_the_next_has_begun(
-    invite, mails, room_id, ledger, monkeypatch
-):
+def test_a_try_that_was_given_up_but_still_runs_stops_when_the_next_has_begun(invite, mails, room_id, ledger, mocker):
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
     run, results = ClickMeetingHook.run, []
@@ -264,7 +263,7 @@ def test_a_try_that_was_given_up_but_still_runs_stops_when_the_next_has_begun(
             results.append(invite(crowd(50)))
         return answer
 
-    monkeypatch.setattr(ClickMeetingHook, "run", overtaken)
+    mocker.patch.object(ClickMeetingHook, "run", overtaken)
     with pytest.raises(AirflowException, match="Another task has written to the ledger"):
         invite(crowd(50))
     assert (results[1]["sent"], results[1]["uncertain_rows"]) == (30, [*range(11, 21)])
@@ -470,8 +469,8 @@ def test_a_wrong_key_or_a_room_that_is_gone_sends_nothing(invite, mails, ledger,
     assert len(ledger.read_text().splitlines()) == 1
 
 
-def test_an_address_that_clickmeeting_refuses_ends_alone(invite, mails, entries, clickmeeting_sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_clickmeeting.api.validate.is_email", lambda text: True)
+def test_an_address_that_clickmeeting_refuses_ends_alone(invite, mails, entries, clickmeeting_sandbox, mocker):
+    mocker.patch("airflow_clickmeeting.api.validate.is_email", return_value=True)
     people = [*crowd(199), {"email": "not valid"}]
     lacking = []
     for _ in range(3):
@@ -487,7 +486,7 @@ def test_an_address_that_clickmeeting_refuses_ends_alone(invite, mails, entries,
     assert (result["failed"], result["unchanged"], [each["row"] for each in result["failures"]]) == (1, 199, [200])
 
 
-def test_a_refusal_that_quotes_an_address_is_quoted_without_it(invite, entries, monkeypatch):
+def test_a_refusal_that_quotes_an_address_is_quoted_without_it(invite, entries, mocker):
     from airflow_clickmeeting.api.errors import ApiError
     from airflow_clickmeeting.exceptions import error_for
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -499,7 +498,7 @@ def test_a_refusal_that_quotes_an_address_is_quoted_without_it(invite, entries, 
             return run(hook, call)
         raise error_for(ApiError("validation", "ada@example.com is blocked.", 422), "send_invitation", "default")
 
-    monkeypatch.setattr(ClickMeetingHook, "run", refusing)
+    mocker.patch.object(ClickMeetingHook, "run", refusing)
     result = invite([ADA], max_failures=1)
     assert result["failures"][0]["reason"].startswith("send_invitation: *** is blocked.")
     assert "ada@example.com is blocked" in entries()[0]["why"]

@@ -28,7 +28,7 @@ def path(request, tmp_path):
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(mocker):
     """A clock that stands still until a test moves it."""
 
     class Clock:
@@ -38,7 +38,7 @@ def clock(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+    mocker.patch.object(module, "time", clock)
     return clock
 
 
@@ -152,7 +152,7 @@ def test_it_is_written_every_five_seconds(path, clock):
     assert len(lines(path)) - 1 == 60
 
 
-def test_slow_storage_is_written_to_for_a_twentieth_of_the_time(path, clock, monkeypatch):
+def test_slow_storage_is_written_to_for_a_twentieth_of_the_time(path, clock, mocker):
     written = []
     whole = module.open_atomic
 
@@ -161,7 +161,7 @@ def test_slow_storage_is_written_to_for_a_twentieth_of_the_time(path, clock, mon
         written.append(clock.now)
         return whole(path)
 
-    monkeypatch.setattr(module, "open_atomic", slow)
+    mocker.patch.object(module, "open_atomic", slow)
     with open_ledger(path) as ledger:
         for number in range(1000):
             clock.now += 0.1

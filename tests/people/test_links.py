@@ -136,11 +136,11 @@ def test_tokens(link, token_room, rows, clickmeeting_sandbox):
 
 @pytest.mark.parametrize("token_answer", ["array", "object", "string"])
 def test_tokens_that_the_list_does_not_tell_are_asked_for(
-    link, token_room, rows, monkeypatch, clickmeeting_sandbox, token_answer
+    link, token_room, rows, mocker, clickmeeting_sandbox, token_answer
 ):
     clickmeeting_sandbox.switch(token_answer=token_answer)
     tokens = tokens_of(clickmeeting_sandbox, token_room)
-    monkeypatch.setattr(ClickMeetingHook, "list_tokens", lambda hook, room_id: [])
+    mocker.patch.object(ClickMeetingHook, "list_tokens", return_value=[])
     link([ADA, BOB], room_id=token_room["id"], link_type="token")
     assert [row["token"] for row in rows()] == [tokens["ada@example.com"], tokens["bob@example.com"]]
 
@@ -157,9 +157,9 @@ def test_registrations(link, room, rows):
     assert rows() == [{"row": "1", "email": "ada@example.com", "nickname": "Ada Lovelace", "link": answer["url"]}]
 
 
-def test_registrations_whose_links_clickmeeting_does_not_tell(link, room, monkeypatch):
+def test_registrations_whose_links_clickmeeting_does_not_tell(link, room, mocker):
     listed = [{"id": 1, "email": "ada@example.com", "visitor_nickname": "Ada"}]
-    monkeypatch.setattr(ClickMeetingHook, "fetched", lambda hook, call: lambda: listed)
+    mocker.patch.object(ClickMeetingHook, "fetched", return_value=lambda: listed)
     result = link([ADA], link_type="registration", max_failures=99)
     assert result["failures"][0]["reason"] == "ClickMeeting does not return the link of this registration"
 
@@ -283,7 +283,7 @@ def test_who_may_read_the_file(link, path, mode, digits):
     assert f"{path.stat().st_mode & 0o777:o}" == digits
 
 
-def test_nobody_else_may_read_it_while_it_is_written(link, path, monkeypatch):
+def test_nobody_else_may_read_it_while_it_is_written(link, path, mocker):
     seen = set()
     run = ClickMeetingHook.run
 
@@ -291,7 +291,7 @@ def test_nobody_else_may_read_it_while_it_is_written(link, path, monkeypatch):
         seen.update(f"{part.stat().st_mode & 0o777:o}" for part in path.parent.glob("*.part"))
         return run(hook, call)
 
-    monkeypatch.setattr(ClickMeetingHook, "run", looking)
+    mocker.patch.object(ClickMeetingHook, "run", looking)
     link(crowd(100), file_mode="644")
     assert seen == {"600"}
 
@@ -357,11 +357,9 @@ def test_wrong_arguments(link, clickmeeting_sandbox, wrong, said):
 
 @pytest.mark.parametrize("count", [3, 150])
 @pytest.mark.parametrize("kind", ["autologin", "token", "registration"])
-def test_links_are_in_the_file_alone(
-    run_dag, clickmeeting_sandbox, tmp_path, rows, monkeypatch, capfd, caplog, kind, count
-):
+def test_links_are_in_the_file_alone(run_dag, clickmeeting_sandbox, tmp_path, rows, mocker, capfd, caplog, kind, count):
     log = logging.getLogger("task")  # which nobody masks
-    monkeypatch.setattr(ClickMeetingHook, "log", log)
+    mocker.patch.object(ClickMeetingHook, "log", log)
     access = {"access_type": "3"} if kind == "token" else {}
     room = clickmeeting_sandbox.add_room(permanent_room=True, registration={"enabled": 1}, **access)
     hook = ClickMeetingHook()
@@ -403,11 +401,11 @@ def test_few_links_are_masked_in_what_others_log(link, rows, count, masked):
     assert (hidden == {"***"}) is masked
 
 
-def test_memory_does_not_hold_the_links_of_a_crowd(link, monkeypatch):
+def test_memory_does_not_hold_the_links_of_a_crowd(link, mocker):
     def made(hook, room_id, **person):
         return f"https://acme.example/9?l={person['email']}{'x' * 2000}"
 
-    monkeypatch.setattr(ClickMeetingHook, "generate_autologin_url", made)
+    mocker.patch.object(ClickMeetingHook, "generate_autologin_url", made)
     people = crowd(20_000)
     tracemalloc.start()
     link(people)

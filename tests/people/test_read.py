@@ -210,12 +210,12 @@ def test_a_file_that_is_not_there(tmp_path):
     assert refusal(f"{tmp_path}/folder.csv") == f"The file {tmp_path}/folder.csv does not exist."
 
 
-def test_a_file_that_may_not_be_read(file, monkeypatch):
+def test_a_file_that_may_not_be_read(file, mocker):
     def refused(*_, **__):
         raise PermissionError("denied")
 
     path = file("people.csv", "Name\nAda")
-    monkeypatch.setattr(ObjectStoragePath, "open", refused)
+    mocker.patch.object(ObjectStoragePath, "open", refused)
     assert refusal(path) == f"{path} cannot be read, row 1: denied."
 
 
@@ -241,7 +241,7 @@ def test_memory_does_not_grow_with_the_file(file):
     assert peak < 1 << 20
 
 
-def test_the_databases_extra_is_named_when_it_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "airflow_clickmeeting.output.database", None)
+def test_the_databases_extra_is_named_when_it_is_missing(mocker):
+    mocker.patch.dict(sys.modules, {"airflow_clickmeeting.output.database": None})
     with pytest.raises(ModuleNotFoundError, match=r"airflow-clickmeeting\[sql\]"):
         read(sql="SELECT 1", sql_conn_id="warehouse")

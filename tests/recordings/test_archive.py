@@ -219,10 +219,8 @@ class TestArchiving:
         assert archive(folder=ObjectStoragePath(f"file://{tmp_path}/elsewhere"))["unchanged"] == 1
         assert sandbox.count("media") == 0
 
-    def test_the_log_has_a_line_for_each_recording_and_no_link(
-        self, archive, room_id, recording_id, caplog, monkeypatch
-    ):
-        monkeypatch.setattr(ClickMeetingHook, "log", logging.getLogger("task"))
+    def test_the_log_has_a_line_for_each_recording_and_no_link(self, archive, room_id, recording_id, caplog, mocker):
+        mocker.patch.object(ClickMeetingHook, "log", logging.getLogger("task"))
         with caplog.at_level(logging.INFO):
             result = archive(delete_after=True)
         told = "\n".join(text for name, _, text in caplog.record_tuples if name == "task")
@@ -366,9 +364,9 @@ class TestTrouble:
         assert left() == [recording_id]
 
     def test_a_recording_that_disappears_before_its_download_is_a_failure_with_a_traceback(
-        self, archive, sandbox, room_id, recording_id, meanwhile, caplog, monkeypatch
+        self, archive, sandbox, room_id, recording_id, meanwhile, caplog, mocker
     ):
-        monkeypatch.setattr(ClickMeetingHook, "log", logging.getLogger("task"))
+        mocker.patch.object(ClickMeetingHook, "log", logging.getLogger("task"))
         meanwhile("list_recordings", 1, lambda: ClickMeetingHook().delete_recording(room_id, recording_id))
         result = archive(max_failures=1)
         reason = "LookupError: ClickMeeting no longer lists this recording"

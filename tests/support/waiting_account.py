@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -24,18 +25,18 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(mocker: MockerFixture) -> None:
     """Let pauses last milliseconds, also those of `dag.test` between the passes of a rescheduled task."""
-    monkeypatch.setattr("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.02)
-    monkeypatch.setattr("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
+    mocker.patch("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.02)
+    mocker.patch("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
     sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
+    mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture
-def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_jitter(mocker: MockerFixture) -> None:
     """Let no pause be longer or shorter than it should be."""
-    monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
+    mocker.patch.object(random, "uniform", lambda low, high: (low + high) / 2)
 
 
 @pytest.fixture

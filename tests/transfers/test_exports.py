@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -344,9 +345,9 @@ def test_what_clickmeeting_adds_goes_into_extra_but_no_secret_does():
     assert json.loads(row["extra"]) == {"mood": "fine"}
 
 
-def test_people_can_be_joined_but_not_read(workshop, export, rows, connect, monkeypatch):
+def test_people_can_be_joined_but_not_read(workshop, export, rows, connect, mocker):
     connect(conn_id="pseudonyms", conn_type="generic", password="key of the tests")
-    monkeypatch.setenv("AIRFLOW_VAR_PSEUDONYMS", "key of the tests")
+    mocker.patch.dict(os.environ, {"AIRFLOW_VAR_PSEUDONYMS": "key of the tests"})
     hidden = {"pseudonymise": ["email", "nickname"], **workshop}
     export(ClickMeetingExportAttendeesOperator, "c.csv", pseudonym_conn_id="pseudonyms", **hidden)
     export(ClickMeetingExportAttendeesOperator, "v.csv", pseudonym_variable="pseudonyms", **hidden)
@@ -455,9 +456,9 @@ def test_a_wrong_key_fails_the_task_at_once(sandbox, account, export, operation,
     assert files_in(tmp_path) == {}
 
 
-def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, export, tmp_path, monkeypatch):
+def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, export, tmp_path, mocker):
     (tmp_path / "a.csv").write_text("older")
-    monkeypatch.setattr(type(ATTENDEES), "row", lambda *_: 1 / 0)
+    mocker.patch.object(type(ATTENDEES), "row", side_effect=ZeroDivisionError)
     with pytest.raises(ZeroDivisionError):
         export(ClickMeetingExportAttendeesOperator, "a.csv", **workshop)
     assert files_in(tmp_path) == {"a.csv": "older"}

@@ -141,8 +141,8 @@ def test_days_add_up(account, warehouse, load):
     assert len(warehouse.rows()) == 8
 
 
-def test_rows_come_in_chunks(account, warehouse, load, monkeypatch):
-    monkeypatch.setattr(upsert, "CHUNK", 2)
+def test_rows_come_in_chunks(account, warehouse, load, mocker):
+    mocker.patch.object(upsert, "CHUNK", 2)
     assert load()["rows"] == 8
     assert len(warehouse.rows()) == 8
 
@@ -181,9 +181,9 @@ def test_in_a_dag(account, warehouse, run_dag):
     assert len(warehouse.rows("clickmeeting_sessions")) == 2
 
 
-def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandbox, monkeypatch):
+def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandbox, mocker):
     collector = type(get_hook_lineage_collector()).__base__()
-    monkeypatch.setattr("airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector", lambda: collector)
+    mocker.patch("airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector", return_value=collector)
     load()
     collected = collector.collected_assets
     url = warehouse.engine.url
@@ -289,10 +289,10 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(arguments, message
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy", "airflow.providers.common.sql.hooks.sql"])
-def test_without_the_packages_for_databases_the_extra_is_named(module, sandbox, load, monkeypatch):
+def test_without_the_packages_for_databases_the_extra_is_named(module, sandbox, load, mocker):
+    mocker.patch.dict(sys.modules, {module: None})
     for ours in ("database", "table", "upsert"):
-        monkeypatch.delitem(sys.modules, f"airflow_clickmeeting.output.{ours}", raising=False)
-    monkeypatch.setitem(sys.modules, module, None)
+        sys.modules.pop(f"airflow_clickmeeting.output.{ours}", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[sql\]'"):
         load()
     assert sandbox.count() == 0

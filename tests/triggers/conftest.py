@@ -13,6 +13,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 
@@ -47,11 +48,11 @@ def eventually() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def sandbox(clickmeeting_sandbox: Sandbox, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def sandbox(clickmeeting_sandbox: Sandbox, connect: Callable[..., str], mocker: MockerFixture) -> Sandbox:
     """An empty account, to which a failed request is not sent again."""
-    monkeypatch.setattr("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
-    monkeypatch.setattr("airflow_clickmeeting.waiting.polling.MAX_PAUSE_AFTER_FAILURE", 0.2)
-    monkeypatch.setattr("airflow_clickmeeting.triggers.watcher.READ_AGAIN", 0.02)
+    mocker.patch("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
+    mocker.patch("airflow_clickmeeting.waiting.polling.MAX_PAUSE_AFTER_FAILURE", 0.2)
+    mocker.patch("airflow_clickmeeting.triggers.watcher.READ_AGAIN", 0.02)
     connect(clickmeeting_sandbox, extra={"max_attempts": 1})
     clickmeeting_sandbox.set_speed(0)
     clickmeeting_sandbox.set_time(NOON)

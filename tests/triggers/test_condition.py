@@ -291,8 +291,8 @@ class TestPauses:
     def test_none_is_shorter_than_the_race_in_airflow_lasts(self):
         assert condition.MIN_INTERVAL == 5
 
-    async def test_the_first_poll_comes_after_one(self, sandbox, report, monkeypatch):
-        monkeypatch.setattr(condition, "MIN_INTERVAL", 0.3)
+    async def test_the_first_poll_comes_after_one(self, sandbox, report, mocker):
+        mocker.patch.object(condition, "MIN_INTERVAL", 0.3)
         began = time.monotonic()
         while_pausing = asyncio.create_task(fired(trigger_for(report)))
         await asyncio.sleep(0)

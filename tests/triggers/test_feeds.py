@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import timedelta
 
 import pytest
@@ -351,10 +352,10 @@ class TestSnapshots:
         assert len((await next_one).items_by_room) == 1
         assert "Traceback" not in caplog.text
 
-    async def test_pauses_grow_while_polls_fail(self, stream, sandbox, eventually, monkeypatch):
+    async def test_pauses_grow_while_polls_fail(self, stream, sandbox, eventually, mocker):
         pauses = []
         pause = feeds.PollPolicy.pause
-        monkeypatch.setattr(feeds.PollPolicy, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
+        mocker.patch.object(feeds.PollPolicy, "pause", lambda *args: pauses.append(pause(*args)) or pauses[-1])
         sandbox.fault("list_conferences", "status", times=4)
         await anext(stream)
         await anext(stream)
@@ -380,8 +381,9 @@ class TestSnapshots:
         connect(sandbox)
         assert len((await next_one).items_by_room) == 1
 
-    async def test_and_one_that_was_not_there(self, stream, sandbox, connect, caplog, eventually, monkeypatch):
-        monkeypatch.delenv("AIRFLOW_CONN_CLICKMEETING_DEFAULT")
+    async def test_and_one_that_was_not_there(self, stream, sandbox, connect, caplog, eventually, mocker):
+        mocker.patch.dict(os.environ)
+        del os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"]
         next_one = asyncio.create_task(anext(stream))
         await eventually(lambda: "Create it in the UI under Admin > Connections" in caplog.text)
         connect(sandbox)

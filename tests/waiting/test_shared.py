@@ -104,7 +104,7 @@ async def test_who_comes_while_a_request_is_under_way_shares_it(sharer, room, sa
     assert sandbox.count() == 1
 
 
-async def test_who_is_due_while_the_crowd_is_woken_does_not_send_again(sharer, room, sandbox, monkeypatch):
+async def test_who_is_due_while_the_crowd_is_woken_does_not_send_again(sharer, room, sandbox, mocker):
     sleep = asyncio.sleep
 
     async def hold_up(seconds: float) -> None:
@@ -112,9 +112,9 @@ async def test_who_is_due_while_the_crowd_is_woken_does_not_send_again(sharer, r
         Event().wait(0.4)
         await sleep(seconds)
 
-    monkeypatch.setattr(shared, "WAKE_BATCH", 1)
+    mocker.patch.object(shared, "WAKE_BATCH", 1)
     crowd = [waiting(sharer, room(), within=within) for within in (0.3, 0.3, 0, 0.3, 0.3)]
-    monkeypatch.setattr(shared, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": hold_up}))
+    mocker.patch.object(shared, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": hold_up}))
     await asyncio.gather(*crowd)
     assert sandbox.count() == 1
 
