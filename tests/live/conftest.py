@@ -1,8 +1,9 @@
-"""What the tests in a real Airflow share: its processes, a sandbox, and a way to it that can be shut."""
+"""What the tests in a real Airflow share: one Airflow, a sandbox, and a way to it that can be shut."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -13,9 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_airflow import PARTS, LocalAirflow, free_port
+from local_airflow import PARTS, LocalAirflow, free_port, until
+from local_postgresql import local_postgresql
+from writing_account import Writing
 
 from airflow_clickmeeting.sandbox.handle import Sandbox
+
+HERE = Path(__file__).parent
 
 # from 3.3 on Airflow keeps what watchers have told, and what tasks know
 KEEPS = find_spec("airflow.triggers.shared_stream") is not None
@@ -29,20 +34,66 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
-def start_airflow(tmp_path_factory) -> Iterator[Callable[..., LocalAirflow]]:
-    """Start Airflow's parts, with a folder of DAGs, and with `clickmeeting_default` in the database."""
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """A PostgreSQL for Airflow, because a SQLite is locked at times when much happens at once."""
+    with local_postgresql() as there:
+        yield f"postgresql+psycopg2://{there['login']}@{there['host']}:{there['port']}/{there['schema']}"
+
+
+@pytest.fixture(scope="session")
+def airflow(database, tmp_path_factory) -> Iterator[LocalAirflow]:
+    """Airflow's parts, without a DAG; one for all tests, because its start takes long."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    settings = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        # look for new files often, but parse a file once
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "2",
+        # how long it may take until a killed task is noticed
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    }
+    if KEEPS:
+        shutil.copytree(HERE / "config", home / "config")
     with ExitStack() as running:
+        airflow = running.enter_context(LocalAirflow(Path(sys.executable).parent, home, dags, settings, parts=PARTS))
+        for part in PARTS:  # a polite end takes seconds, and hangs at times
+            running.callback(airflow.kill, part)
+        yield airflow
 
-        def start(dags: Path, connection: Mapping[str, Any], env: Mapping[str, str] | None = None) -> LocalAirflow:
-            home = tmp_path_factory.mktemp("airflow")
-            airflow = running.enter_context(LocalAirflow(Path(sys.executable).parent, home, dags, env, parts=PARTS))
-            for part in PARTS:  # a polite end takes seconds, and hangs at times
-                running.callback(airflow.kill, part)
-            airflow.api("POST", "/connections", {"connection_id": "clickmeeting_default", **connection})
-            return airflow
 
-        yield start
+@pytest.fixture(scope="session")
+def add_dags(airflow) -> Callable[..., None]:
+    """Add a connection and the DAGs that use it: files in `dags`, or what is given by name."""
+
+    def add(connection: Mapping[str, Any], *names: str, **sources: str) -> None:
+        airflow.api("POST", "/connections", dict(connection))
+        sources |= {name: (HERE / "dags" / f"{name}.py").read_text() for name in names}
+        for name, source in sources.items():
+            part = airflow.home / "dags" / f"{name}.part"
+            part.write_text(source)
+            part.rename(part.with_suffix(".py"))
+
+        def there() -> set[str]:
+            return {dag["dag_id"] for dag in airflow.api("GET", "/dags")["dags"]}
+
+        until(f"the DAGs {[*sources]} are there", lambda: there() >= sources.keys())
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def writing(airflow, add_dags) -> Iterator[Writing]:
+    """The run of `test_writing.py`; it goes on while other tests wait."""
+    with Sandbox() as sandbox, closing(Writing(airflow, sandbox)) as writing:
+        writing.start(add_dags)
+        yield writing
 
 
 @pytest.fixture(scope="module")

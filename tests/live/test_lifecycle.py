@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from local_airflow import LocalAirflow, until
+from sqlalchemy import create_engine, inspect, text
 
 from airflow_clickmeeting.api.types import secrets_in
 from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -30,13 +30,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox, start_airflow, tmp_path_factory) -> LocalAirflow:
-    """Airflow with the example, whose sensor looks every five seconds."""
-    dags = tmp_path_factory.mktemp("dags")
-    example = (EXAMPLES / "webinar_lifecycle.py").read_text()
-    assert "poke_interval=60" in example
-    (dags / "webinar_lifecycle.py").write_text(example.replace("poke_interval=60", "poke_interval=5"))
-    return start_airflow(dags, sandbox.connection)
+def example(sandbox, add_dags) -> None:
+    """The example, which asks every second whether the session is over, and whether the report is ready."""
+    source = (EXAMPLES / "webinar_lifecycle.py").read_text()
+    for old, new in (("poke_interval=60", "poke_interval=1"), ('/report.pdf"', '/report.pdf", poll_interval=1')):
+        assert source.count(old) == 1
+        source = source.replace(old, new)
+    add_dags({"connection_id": "clickmeeting_default", **sandbox.connection}, webinar_lifecycle=source)
 
 
 def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:
@@ -44,11 +44,9 @@ def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def files(airflow, sandbox) -> Path:
+def files(example, airflow, sandbox) -> Path:
     """Where the files of a finished run lie; while the sensor waited in the triggerer, a week passed."""
     folder = airflow.home / "files"
-    until("the DAG is there", lambda: listed(airflow, "/dags", "dags"))
-    airflow.api("PATCH", "/dags/webinar_lifecycle", {"is_paused": False})
     run = {"dag_run_id": "first", "logical_date": None, "conf": {"folder": folder.as_uri()}}
     airflow.api("POST", "/dags/webinar_lifecycle/dagRuns", run)
     runs = "/dags/webinar_lifecycle/dagRuns/first"
@@ -81,15 +79,22 @@ def test_everything_was_asked_for_once(sandbox):
     ]
 
 
-def everything_written(airflow: LocalAirflow) -> Iterator[tuple[str, str]]:
+def everything_written(airflow: LocalAirflow, database: str) -> Iterator[tuple[str, str]]:
     """Yield all logs and all of the database: XCom, rendered templates, triggers' arguments."""
     for log in airflow.home.rglob("*.log"):
         yield str(log.relative_to(airflow.home)), log.read_text(errors="replace")
-    with sqlite3.connect(airflow.home / "airflow.db") as database:
-        tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+    engine = create_engine(database)
+    tables = inspect(engine).get_table_names()
+    assert len(tables) > 30
+    with engine.connect() as connection:
         for table in tables:
-            for row in database.execute(f'select * from "{table}"'):
-                yield f"table {table}", json.dumps(row, default=str)
+            for row in connection.execute(text(f'select * from "{table}"')):
+                yield f"table {table}", json.dumps([*row], default=readable)
+    engine.dispose()
+
+
+def readable(value: object) -> str:
+    return str(value.tobytes() if isinstance(value, memoryview) else value)
 
 
 def secrets_of(sandbox: Sandbox) -> set[str]:
@@ -104,13 +109,13 @@ def secrets_of(sandbox: Sandbox) -> set[str]:
 
 
 @pytest.mark.usefixtures("files")
-def test_no_secret_stands_in_a_log_or_in_the_database(airflow, sandbox):
+def test_no_secret_stands_in_a_log_or_in_the_database(airflow, database, sandbox):
     secrets = secrets_of(sandbox)
     assert len(secrets) > 10
     # what differs at every reading is told by the name of its key
     secrets |= {"access_role_hashes", "autologin_hash", "room_pin"}
     # the one place for it is the connection, where Airflow encrypts it once it is given a key for that
-    texts = [(where, text) for where, text in everything_written(airflow) if where != "table connection"]
+    texts = [(where, text) for where, text in everything_written(airflow, database) if where != "table connection"]
     assert len(texts) > 50
     told = [(where, secret) for where, text in texts for secret in secrets if secret in text]
     told += [(where, match[0]) for where, text in texts if (match := SECRET_LINK.search(text))]

@@ -17,9 +17,10 @@ from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegiste
 from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator
 
 ROOM = "{{ dag_run.conf['room_id'] }}"
-TRIES = Path(os.environ["TRIES"])
-LEDGERS = f"{TRIES.parent}/ledgers"
-PEOPLE = f"{TRIES.parent}/people.csv"
+PLACE = Path(os.environ["AIRFLOW_HOME"]) / "writing"
+TRIES = PLACE / "tries"
+LEDGERS = f"{PLACE}/ledgers"
+PEOPLE = f"{PLACE}/people.csv"
 
 
 def tell(context):
@@ -34,7 +35,12 @@ with DAG(
     "writes",
     schedule=None,
     max_active_tasks=4,
-    default_args={"retries": 100, "retry_delay": timedelta(seconds=1), "on_execute_callback": tell},
+    default_args={
+        "clickmeeting_conn_id": "written",
+        "retries": 100,
+        "retry_delay": timedelta(seconds=0.1),
+        "on_execute_callback": tell,
+    },
 ):
     ClickMeetingCreateConferenceOperator.partial(
         task_id="create", starts_at="{{ dag_run.conf['starts_at'] }}", timezone="Europe/Warsaw"

@@ -8,7 +8,7 @@ from airflow.sdk import dag, task
 
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
-ENDED = clickmeeting_asset("session_ended", interval=5, settle=60)
+ENDED = clickmeeting_asset("session_ended", clickmeeting_conn_id="watched", interval=1, settle=60)
 
 
 @dag(schedule=[ENDED], catchup=False)
@@ -16,7 +16,7 @@ def follow_up():
     @task
     def follow_up(triggering_asset_events):
         payloads = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
-        with Path(os.environ["FOLLOWED_UP"]).open("a") as file:
+        with (Path(os.environ["AIRFLOW_HOME"]) / "followed_up.jsonl").open("a") as file:
             file.writelines(f"{json.dumps(payload)}\n" for payload in payloads)
 
     follow_up()

@@ -7,9 +7,11 @@ from airflow_clickmeeting.sensors.clickmeeting import ClickMeetingSessionEndedSe
 with DAG("waits", schedule=None, max_active_runs=20):
     ClickMeetingSessionEndedSensor(
         task_id="wait",
+        clickmeeting_conn_id="watched",
         room_id="{{ dag_run.conf['room_id'] }}",
         since="{{ dag_run.conf['since'] }}",
         settle=60,
-        poke_interval=5,
+        poke_interval=1,
+        max_consecutive_failures=1000,  # pauses are short, and the outage may take long on a slow machine
         deferrable=True,
     )
