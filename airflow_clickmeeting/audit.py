@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.storage import add_line, located, open_atomic
 
 if TYPE_CHECKING:
@@ -59,16 +61,19 @@ class Audit:
     ) -> None:
         """Send a deletion, with a line before the request and one after it.
 
-        The outcome before the request is "asked"; after it "deleted", "was gone" or "failed", which has the error under
-        `why`. If a response is lost and the hook sends the request again, ClickMeeting responds that the room or
-        recording does not exist, so the outcome is "was gone".
+        The outcome before the request is "asked"; after it "deleted", "was gone", "failed" or "unconfirmed"; the last
+        two have the reason under `why`. "deleted" and "was gone" are written only after ClickMeeting was asked again
+        and has the room or recording no more; the next run settles what is unconfirmed. If a response is lost and the
+        hook sends the request again, ClickMeeting responds that the room or recording does not exist, so the outcome is
+        "was gone".
 
         :param call: the deletion.
         :param room_id: the room to delete, or the room of the recordings.
         :param recordings: the ids of the recordings that are deleted with this request.
         :param name: the room's name.
         :param blockers: the reasons of safety checks, if the deletion is forced.
-        :raises ClickMeetingError: if the request fails, after the line "failed" was written.
+        :raises ClickMeetingError: if the request fails, or ClickMeeting still has the room or recording afterwards; the
+            line about it is written before.
         """
         write = self._line_writer(call, room_id, recordings, name, blockers)
         write("asked")
@@ -77,7 +82,26 @@ class Audit:
         except Exception as error:
             write("failed", why=f"{type(error).__name__}: {error}")
             raise
+        try:
+            gone = self._is_gone(call, room_id, recordings)
+        except Exception as error:
+            write("unconfirmed", why=f"{type(error).__name__}: {error}")
+            raise
+        if not gone:
+            message = "ClickMeeting accepted the deletion, but nothing was deleted; a retry of the task tries again"
+            write("unconfirmed", why=message)
+            raise self._hook.error(ApiError("other", message), call)
         write("deleted" if deleted else "was gone")
+
+    def _is_gone(self, call: Call[bool], room_id: int, recordings: Sequence[int]) -> bool:
+        """Read again what was deleted, and return whether ClickMeeting says that it does not exist."""
+        if "/recordings" in call.path:
+            return not {each["id"] for each in self._hook.list_recordings(room_id)} & {*recordings}
+        try:
+            self._hook.get_conference(room_id)
+        except NotFoundError:
+            return True
+        return False
 
     def record_gone(self, call: Call[bool], room_id: int) -> None:
         """Write the outcome "was gone" without a request.

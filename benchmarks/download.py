@@ -1,7 +1,7 @@
-"""How much memory a big file takes on its way down and up, and how fast it goes.
+"""Measure how fast the hook downloads and uploads a large file, and how much memory that takes.
 
-The sandbox serves it from a process of its own, and each way of getting it has a fresh interpreter. Beside a download
-through the hook: `requests.get(link).content`, written to a file.
+The sandbox runs in a process of its own, and each method runs in a new interpreter. The benchmark compares a download
+through the hook with `requests.get(link).content`, written to a file.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from measuring import MIB, Figures, now, peak, run, sandbox, start
+from measuring import MIB, Figures, current_memory, peak_memory, run, sandbox, start
 
 
-def measure(work: str, room_id: int, target: str, size: int) -> Figures:
-    """Do it once in this interpreter, and return what it took."""
+def measure(method: str, room_id: int, target: str, size: int) -> Figures:
+    """Transfer the file once in this interpreter, and return the figures."""
     import requests
     from airflow.sdk import ObjectStoragePath
 
@@ -41,17 +41,17 @@ def measure(work: str, room_id: int, target: str, size: int) -> Figures:
             file.truncate(size)
         hook.upload_file(storage.upload(str(path)))
 
-    ways: dict[str, Callable[[], None]] = {"down": by_hook, "plain": by_requests, "up": upload}
-    idle, begin = now(), time.perf_counter()
-    ways[work]()
+    functions: dict[str, Callable[[], None]] = {"down": by_hook, "plain": by_requests, "up": upload}
+    idle, begin = current_memory(), time.perf_counter()
+    functions[method]()
     seconds = time.perf_counter() - begin
     if path.stat().st_size != size:
-        raise SystemExit(f"{path} has {path.stat().st_size} bytes")
+        raise SystemExit(f"{path} has {path.stat().st_size} bytes instead of {size}")
     path.unlink()
-    return {"seconds": seconds, "memory": peak() - idle}
+    return {"seconds": seconds, "memory": peak_memory() - idle}
 
 
-WAYS = {
+METHODS = {
     "down": "download through the hook",
     "plain": "requests.get(link).content to a file",
     "up": "upload through the hook",
@@ -59,25 +59,25 @@ WAYS = {
 
 
 def main() -> None:
-    """Serve a recording, fetch it in both ways, send a file as big, and print the medians."""
+    """Measure two downloads and an upload of the same size some times, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mib", type=int, default=1024, help="the file's size (1024)")
-    parser.add_argument("--runs", type=int, default=3, help="times each way is gone (3)")
-    parser.add_argument("--folder", help="where the files go (a temporary folder)")
+    parser.add_argument("--mib", type=int, default=1024, help="size of the file in MiB (1024)")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs of each method (3)")
+    parser.add_argument("--folder", help="parent of the folder for the files (the folder for temporary files)")
     options = parser.parse_args()
     size = options.mib * MIB
-    found: dict[str, list[Figures]] = {work: [] for work in WAYS}
+    measured: dict[str, list[Figures]] = {method: [] for method in METHODS}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, sandbox(folder) as control:
-        for work in list(WAYS) * options.runs:
+        for method in list(METHODS) * options.runs:
             control.reset()
             room_id = control.add_room(name="Talk", starts_at="2026-01-05T12:00:00Z")["id"]
             control.add_recording(room_id, size=size)
-            found[work].append(run("measure", work, room_id, f"{folder}/file.mp4", size))
+            measured[method].append(run("measure", method, room_id, f"{folder}/file.mp4", size))
     print(f"{options.mib} MiB {'':28} {'speed':>11} {'memory above idle':>20}")
-    for work, runs in found.items():
+    for method, runs in measured.items():
         speed = options.mib / statistics.median(each["seconds"] for each in runs)
         memory = statistics.median(each["memory"] for each in runs)
-        print(f"{WAYS[work]:37} {speed:5.0f} MiB/s {memory:16.0f} MiB")
+        print(f"{METHODS[method]:37} {speed:5.0f} MiB/s {memory:16.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What benchmarks share: a sandbox in a process of its own, fresh interpreters, and how much memory a process has."""
+"""Help benchmarks: run a sandbox in a process of its own, run functions in new interpreters, and measure memory."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ MIB = 1 << 20
 Figures = dict[str, float]
 
 
-def peak() -> float:
-    """Return the most memory that this process has had so far, in MiB."""
+def peak_memory() -> float:
+    """Return the peak memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
 
 
-def now() -> float:
-    """Return the memory that this process has at present, in MiB."""
+def current_memory() -> float:
+    """Return the current memory of this process in MiB, or its peak on systems without /proc."""
     status = Path("/proc/self/status")
     if not status.exists():
-        return peak()
+        return peak_memory()
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS")) / 1024
 
 
 @contextmanager
 def sandbox(folder: str) -> Iterator[SandboxControl]:
-    """Serve an empty account from a process of its own, and connect to it."""
+    """Run a sandbox with an empty account in a process of its own, and connect Airflow to it."""
     command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
@@ -52,26 +52,26 @@ def sandbox(folder: str) -> Iterator[SandboxControl]:
 
 
 def account() -> tuple[str, str]:
-    """Return the sandbox's URL and key."""
-    there = json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])
-    return there["host"], there["password"]
+    """Return the URL and the API key of the sandbox."""
+    connection = json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])
+    return connection["host"], connection["password"]
 
 
-def run(work: str, *arguments: object, **named: object) -> Figures:
-    """Have a script that calls `start` do one of its works in a fresh interpreter, and return what it took."""
-    command = [sys.executable, sys.argv[0], "--measure", json.dumps([work, arguments, named])]
+def run(function: str, *arguments: object, **named: object) -> Figures:
+    """Run a function that the script passed to `start` in a new interpreter, and return its figures."""
+    command = [sys.executable, sys.argv[0], "--measure", json.dumps([function, arguments, named])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    found: Figures = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
-def start(main: Callable[[], None], *works: Callable[..., Figures]) -> None:
-    """Do the work that `run` has named, or else all of a script."""
+def start(main: Callable[[], None], *functions: Callable[..., Figures]) -> None:
+    """Run the function that `run` has named, or otherwise `main`."""
     if sys.argv[1:2] != ["--measure"]:
         main()
         return
-    by_name: Mapping[str, Callable[..., Figures]] = {work.__name__: work for work in works}
+    by_name: Mapping[str, Callable[..., Figures]] = {each.__name__: each for each in functions}
     name, arguments, named = json.loads(sys.argv[2])
     print(json.dumps(by_name[name](*arguments, **named)))

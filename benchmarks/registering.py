@@ -1,8 +1,8 @@
-"""How long a list of people takes to be registered, over what the network alone would take, and how much memory.
+"""Measure how long a list of people takes to register, relative to the latency alone, and how much memory that takes.
 
-The sandbox answers from a process of its own, each answer after a latency, and each figure comes from a fresh
-interpreter. Beside the operator: a loop with `requests` that registers one after the other, of fewer people, for it
-would take many minutes.
+The sandbox runs in a process of its own and delays each response by a latency, and each measurement runs in a new
+interpreter. The benchmark compares the operator with a loop that registers one person after the other with `requests`.
+The loop has a shorter list, because the long one would take many minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from measuring import Figures, account, now, peak, run, sandbox, start
+from measuring import Figures, account, current_memory, peak_memory, run, sandbox, start
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -24,7 +24,7 @@ HEADER = ("First Name", "Last Name", "E-mail", "Company")
 
 
 def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **options: Any) -> Figures:
-    """Register the people of a file, after those of a small one, so that what this imports is there."""
+    """Register the people of a file; first those of a small one, so that all modules are loaded."""
     from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 
     def register(room_id: int, path: str, **options: Any) -> int:
@@ -33,18 +33,18 @@ def operator(room_id: int, path: str, warm_room_id: int, warm_path: str, **optio
         ).execute({})["rows"]
 
     register(warm_room_id, warm_path)
-    before, begin = now(), time.perf_counter()
+    idle, begin = current_memory(), time.perf_counter()
     rows = register(room_id, path, **options)
-    return {"seconds": time.perf_counter() - begin, "rows": rows, "memory": peak() - before}
+    return {"seconds": time.perf_counter() - begin, "rows": rows, "memory": peak_memory() - idle}
 
 
 def loop(room_id: int, path: str) -> Figures:
-    """Register one after the other, as a simple script does."""
+    """Register one person after the other, as a simple script does."""
     import requests
 
     url, key = account()
     rows = 0
-    before, begin = now(), time.perf_counter()
+    idle, begin = current_memory(), time.perf_counter()
     with requests.Session() as session, Path(path).open(newline="") as file:
         session.headers["X-Api-Key"] = key
         for row in csv.reader(file):
@@ -53,11 +53,11 @@ def loop(room_id: int, path: str) -> Figures:
                 form = fields | {"confirmation_email[enabled]": "1"}
                 session.post(f"{url}conferences/{room_id}/registration", data=form, timeout=60).raise_for_status()
             rows += 1
-    return {"seconds": time.perf_counter() - begin, "rows": rows - 1, "memory": peak() - before}
+    return {"seconds": time.perf_counter() - begin, "rows": rows - 1, "memory": peak_memory() - idle}
 
 
-def people(folder: str, count: int) -> str:
-    """Write a list, and return its path."""
+def write_list(folder: str, count: int) -> str:
+    """Write a list of people, and return its path."""
     path = Path(folder, f"{count}.csv")
     with path.open("w", newline="") as file:
         out = csv.writer(file)
@@ -66,55 +66,62 @@ def people(folder: str, count: int) -> str:
     return str(path)
 
 
-def table(control: SandboxControl, folder: str, options: argparse.Namespace) -> None:
-    """Register lists, each for a room of its own, and print how long it took."""
-    few, many = people(folder, options.few), people(folder, options.many)
+def print_table(control: SandboxControl, folder: str, options: argparse.Namespace) -> None:
+    """Register lists, each for a room of its own, and print the times and the memory."""
+    few, many = write_list(folder, options.few), write_list(folder, options.many)
     print(f"latency {options.latency * 1000:.0f} ms")
     titles = f"{'people':>7} {'requests':>8} {'seconds':>8} {'over latency':>13} {'over the loop':>14} {'memory':>10}"
     print(f"{'':36} {titles}")
-    each = 0.0  # seconds of the loop for a request
+    loop_seconds = 0.0  # for each request
 
-    def room() -> int:
+    def create_room() -> int:
         room_id = int(control.add_room(name="Talk", registration={"enabled": 1})["id"])
         control.add_field(room_id, "Company")
         return room_id
 
-    def show(what: str, work: str, room_id: int, path: str, parallel: int, **more: object) -> None:
-        nonlocal each
-        if work == "operator":
-            more |= {"max_parallel": parallel, "warm_room_id": room(), "warm_path": people(folder, 1)}
+    def print_row(title: str, function: str, room_id: int, path: str, parallel: int, **options_of_run: object) -> None:
+        nonlocal loop_seconds
+        if function == "operator":
+            options_of_run |= {
+                "max_parallel": parallel,
+                "warm_room_id": create_room(),
+                "warm_path": write_list(folder, 1),
+            }
         control.forget_requests()
-        found = run(work, room_id, path, **more)
-        requests = control.count() - (3 if work == "operator" else 0)  # what the small file took
-        each = each or found["seconds"] / requests
-        over = [f"{found['seconds'] * parallel / requests / seconds:.2f}" for seconds in (options.latency, each)]
-        if requests < found["rows"]:  # nothing went side by side
-            over = ["", ""]
-        figures = f"{found['rows']:7} {requests:8} {found['seconds']:8.1f} {over[0]:>13} {over[1]:>14}"
-        print(f"{what:36} {figures} {found['memory']:6.1f} MiB", flush=True)
+        figures = run(function, room_id, path, **options_of_run)
+        requests = control.count() - (3 if function == "operator" else 0)  # the small file takes three requests
+        loop_seconds = loop_seconds or figures["seconds"] / requests
+        ratios = [
+            f"{figures['seconds'] * parallel / requests / seconds:.2f}" for seconds in (options.latency, loop_seconds)
+        ]
+        if requests < figures["rows"]:  # a run that registers nobody sends no requests in parallel
+            ratios = ["", ""]
+        columns = f"{figures['rows']:7} {requests:8} {figures['seconds']:8.1f} {ratios[0]:>13} {ratios[1]:>14}"
+        print(f"{title:36} {columns} {figures['memory']:6.1f} MiB", flush=True)
 
     control.switch(latency=options.latency)
-    show("a loop with requests", "loop", room(), few, 1)
-    show("operator, max_parallel=8", "operator", room(), few, 8)
+    print_row("a loop with requests", "loop", create_room(), few, 1)
+    print_row("operator, max_parallel=8", "operator", create_room(), few, 8)
     for parallel in PARALLEL:
-        room_id, ledger = room(), f"{folder}/{parallel}.jsonl"
-        show(f"operator, max_parallel={parallel}", "operator", room_id, many, parallel, ledger=ledger)
-    show("the same again, by its ledger", "operator", room_id, many, parallel, ledger=ledger)
-    show("the same again, without it", "operator", room_id, many, parallel)
+        room_id, ledger = create_room(), f"{folder}/{parallel}.jsonl"
+        print_row(f"operator, max_parallel={parallel}", "operator", room_id, many, parallel, ledger=ledger)
+    print_row("the same again, with its ledger", "operator", room_id, many, parallel, ledger=ledger)
+    print_row("the same again, without it", "operator", room_id, many, parallel)
     mails = Counter((mail["room_id"], mail["recipient"]) for mail in control.outbox)
-    print("over latency: of requests x latency / max_parallel; over the loop: of requests x its seconds for each")
-    print(f"the most mails that one person got for a room: {max(mails.values())}")
+    print("over latency: seconds divided by (requests x latency / max_parallel)")
+    print("over the loop: seconds divided by (requests x seconds of the loop for each request / max_parallel)")
+    print(f"highest number of mails to one person for one room: {max(mails.values())}")
 
 
 def main() -> None:
-    """Measure all of it, and print it."""
+    """Measure everything, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds that each answer takes (0.05)")
-    parser.add_argument("--many", type=int, default=10_000, help="people in the long list (10000)")
-    parser.add_argument("--few", type=int, default=1000, help="people in the short list (1000)")
+    parser.add_argument("--latency", type=float, default=0.05, help="delay of each response in seconds (0.05)")
+    parser.add_argument("--many", type=int, default=10_000, help="number of people in the long list (10000)")
+    parser.add_argument("--few", type=int, default=1000, help="number of people in the short list (1000)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sandbox(folder) as control:
-        table(control, folder, options)
+        print_table(control, folder, options)
 
 
 if __name__ == "__main__":

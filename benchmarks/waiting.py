@@ -1,7 +1,7 @@
-"""What sensors cost that wait in the triggerer: requests, memory, and how long they hold up its event loop.
+"""Measure what deferred sensors cost in the triggerer: requests, memory, and the delay of its event loop.
 
-Each row is one event loop in a fresh interpreter; the sandbox answers from a process of its own. Beside the provider's
-trigger: one as it is written by hand, which has an `httpx.AsyncClient()` and asks once per interval.
+Each row is one event loop in a new interpreter; the sandbox runs in a process of its own. The benchmark compares the
+provider's trigger with a handwritten one, which has an `httpx.AsyncClient()` and polls once per interval.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from measuring import now as memory
+from measuring import current_memory
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
-WAYS = {
+METHODS = {
     "one": "deferred sensors, all of one room",
     "own": "deferred sensors, a room each",
     "hand": "httpx.AsyncClient() each, all of one room",
 }
-# a single sensor has one room and one of its own; thousands of clients are beyond a small machine
+# for one sensor, `one` and `own` are the same; thousands of clients are too much for a small machine
 SENSIBLE = {"one": range(1, 100_001), "own": range(2, 1001), "hand": range(1, 1001)}
-HEADS = ("requests", "memory each", "lag, 99 %", "longest", "at start")
-NAP = 0.01
-# memory comes in pages, and some of it whenever a process does something: of a few sensors it says nothing
-FEW = 20
-PATIENCE = 600
+HEADINGS = ("requests", "memory each", "lag, 99 %", "longest", "at start")
+PAUSE = 0.01
+# a process gets memory in pages, and some for its other work, so the memory of a few sensors means nothing
+MIN_SENSORS = 20
+TIMEOUT = 600
 
 
 async def by_provider(room_id: int, since: datetime, interval: float) -> None:
@@ -53,7 +53,7 @@ async def by_provider(room_id: int, since: datetime, interval: float) -> None:
 
 
 async def by_hand(room_id: int, since: datetime, interval: float) -> None:
-    """Wait as a simple trigger does."""
+    """Wait as a simple handwritten trigger does."""
     import httpx
 
     account = json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])
@@ -66,37 +66,37 @@ async def by_hand(room_id: int, since: datetime, interval: float) -> None:
                 return
 
 
-WORK = {"one": by_provider, "own": by_provider, "hand": by_hand}
+WAITS = {"one": by_provider, "own": by_provider, "hand": by_hand}
 
 
-async def warm_up(way: str, room_id: int, since: datetime) -> None:
-    """Let one sensor look once, so that what all share is there."""
+async def warm_up(method: str, room_id: int, since: datetime) -> None:
+    """Let one sensor poll once, so that everything that sensors share is loaded."""
     from airflow_clickmeeting.triggers import condition
 
-    shortest, condition.MIN_INTERVAL = condition.MIN_INTERVAL, 0
-    one = asyncio.create_task(WORK[way](room_id, since, NAP))
+    min_interval, condition.MIN_INTERVAL = condition.MIN_INTERVAL, 0
+    sensor = asyncio.create_task(WAITS[method](room_id, since, PAUSE))
     await asyncio.sleep(1)
-    one.cancel()
-    await asyncio.wait([one])
-    condition.MIN_INTERVAL = shortest
+    sensor.cancel()
+    await asyncio.wait([sensor])
+    condition.MIN_INTERVAL = min_interval
 
 
-async def lags(work: Coroutine[Any, Any, object]) -> list[float]:
-    """Nap again and again until something is done, and return the milliseconds that each nap took too long."""
-    doing = asyncio.create_task(work)
-    found = []
-    while not doing.done():
+async def measure_lags(work: Coroutine[Any, Any, object]) -> list[float]:
+    """Sleep for short pauses until a coroutine is done, and return by how many milliseconds each pause was late."""
+    task = asyncio.create_task(work)
+    lags = []
+    while not task.done():
         begin = time.perf_counter()
-        await asyncio.sleep(NAP)
-        found.append((time.perf_counter() - begin - NAP) * 1000)
-    await doing
-    return found
+        await asyncio.sleep(PAUSE)
+        lags.append((time.perf_counter() - begin - PAUSE) * 1000)
+    await task
+    return lags
 
 
 async def measure(
-    way: str, sensors: int, rooms: list[int], interval: float, seconds: float, spread: float
+    method: str, sensors: int, rooms: list[int], interval: float, seconds: float, spread: float
 ) -> dict[str, float]:
-    """Let so many sensors wait in this event loop, and return what each row shows."""
+    """Let sensors wait in this event loop, and return the figures of their row."""
     sandbox = SandboxControl(json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])["host"])
     now = sandbox.now
     waiting = []
@@ -105,50 +105,50 @@ async def measure(
         for number in range(sensors):
             await asyncio.sleep(spread / sensors if number else 0)
             since = now - timedelta(minutes=number)
-            waiting.append(asyncio.create_task(WORK[way](rooms[number % len(rooms)], since, interval)))
-        await asyncio.sleep(interval * 1.1 + 1)  # the longest pause, and a look
+            waiting.append(asyncio.create_task(WAITS[method](rooms[number % len(rooms)], since, interval)))
+        await asyncio.sleep(interval * 1.1 + 1)  # the longest pause, and a poll
 
-    await warm_up(way, rooms[0], now)
+    await warm_up(method, rooms[0], now)
     gc.collect()
-    idle = memory()
-    starting = await lags(start())
+    idle = current_memory()
+    start_lags = await measure_lags(start())
     sandbox.forget_requests()
-    needs_confirmation = await lags(asyncio.sleep(seconds))
-    grown = memory() - idle
+    steady_lags = await measure_lags(asyncio.sleep(seconds))
+    grown = current_memory() - idle
     if ended := [each for each in waiting if each.done()]:
-        raise SystemExit(f"{len(ended)} of {sensors} waited no longer: {ended[0]}")
+        raise SystemExit(f"{len(ended)} of {sensors} sensors stopped waiting, the first: {ended[0]}")
     figures = (
         per_minute(sandbox.log()),
         grown * 1024 / sensors,
-        statistics.quantiles(needs_confirmation, n=100)[-1],
-        max(needs_confirmation),
-        max(starting),
+        statistics.quantiles(steady_lags, n=100)[-1],
+        max(steady_lags),
+        max(start_lags),
     )
-    return dict(zip(HEADS, figures, strict=True))
+    return dict(zip(HEADINGS, figures, strict=True))
 
 
 def per_minute(requests: list[dict[str, Any]]) -> float:
-    """Return how many requests there were in a minute, from the first one to the last."""
+    """Return the number of requests per minute, between the first one and the last."""
     if failed := [each for each in requests if each["status"] != 200]:
-        raise SystemExit(f"{len(failed)} of {len(requests)} requests failed: {failed[0]}")
+        raise SystemExit(f"{len(failed)} of {len(requests)} requests failed, the first: {failed[0]}")
     if len(requests) < 2:
-        raise SystemExit("There were less than two requests: --seconds must be some intervals.")
+        raise SystemExit("There were fewer than two requests: set --seconds to a few times --interval.")
     first, *_, last = (datetime.fromisoformat(each["time"]) for each in requests)
     return (len(requests) - 1) / (last - first).total_seconds() * 60
 
 
 def run(**arguments: object) -> dict[str, float]:
-    """Measure in a fresh interpreter."""
+    """Measure in a new interpreter."""
     command = [sys.executable, __file__, "--measure", json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     if done.returncode:
         raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
-def used_rooms(sandbox: SandboxControl, number: int) -> list[int]:
-    """Begin anew with so many permanent rooms, each with a session that goes on."""
+def create_rooms(sandbox: SandboxControl, number: int) -> list[int]:
+    """Reset the sandbox, and create permanent rooms, each with a running session."""
     sandbox.reset()
     began = sandbox.now - timedelta(hours=1)
     rooms = [sandbox.add_room(permanent_room=True)["id"] for _ in range(number)]
@@ -157,45 +157,47 @@ def used_rooms(sandbox: SandboxControl, number: int) -> list[int]:
     return rooms
 
 
-def row(sensors: int, figures: dict[str, float]) -> str:
-    """Write the figures side by side."""
-    requests, each, *lag = figures.values()
-    shown = f"{each:8.1f} KiB" if sensors >= FEW else f"{'-':>8}    "
-    return " ".join([f"{requests:7.1f}/min ", shown, *(f"{milliseconds:9.1f} ms" for milliseconds in lag)])
+def format_row(sensors: int, figures: dict[str, float]) -> str:
+    """Return the figures as the columns of a row."""
+    requests, each, *lags = figures.values()
+    memory = f"{each:8.1f} KiB" if sensors >= MIN_SENSORS else f"{'-':>8}    "
+    return " ".join([f"{requests:7.1f}/min ", memory, *(f"{milliseconds:9.1f} ms" for milliseconds in lags)])
 
 
 def print_rows(sandbox: SandboxControl, options: argparse.Namespace) -> None:
-    """Measure and print a row for each way and number of sensors, then the ratios."""
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    print(f"{'':47}", *(f"{head:>12}" for head in HEADS), flush=True)
-    for way, sensors in [(way, each) for way in WAYS for each in options.sensors if each in SENSIBLE[way]]:
-        found[way, sensors] = run(
-            way=way,
+    """Measure and print a row for each method and number of sensors, then the ratios."""
+    measured: dict[tuple[str, int], dict[str, float]] = {}
+    print(f"{'':47}", *(f"{heading:>12}" for heading in HEADINGS), flush=True)
+    for method, sensors in [(way, each) for way in METHODS for each in options.sensors if each in SENSIBLE[way]]:
+        measured[method, sensors] = run(
+            method=method,
             sensors=sensors,
-            rooms=used_rooms(sandbox, sensors if way == "own" else 1),
+            rooms=create_rooms(sandbox, sensors if method == "own" else 1),
             interval=options.interval,
             seconds=options.seconds,
-            # sensors of one room look together, whenever they start
-            spread=0 if options.at_once or way == "one" else options.interval,
+            # sensors of one room share their polls, at whatever time they start
+            spread=0 if options.at_once or method == "one" else options.interval,
         )
-        print(f"{sensors:5} {WAYS[way]:41} {row(sensors, found[way, sensors])}", flush=True)
-    print("\nlag: of the event loop; at start: its longest until each sensor had looked once")
+        print(f"{sensors:5} {METHODS[method]:41} {format_row(sensors, measured[method, sensors])}", flush=True)
+    print("\nlag: delay of the event loop; at start: its longest delay until each sensor had polled once")
     for sensors in options.sensors:
-        if sensors >= FEW and (hand := found.get(("hand", sensors))):
-            ratios = [f"{name} {figure / hand[name]:.3f}" for name, figure in found["one", sensors].items()]
-            print(f"{sensors} of one room, ratio to those by hand: {', '.join(ratios)}")
+        if sensors >= MIN_SENSORS and (hand := measured.get(("hand", sensors))):
+            ratios = [f"{name} {figure / hand[name]:.3f}" for name, figure in measured["one", sensors].items()]
+            print(f"{sensors} sensors of one room, ratio to handwritten triggers: {', '.join(ratios)}")
 
 
 def main() -> None:
-    """Print a row for each way and number of sensors, and how the provider compares with what is written by hand."""
+    """Print a row for each method and number of sensors, and compare the provider with handwritten triggers."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=25, help="how long each row is measured (25)")
-    parser.add_argument("--interval", type=float, default=10, help="seconds between two looks (10)")
+    parser.add_argument("--seconds", type=float, default=25, help="seconds to measure for each row (25)")
+    parser.add_argument("--interval", type=float, default=10, help="seconds between two polls (10)")
     parser.add_argument(
-        "--sensors", type=int, nargs="+", default=[1, 100, 1000, 5000], help="how many wait (1 100 1000 5000)"
+        "--sensors", type=int, nargs="+", default=[1, 100, 1000, 5000], help="numbers of sensors (1 100 1000 5000)"
     )
     parser.add_argument(
-        "--at-once", action="store_true", help="start all in a moment, as after a restart, and not within an interval"
+        "--at-once",
+        action="store_true",
+        help="start all sensors at the same time, as after a restart, and not spread over an interval",
     )
     parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""How many requests a watcher of a whole account sends per look, by feed and number of rooms.
+"""Count the requests that a watcher of a whole account sends per poll, by feed and number of rooms.
 
-The sandbox's clock is moved a minute ahead before each look, for an hour. Beside it stands a loop written by hand: it
-lists all rooms, and then asks each for what is in it.
+The benchmark moves the sandbox's clock forward by a minute before each poll, for an hour. It compares the watcher with
+a handwritten loop, which lists all rooms and then polls each of them.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from local_airflow import local_sandbox
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
-PAGE = 250
-# of a hundred rooms: webinars of the past and of the days to come, one at this hour, and permanent rooms
-PAST, COMING, PERMANENT = 60, 34, 5
+PAGE_SIZE = 250
+# of a hundred rooms: past and future webinars, permanent rooms, and for the rest one webinar that is about to start
+PAST, FUTURE, PERMANENT = 60, 34, 5
 
 
 def fill(sandbox: SandboxControl, rooms: int) -> None:
-    """Fill an account with a mixture of rooms."""
+    """Reset the sandbox, and create a mixture of rooms."""
     sandbox.reset()
     sandbox.set_speed(0)
     now = sandbox.now
     for number in range(rooms):
-        place = number * 100 // rooms if rooms < 100 else number % 100
+        position = number * 100 // rooms if rooms < 100 else number % 100
         registration = {"enabled": number % 2}
-        if place < PAST:
+        if position < PAST:
             sandbox.add_room(name=f"Past {number}", starts_at=now - timedelta(days=1 + number % 60))
-        elif place < PAST + COMING:
+        elif position < PAST + FUTURE:
             start = now + timedelta(days=1 + number % 30)
-            sandbox.add_room(name=f"Coming {number}", starts_at=start, registration=registration)
-        elif place < PAST + COMING + PERMANENT:
+            sandbox.add_room(name=f"Future {number}", starts_at=start, registration=registration)
+        elif position < PAST + FUTURE + PERMANENT:
             sandbox.add_room(name=f"Permanent {number}", permanent_room=1, registration=registration)
         else:
             sandbox.add_room(name=f"Now {number}", starts_at=now + timedelta(minutes=30), registration=registration)
 
 
-async def watch(sandbox: SandboxControl, feed: str, looks: int) -> tuple[int, float]:
-    """Return the requests of the first look, and of each of the next ones on average."""
+async def watch(sandbox: SandboxControl, feed: str, polls: int) -> tuple[int, float]:
+    """Return the number of requests of the first poll, and on average of each later poll."""
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
     from airflow_clickmeeting.triggers.feeds import FEEDS
 
@@ -55,35 +55,35 @@ async def watch(sandbox: SandboxControl, feed: str, looks: int) -> tuple[int, fl
     sandbox.forget_requests()
     await watched.poll()
     first = sandbox.count()
-    for _ in range(looks):
+    for _ in range(polls):
         sandbox.advance(timedelta(minutes=1))
         await watched.poll()
-    return first, (sandbox.count() - first) / looks
+    return first, (sandbox.count() - first) / polls
 
 
 def by_hand(feed: str, rooms: int) -> int:
-    """Return the requests of a loop that asks every room."""
+    """Return the number of requests of a loop that polls every room."""
     active = rooms * (100 - PAST) // 100
-    pages = active // PAGE + 1 + (rooms - active) // PAGE + 1
+    pages = active // PAGE_SIZE + 1 + (rooms - active) // PAGE_SIZE + 1
     return pages if feed == "conferences" else pages + rooms
 
 
 def main() -> None:
     """Print a row for each number of rooms and each feed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rooms", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--looks", type=int, default=60)
+    parser.add_argument("--rooms", type=int, nargs="+", default=[10, 100, 1000], help="numbers of rooms (10 100 1000)")
+    parser.add_argument("--polls", type=int, default=60, help="number of polls after the first (60)")
     options = parser.parse_args()
     from airflow_clickmeeting.triggers.feeds import FEEDS
 
-    print(f"{'rooms':>6}  {'feed':<14} {'first look':>11} {'next looks':>11} {'by hand':>9} {'ratio':>7}")
+    print(f"{'rooms':>6}  {'feed':<14} {'first poll':>11} {'next polls':>11} {'by hand':>9} {'ratio':>7}")
     with local_sandbox(Path(sys.executable).parent, "--seed", "empty") as url:
         sandbox = SandboxControl(url)
         os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"] = sandbox.connection_json
         for rooms in options.rooms:
             for feed in FEEDS:
                 fill(sandbox, rooms)
-                first, each = asyncio.run(watch(sandbox, feed, options.looks))
+                first, each = asyncio.run(watch(sandbox, feed, options.polls))
                 plain = by_hand(feed, rooms)
                 print(f"{rooms:>6}  {feed:<14} {first:>11} {each:>11.1f} {plain:>9} {each / plain:>7.3f}", flush=True)
 

@@ -1,8 +1,10 @@
-"""Keep an account tidy: save the library's files, archive recordings, and delete rooms not used for long.
+"""Tidy up an account: save the files of its library, archive its recordings, and delete rooms not used for long.
 
-By default it is a dry run, which only prints what it would delete. Trigger the DAG with `dry_run` off to delete. A room
-is deleted only when all its recordings are in the archive; the task `purge` fails when it had to keep old rooms. When
-more than `max_deletions` rooms would be deleted, none is: check then whether `older_than_days` is what you meant.
+By default the DAG makes a dry run, which only prints what it would delete. Trigger it with `dry_run` off to delete.
+Then the task `purge` deletes an old room only if all its recordings are in the archive; if it must keep a room, it
+fails after it has deleted the others. If it would delete more than `max_deletions` rooms, it deletes none and fails:
+check then whether `older_than_days` is what you meant. A second run downloads only the recordings that are missing, and
+deletes the old rooms that remain.
 """
 
 from __future__ import annotations
@@ -19,13 +21,20 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,  # two runs would write the same manifests
+    max_active_runs=1,  # two runs must not write the same manifests
     tags=["clickmeeting"],
     params={
-        "dry_run": Param(True, type="boolean", description="Only print what would be deleted"),
-        "older_than_days": Param(90, type="integer", minimum=1, description="Rooms that ended before are old"),
-        "max_deletions": Param(10, type="integer", minimum=1, description="Delete nothing when more rooms are old"),
-        "folder": Param("file:///tmp/clickmeeting", description="Where files, recordings and the audit go"),
+        "dry_run": Param(True, type="boolean", description="Print what would be deleted, but delete nothing"),
+        "older_than_days": Param(
+            90, type="integer", minimum=1, description="Delete rooms whose last session ended more days ago than this"
+        ),
+        "max_deletions": Param(
+            10, type="integer", minimum=1, description="Delete nothing if more rooms than this would be deleted"
+        ),
+        "folder": Param(
+            "file:///tmp/clickmeeting",
+            description="The folder for files, recordings and the audit log, on any object storage",
+        ),
     },
 )
 def account_housekeeping():
@@ -33,14 +42,16 @@ def account_housekeeping():
 
     @task
     def places(files: list[dict], params: dict | None = None) -> list[dict]:
-        # a folder for each, since two files may have the same name
+        # each file has its own folder, because two files may have the same name
         return [{"file_id": file["id"], "path": f"{params['folder']}/library/{file['id']}/"} for file in files]
 
     save = ClickMeetingDownloadFileOperator.partial(task_id="save").expand_kwargs(places(files.output))
 
-    archive = ClickMeetingArchiveRecordingsOperator(task_id="archive", folder="{{ params.folder }}/recordings/")
+    archive = ClickMeetingArchiveRecordingsOperator(
+        task_id="archive", room_id="all", folder="{{ params.folder }}/recordings/"
+    )
 
-    # runs after the files and recordings are saved; an account without files skips `save`, but is purged too
+    # `purge` starts after the files and recordings are saved; it also runs if `save` is skipped for lack of files
     purge = ClickMeetingPurgeConferencesOperator(
         task_id="purge",
         trigger_rule="none_failed",

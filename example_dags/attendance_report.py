@@ -1,8 +1,9 @@
-"""Report on every session that has ended: a page of who was there and for how long, kept in a folder and mailed.
+"""Report who attended each session that has ended: save a page in a folder, and send it by mail.
 
-The mail goes out through Airflow's SMTP connection `smtp_default`; names and addresses are in the attached page only.
-A second run mails again. To report by hand, trigger it with `{"sessions": [{"room_id": 10000101, "session_id":
-7000001}]}`.
+An asset event starts the DAG when a session has ended. The DAG sends the mails through Airflow's SMTP connection
+`smtp_default`; names and addresses are only in the attached page. A second run writes the page again and sends the mail
+again. To report on sessions by hand, trigger the DAG with
+`{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ ENDED = clickmeeting_asset("session_ended")
     catchup=False,
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting/reports", description="Where the pages stay: any object storage"),
-        "to": Param(["team@example.com"], type="array", description="Who gets them by mail"),
+        "folder": Param("file:///tmp/clickmeeting/reports", description="The folder for pages, on any object storage"),
+        "to": Param(["team@example.com"], type="array", description="The mail addresses that get the pages"),
         "sessions": Param(
             [],
             type="array",
             items={"type": "object", "required": ["room_id", "session_id"]},
-            description="Sessions to report on by hand",
+            description="Sessions to report on when you trigger the DAG by hand",
         ),
     },
 )
 def attendance_report():
     @task
     def sessions(params: dict | None = None, triggering_asset_events=None) -> list[dict]:
-        told = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
-        # the same session may be told twice
-        rooms = {each["session_id"]: each["room_id"] for each in [*told, *params["sessions"]]}
+        ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
+        # a run may get several events of the same session
+        rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
         return [{"room_id": room_id, "session_id": session_id} for session_id, room_id in rooms.items()]
 
     @task_group
@@ -57,22 +58,22 @@ def attendance_report():
             rejoin_gap=timedelta(minutes=5),
         )
 
-        # It runs, and fails, even when there is no page: with upstream_failed Airflow may end the run before other
-        # sessions' turn.
+        # This task runs, and fails, even if the task `page` failed. With the state upstream_failed, Airflow may end the
+        # run before the tasks of the other sessions have run. A retry could send a mail twice, so there is none.
         @task(trigger_rule="all_done", retries=0)
         def mail(room_id: int, report: dict | None, params: dict | None = None) -> None:
             if not report:
-                raise AirflowFailException("There is no page to mail")
+                raise AirflowFailException("Sent no mail, because the task `page` failed; its log has the reason")
             name = " ".join(ClickMeetingHook().get_conference(room_id)["name"].split())
             with TemporaryDirectory() as folder, SmtpHook() as smtp:
                 page = ObjectStoragePath(report["path"])
-                copy = Path(folder, page.name)
-                copy.write_bytes(page.read_bytes())
+                attachment = Path(folder, page.name)
+                attachment.write_bytes(page.read_bytes())
                 smtp.send_email_smtp(
                     to=params["to"],
                     subject=f"Attendance: {name}",
-                    html_content=in_a_sentence(report["summary"]),
-                    files=[str(copy)],
+                    html_content=summary_as_html(report["summary"]),
+                    files=[str(attachment)],
                 )
 
         mail(room_id, page.output)
@@ -80,11 +81,11 @@ def attendance_report():
     report.expand_kwargs(sessions())
 
 
-def in_a_sentence(summary: dict) -> str:
+def summary_as_html(summary: dict) -> str:
     registered = (
         f", {summary['attended']} of {summary['registered']} who had registered" if summary["registered"] else ""
     )
-    return f"<p>{summary['came']} came{registered}. The attached page tells who, when and for how long.</p>"
+    return f"<p>{summary['came']} came{registered}. The attached page lists who came, when, and for how long.</p>"
 
 
 attendance_report()

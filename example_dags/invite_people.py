@@ -1,7 +1,8 @@
-"""Invite the people of a CSV file to a webinar, and write a file with a personal link for each of them.
+"""Invite the people of a CSV file to a webinar, and write a file with a personal link for each person.
 
-The ledger beside the list keeps who was invited: trigger the DAG again with a longer list, and only those who are new
-get a mail. Both files hold addresses, and the links let people in: keep them where only those who may see them can.
+The ledger, a file beside the links, keeps who was invited. Trigger the DAG again with a longer list, and it sends mails
+only to the new people. Both files hold addresses, and the links let people into the room: choose a folder that other
+people cannot read.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOper
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,  # two tasks must not share a ledger
+    max_active_runs=1,  # two runs must not use the same ledger
     tags=["clickmeeting"],
     params={
-        "room_id": Param(type="integer", description="The webinar"),
-        "people": Param("file:///tmp/clickmeeting/people.csv", description="A CSV file of addresses and names"),
-        "folder": Param("file:///tmp/clickmeeting/invited", description="Where ledger and links go"),
+        "room_id": Param(type="integer", description="The id of the room"),
+        "people": Param("file:///tmp/clickmeeting/people.csv", description="A CSV file with names and mail addresses"),
+        "folder": Param("file:///tmp/clickmeeting/invited", description="The folder for the ledger and the links"),
     },
 )
 def invite_people():
@@ -33,10 +34,10 @@ def invite_people():
         room_id="{{ params.room_id }}",
         people="{{ params.people }}",
         ledger="{{ params.folder }}/invitations-{{ params.room_id }}.jsonl",
-        # another try sends only what was not sent
+        # a retry sends only what was not sent
         retries=3,
         retry_delay=timedelta(minutes=2),
-        # some malformed addresses are told below, and shall not keep the links from the others
+        # the task `report` prints malformed addresses; up to ten of them do not keep the links from the others
         max_failures=10,
     )
 
@@ -45,19 +46,21 @@ def invite_people():
         room_id="{{ params.room_id }}",
         people="{{ params.people }}",
         path="{{ params.folder }}/links-{{ params.room_id }}.csv",
+        # an auto-login link needs a name, so people without a name get no link
         max_failures=0.5,
     )
 
     @task
-    def tell(invited: dict, linked: dict) -> None:
-        print(f"{invited['sent']} invited now, {invited['unchanged']} before, {linked['links']} links")
+    def report(invited: dict, linked: dict) -> None:
+        print(f"Invited {invited['sent']} people; earlier runs invited {invited['unchanged']}")
+        print(f"Wrote {linked['links']} links to {linked['path']}")
         for failure in invited["failures"] + linked["failures"]:
             print(f"Row {failure['row']}: {failure['reason']}")
         if invited["uncertain"]:
-            print(f"Look into {invited['ledger']} for {invited['uncertain']} people who may have got no mail")
+            print(f"{invited['uncertain']} people may have got no mail: see the ledger {invited['ledger']}")
 
     invite >> links
-    tell(invite.output, links.output)
+    report(invite.output, links.output)
 
 
 invite_people()

@@ -1,14 +1,17 @@
-"""Follow up every session that has ended: export who was there, thank them, and write to those who missed it.
+"""Follow up each session that has ended: export the attendees, thank them, and write to people who did not come.
 
-The mails go out through Airflow's SMTP connection `smtp_default`, at most once for each session: a file beside the
-exports tells that they were begun. After a rehearsal nobody gets any, and in a permanent room nobody is missed. To
-follow sessions up by hand, trigger it with `{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
+An asset event starts the DAG when a session has ended. The DAG sends the mails through Airflow's SMTP connection
+`smtp_default`, at most once for each session: before the first mail it writes the file `mails-begun` beside the
+exports, and if that file exists, it sends nothing. So if the DAG fails between two mails, a second run does not send
+the rest. After a rehearsal it sends no mails, and in a permanent room nobody counts as absent. To follow up sessions by
+hand, trigger the DAG with `{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from html import escape
 from smtplib import SMTPRecipientsRefused
 
@@ -33,21 +36,21 @@ ENDED = clickmeeting_asset("session_ended")
     catchup=False,
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting", description="Where the exports go: any object storage"),
+        "folder": Param("file:///tmp/clickmeeting", description="The folder for the exports, on any object storage"),
         "sessions": Param(
             [],
             type="array",
             items={"type": "object", "required": ["room_id", "session_id"]},
-            description="Sessions to follow up by hand",
+            description="Sessions to follow up when you trigger the DAG by hand",
         ),
     },
 )
 def on_session_ended():
     @task
     def sessions(params: dict | None = None, triggering_asset_events=None) -> list[dict]:
-        told = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
-        # the same session may be told twice
-        rooms = {each["session_id"]: each["room_id"] for each in [*told, *params["sessions"]]}
+        ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
+        # a run may get several events of the same session
+        rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
         return [
             {"room_id": room_id, "session_id": session_id, "folder": f"{params['folder']}/session-{session_id}/"}
             for session_id, room_id in rooms.items()
@@ -62,59 +65,63 @@ def on_session_ended():
         @task
         def with_registration(room_id: int) -> int:
             if not ClickMeetingHook().get_conference(room_id)["registration_enabled"]:
-                raise AirflowSkipException("Nobody could register for this room")
+                raise AirflowSkipException(f"Room {room_id} has registration off, so it has no registrations")
             return room_id
 
         registrations = ClickMeetingExportRegistrationsOperator(
             task_id="registrations", room_id=with_registration(room_id), path=folder, file_format="jsonl"
         )
 
-        # Addresses stay in the files, out of XCom. No retries: one would write to the same people again; and one at a
-        # time, so that no two runs write about the same session. It runs, and fails, even when an export failed: with
-        # upstream_failed Airflow may end the run before other sessions' turn.
+        # This task reads the addresses from the files, so that they are not in XCom. A retry could write to the same
+        # people again, so there is none. One task runs at a time, so that no two runs write about the same session. The
+        # task runs, and fails, even if an export failed: with the state upstream_failed, Airflow may end the run before
+        # the tasks of the other sessions have run.
         @task(trigger_rule="all_done", retries=0, max_active_tis_per_dag=1)
-        def write(room_id: int, folder: str) -> None:
+        def send_mails(room_id: int, folder: str) -> None:
             begun = ObjectStoragePath(f"{folder}mails-begun")
             if begun.exists():
-                raise AirflowSkipException(f"The mails were begun before: {begun}")
+                raise AirflowSkipException(
+                    f"Sent no mails, because an earlier run began to send them. To send all of them, delete {begun}"
+                )
             room = ClickMeetingHook().get_conference(room_id)
-            attendees = rows(f"{folder}attendees.jsonl")
-            registrations = rows(f"{folder}registrations.jsonl") if room["registration_enabled"] else []
-            came, missed = whom_to_write(room, attendees, registrations)
+            attendees = read_rows(f"{folder}attendees.jsonl")
+            registrations = read_rows(f"{folder}registrations.jsonl") if room["registration_enabled"] else []
+            came, absent = find_recipients(room, attendees, registrations)
             with SmtpHook() as smtp:
                 begun.write_text(pendulum.now("UTC").isoformat())
                 name = escape(room["name"])
                 send(smtp, came, "Thank you for coming", f"<p>It was good to have you in {name}.</p>")
-                send(smtp, missed, "We missed you", f"<p>We are sorry that you could not come to {name}.</p>")
+                send(smtp, absent, "We missed you", f"<p>We are sorry that you could not come to {name}.</p>")
 
-        [attendees, registrations] >> write(room_id, folder)
+        [attendees, registrations] >> send_mails(room_id, folder)
 
     follow_up.expand_kwargs(sessions())
 
 
-def rows(path: str) -> list[dict]:
+def read_rows(path: str) -> list[dict]:
     with ObjectStoragePath(path).open("rb") as lines:
         return [json.loads(line) for line in lines]
 
 
-def whom_to_write(room: dict, attendees: list[dict], registrations: list[dict]) -> tuple[list[str], list[str]]:
-    """Return the addresses of those who came, and of those who registered but did not."""
+def find_recipients(room: dict, attendees: list[dict], registrations: list[dict]) -> tuple[list[str], list[str]]:
+    """Return the addresses of the people who came, and of the people who registered but did not come."""
     starts_at = room.get("starts_at")
-    if starts_at and all(ended_by(starts_at, row) for row in attendees):
-        raise AirflowSkipException("Everybody had left when the webinar was to start: this was a rehearsal")
-    present = addresses(attendees)
-    staff = addresses(row for row in attendees if row["role"] != "listener")
-    # who came to another session has its `session_id`; in a permanent room a registration is for no session at all
-    absent = addresses(row for row in registrations if starts_at and row["session_id"] is None)
+    if starts_at and all(had_left(row, starts_at) for row in attendees):
+        raise AirflowSkipException("Sent no mails after a rehearsal: all attendees had left by the planned start")
+    present = addresses_of(attendees)
+    staff = addresses_of(row for row in attendees if row["role"] != "listener")
+    # the registration of a person who came to another session has the id of that session; a registration for a
+    # permanent room belongs to no session, so it does not show who was absent
+    absent = addresses_of(row for row in registrations if starts_at and row["session_id"] is None)
     return [present[key] for key in present.keys() - staff], [absent[key] for key in absent.keys() - present]
 
 
-def ended_by(moment: str, row: dict) -> bool:
-    return bool(row["end_date"]) and pendulum.parse(row["end_date"]) <= pendulum.parse(moment)
+def had_left(row: dict, moment: str) -> bool:
+    return bool(row["end_date"]) and datetime.fromisoformat(row["end_date"]) <= datetime.fromisoformat(moment)
 
 
-def addresses(people: Iterable[dict]) -> dict[str, str]:
-    """Return who can be written to, by the address without its capitals."""
+def addresses_of(people: Iterable[dict]) -> dict[str, str]:
+    """Return the addresses of the people who have one, by the address in lower case."""
     return {person["email"].lower(): person["email"] for person in people if person["email"]}
 
 
@@ -123,9 +130,9 @@ def send(smtp: SmtpHook, to: list[str], subject: str, text: str) -> None:
     for address in to:
         try:
             smtp.send_email_smtp(to=[address], subject=subject, html_content=text)
-        except SMTPRecipientsRefused:  # the others are to get theirs
+        except SMTPRecipientsRefused:  # the other people still get their mails
             refused += 1
-    print(f"{subject}: {len(to) - refused} mails sent, {refused} addresses refused")
+    print(f"{subject}: sent {len(to) - refused} mails; the mail server refused {refused} addresses")
 
 
 on_session_ended()

@@ -1,9 +1,13 @@
-"""Rooms after a plan: each is made once, follows the plan when that changes, and is put right when somebody changed it.
+"""Keep rooms as planned: create each room once, update it when the plan changes, and undo changes by other people.
 
-The address tells which room is which, so everything else of a webinar may change, its name and its start included.
+The DAG finds a room by its address, `custom_room_url_name`, so the plan may change everything else, also the name and
+the start. It ignores webinars whose planned start is over. A second run with the same plan changes nothing. The task
+`complain` fails for each room that ClickMeeting keeps different from the plan.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import pendulum
 from airflow.sdk import Param, dag, task
@@ -41,15 +45,19 @@ PLAN = [
     max_active_runs=1,
     default_args={"retries": 3},
     tags=["clickmeeting"],
-    params={"plan": Param(PLAN, type="array", description="Parameters of ClickMeetingCreateConferenceOperator")},
+    params={
+        "plan": Param(
+            PLAN, type="array", description="The rooms, each with parameters of ClickMeetingCreateConferenceOperator"
+        )
+    },
 )
 def planned_rooms():
     @task
     def upcoming(params: dict | None = None) -> list[dict]:
-        # by ClickMeeting's own clock, for it refuses to make a room in the past
+        # ClickMeeting refuses to create a room in the past, so its own clock decides
         hook = ClickMeetingHook()
         hook.ping()
-        return [each for each in params["plan"] if pendulum.parse(each["starts_at"], tz=each["timezone"]) > hook.now()]
+        return [each for each in params["plan"] if start_of(each) > hook.now()]
 
     webinars = upcoming()
     rooms = ClickMeetingCreateConferenceOperator.partial(task_id="rooms", if_exists="update").expand_kwargs(webinars)
@@ -58,15 +66,20 @@ def planned_rooms():
     def with_ids(webinars: list[dict], rooms: list[dict]) -> list[dict]:
         return [{**webinar, "room_id": room["id"]} for webinar, room in zip(webinars, rooms)]
 
-    # a plan may ask for what the account cannot do, and then ClickMeeting may keep something else without a word
+    # if a plan asks for what the account does not have, ClickMeeting may keep another value and still report success
     check = ClickMeetingCheckDriftOperator.partial(task_id="check").expand_kwargs(with_ids(webinars, rooms.output))
 
     @task(retries=0)
     def complain(drift: dict) -> None:
-        # skipped for each room that is as planned
-        raise RuntimeError(f"ClickMeeting keeps it otherwise: {drift['differences']}")
+        # Airflow skips this task for each room that is as planned
+        raise RuntimeError(f"ClickMeeting keeps values that differ from the plan: {drift['differences']}")
 
     complain.expand(drift=check.output)
+
+
+def start_of(webinar: dict) -> datetime:
+    """Return the start of a planned room; without a UTC offset, it is in the time zone of the room."""
+    return pendulum.instance(datetime.fromisoformat(webinar["starts_at"]), tz=webinar["timezone"])
 
 
 planned_rooms()

@@ -1,8 +1,9 @@
-"""Register the people of a list for a webinar, and put them into the address book.
+"""Register the people of a list for a webinar, and add them to the address book.
 
-The list is a CSV file on any object storage, as a spreadsheet writes it. Rows that are not valid are told, and the
-others are registered. Trigger it again with the same list, mended or longer: a ledger remembers who was sent, so that
-nobody is registered twice or gets a second mail.
+The list is a CSV file on any object storage, as a spreadsheet program saves it. The DAG prints the rows that are not
+valid, and registers the others. If more than 5 % of the rows fail, the task `register` fails after it has tried all
+rows, and the other tasks do not run. Trigger the DAG again with the same list, corrected or longer: a ledger keeps who
+was registered, so that nobody is registered twice or gets a second mail.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegiste
 @dag(
     schedule=None,
     catchup=False,
-    max_active_runs=1,  # two tasks must not write the same ledger
+    max_active_runs=1,  # two runs must not write the same ledger
     tags=["clickmeeting"],
     params={
-        "room_id": Param(0, type="integer", description="A room with registration on"),
-        "people": Param("file:///tmp/clickmeeting/people.csv", description="First Name, Last Name, E-mail, Company"),
-        "ledgers": Param("file:///tmp/clickmeeting/ledgers", description="A folder on any object storage"),
+        "room_id": Param(0, type="integer", description="The id of a room with registration on"),
+        "people": Param(
+            "file:///tmp/clickmeeting/people.csv",
+            description="A CSV file with the columns First Name, Last Name, E-mail and Company",
+        ),
+        "ledgers": Param(
+            "file:///tmp/clickmeeting/ledgers", description="The folder for the ledgers, on any object storage"
+        ),
     },
 )
 def register_people():
@@ -31,11 +37,12 @@ def register_people():
         task_id="register",
         room_id="{{ params.room_id }}",
         people="{{ params.people }}",
-        columns={"Company": None},  # unless the room's form asks for it
+        # leaves the column out; remove this line if the room's form asks for the company
+        columns={"Company": None},
         confirmation_email=True,
         ledger="{{ params.ledgers }}/",
         max_failures=0.05,
-        # another try goes on where this one stopped
+        # a retry continues where this try stopped
         retries=3,
         retry_delay=timedelta(minutes=5),
     )
@@ -43,19 +50,20 @@ def register_people():
     contacts = ClickMeetingBulkCreateContactsOperator(
         task_id="contacts",
         people="{{ params.people }}",
-        ledger="{{ params.ledgers }}/contacts-{{ run_id }}.jsonl",  # each run brings all of them up to date
+        # each run has its own ledger, so each run updates all contacts, and a retry only those that are missing
+        ledger="{{ params.ledgers }}/contacts-{{ run_id }}.jsonl",
         max_failures=0.05,
         retries=3,
         retry_delay=timedelta(minutes=5),
     )
 
     @task
-    def tell(registered: dict) -> None:
-        print(f"{registered['created']} of {registered['rows']} rows are registered by this list")
+    def report(registered: dict) -> None:
+        print(f"{registered['created']} of {registered['rows']} rows were registered, by this run or an earlier one")
         for failure in registered["failures"]:
             print(f"Row {failure['row']}: {failure['reason']}")
 
-    tell(register.output)
+    report(register.output)
     register >> contacts
 
 

@@ -1,7 +1,8 @@
-"""Archive a session in one folder: people, attendance, chat, PDF, files and recordings, with a manifest.
+"""Archive a session in one folder: people, attendance, chat, PDF report, files and recordings, with a manifest.
 
 The DAG waits for the end of the session, and then up to half a day for its recordings. Trigger it with
-`{"room_id": 10000101, "session_id": 7000001}`. A second run writes the same files, and downloads no recording again.
+`{"room_id": 10000101, "session_id": 7000001}`. A second run writes the same files, and downloads only the recordings
+that are missing.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ SESSION = {**ROOM, "session_id": "{{ params.session_id }}"}
     default_args={"retries": 2},
     tags=["clickmeeting"],
     params={
-        "room_id": Param(type="integer", description="The room"),
-        "session_id": Param(type="integer", description="Its session"),
+        "room_id": Param(type="integer", description="The id of the room"),
+        "session_id": Param(type="integer", description="The id of a session in this room"),
         "folder": Param(
             "file:///tmp/clickmeeting/archive", description="The parent of the session's folder, on any object storage"
         ),
-        "wait_for_recordings": Param(True, type="boolean", description="Turn off if nothing was recorded"),
+        "wait_for_recordings": Param(True, type="boolean", description="Turn off if the session was not recorded"),
     },
 )
 def session_archive():
@@ -77,7 +78,7 @@ def session_archive():
 
     @task
     def places(files: list[dict], params: dict | None = None) -> list[dict]:
-        # a folder for each, since two files may have the same name
+        # each file has its own folder, because two files may have the same name
         folder = f"{params['folder']}/session-{params['session_id']}/files"
         return [{"file_id": file["id"], "path": f"{folder}/{file['id']}/"} for file in files]
 
@@ -104,21 +105,21 @@ def session_archive():
     @task(trigger_rule="none_failed")
     def manifest(params: dict | None = None) -> str:
         folder = ObjectStoragePath(f"{params['folder']}/session-{params['session_id']}")
-        contents = {"room_id": params["room_id"], "session_id": params["session_id"], "files": [*proofs_of(folder)]}
+        contents = {"room_id": params["room_id"], "session_id": params["session_id"], "files": [*checksums_of(folder)]}
         with open_atomic(folder / "manifest.json") as file:
             file.write(json.dumps(contents, indent=2).encode())
         return str(folder / "manifest.json")
 
-    no_chat, not_recorded = has_chat(), is_recorded()
-    no_chat >> chat
-    not_recorded >> recorded >> recordings
-    ended >> [*people, report, no_chat, files, not_recorded]
+    check_chat, check_recorded = has_chat(), is_recorded()
+    check_chat >> chat
+    check_recorded >> recorded >> recordings
+    ended >> [*people, report, check_chat, files, check_recorded]
     [*people, report, chat, save, recordings] >> manifest()
 
 
-def proofs_of(folder: ObjectStoragePath) -> Iterator[dict]:
-    """Yield path, bytes and SHA-256 of each file; those of recordings come from their own manifest."""
-    archived = {}
+def checksums_of(folder: ObjectStoragePath) -> Iterator[dict]:
+    """Yield path, bytes and SHA-256 of each file; the SHA-256 of a recording comes from the manifest of its room."""
+    archived: dict[str, dict] = {}
     for manifest in folder.glob("recordings/*.json"):
         archived |= {entry["path"]: entry for entry in json.loads(manifest.read_bytes())["recordings"]}
     for path in sorted(each for each in folder.rglob("*") if each.is_file() and each != folder / "manifest.json"):

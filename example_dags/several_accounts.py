@@ -1,4 +1,7 @@
-"""The same question to several ClickMeeting accounts: a mapped task for each connection."""
+"""List the planned rooms of several ClickMeeting accounts in one calendar, with a mapped task for each connection.
+
+The DAG only reads, so a second run does no harm.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from airflow_clickmeeting.operators.conferences import ClickMeetingListConferenc
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
-    params={"accounts": Param(["clickmeeting_default"], type="array", description="Connection ids")},
+    params={"accounts": Param(["clickmeeting_default"], type="array", description="The connection id of each account")},
 )
 def several_accounts():
     @task
     def accounts(params: dict | None = None) -> list[str]:
         return params["accounts"]
 
-    # each account has its own key, so each mapped task has its own connection
+    # each account has its own API key, so each mapped task uses another connection
     rooms = ClickMeetingListConferencesOperator.partial(task_id="rooms", status="active").expand(
         clickmeeting_conn_id=accounts()
     )
@@ -29,8 +32,8 @@ def several_accounts():
     def calendar(accounts: list[str], rooms: list[list[dict]]) -> list[str]:
         planned = [
             f"{room['starts_at']}  {account}  {room['name']}"
-            for account, its_rooms in zip(accounts, rooms)
-            for room in its_rooms
+            for account, account_rooms in zip(accounts, rooms)
+            for room in account_rooms
             if "starts_at" in room  # permanent rooms have no start
         ]
         print("\n".join(sorted(planned)))

@@ -1,4 +1,7 @@
-"""Wait for something that has no sensor of its own: any method of the hook can be asked again and again."""
+"""Wait for something that has no sensor of its own: poll any method of the hook in a `@task.sensor`.
+
+This DAG waits until enough people have confirmed their registration for a room, for two weeks at most.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     catchup=False,
     tags=["clickmeeting"],
     params={
-        "room_id": Param(type="integer", description="A room with registration"),
-        "wanted": Param(20, type="integer", minimum=1, description="So many people are enough"),
+        "room_id": Param(type="integer", description="The id of a room with registration on"),
+        "wanted": Param(20, type="integer", minimum=1, description="How many confirmed registrations are enough"),
     },
 )
 def task_sensor():
-    # between two looks it takes no worker slot
+    # the task occupies no worker slot between two polls
     @task.sensor(mode="reschedule", poke_interval=300, timeout=14 * 86400)
     def enough_confirmed(params: dict | None = None) -> PokeReturnValue:
         people = ClickMeetingHook().list_registrations(params["room_id"])
@@ -30,10 +33,10 @@ def task_sensor():
         )
 
     @task
-    def tell(numbers: dict) -> None:
-        print(f"{numbers['confirmed']} of {numbers['registered']} registrations are confirmed: it takes place")
+    def report(numbers: dict) -> None:
+        print(f"{numbers['confirmed']} of {numbers['registered']} registrations are confirmed: the webinar takes place")
 
-    tell(enough_confirmed())
+    report(enough_confirmed())
 
 
 task_sensor()

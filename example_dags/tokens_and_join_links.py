@@ -1,7 +1,7 @@
-"""A closed webinar: a token for each guest, and a link for the speaker that needs no typing.
+"""Prepare a closed webinar: create a token for each guest, and a link for the speaker that needs no typing.
 
-Tokens and links let people in, so Airflow's logs show them masked. In XCom they lie readable: who may read a task's
-XCom may enter the room.
+Tokens and links let people into the room, so Airflow masks them in logs. They are readable in XCom: whoever may read
+the XCom of these tasks may enter the room.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def tokens_and_join_links():
     )
     room_id = create.output["id"]
 
-    # one for each guest, one for the speaker, and two to spare; a second try makes only what is lacking
+    # one token for each guest, one for the speaker, and two spare ones; a retry creates only the missing tokens
     generate = ClickMeetingGenerateTokensOperator(task_id="generate", room_id=room_id, at_least=len(GUESTS) + 3)
 
     @task(multiple_outputs=True)
@@ -58,11 +58,11 @@ def tokens_and_join_links():
         token=shares["speaker"],
     )
 
-    # what nobody needs shall let nobody in
+    # nobody needs the spare tokens, so nobody should enter with them
     deactivate = ClickMeetingDeactivateTokensOperator(task_id="deactivate", room_id=room_id, tokens=shares["spare"])
-    left = ClickMeetingListTokensOperator(task_id="left", room_id=room_id)
+    remaining = ClickMeetingListTokensOperator(task_id="remaining", room_id=room_id)
 
-    [links, speaker_link] >> deactivate >> left
+    [links, speaker_link] >> deactivate >> remaining
 
 
 tokens_and_join_links()

@@ -1,6 +1,6 @@
 """Wait for a webinar that somebody else planned: for its start, its end, its recording and its report.
 
-Everything waits in the triggerer, without a worker slot. Trigger it with the room's id.
+The sensors wait in the triggerer, without a worker slot. Trigger the DAG with the id of the room.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from airflow_clickmeeting.sensors.clickmeeting import (
     tags=["clickmeeting"],
     default_args={"room_id": "{{ params.room_id }}", "deferrable": True, "poke_interval": 60},
     params={
-        "room_id": Param(type="integer", description="The room"),
+        "room_id": Param(type="integer", description="The id of the room"),
         "since": Param(
             None,
             type=["null", "string"],
             format="date-time",
-            description="Sessions that ended before do not count; by default those before the run",
+            description="Ignore sessions that ended before this time; by default, before the run",
         ),
-        "folder": Param("file:///tmp/clickmeeting", description="Where the report goes: any object storage"),
+        "folder": Param("file:///tmp/clickmeeting", description="The folder for the report, on any object storage"),
     },
 )
 def wait_for_session():
@@ -44,28 +44,28 @@ def wait_for_session():
 
     ended = ClickMeetingSessionEndedSensor(task_id="ended", session_id=session_id, timeout=timedelta(days=1))
 
-    # not every session is recorded: this one is given up after half a day, and the rest goes on
+    # not every session is recorded: after half a day the sensor is skipped, and the rest of the DAG continues
     recording = ClickMeetingRecordingReadySensor(
         task_id="recording", since=started_at, poke_interval=300, timeout=timedelta(hours=12), soft_fail=True
     )
 
-    # who has the report's address can read the report, so it is not kept
+    # whoever has the URL of the report can read the report, so the URL is not stored in XCom
     report = ClickMeetingSessionReportSensor(
         task_id="report", session_id=session_id, timeout=timedelta(hours=1), do_xcom_push=False
     )
     save = ClickMeetingGenerateSessionReportOperator(task_id="save", session_id=session_id, path="{{ params.folder }}/")
 
     @task(trigger_rule="none_failed")
-    def tell(session: dict, recorded: dict | None, saved: dict) -> None:
+    def summarize(session: dict, recorded: dict | None, saved: dict) -> None:
         print(f"Session {session['session_id']} of room {session['room_id']} ended at {session['ended_at']}")
         print(f"{session['total_visitors']} entries, at most {session['max_visitors']} people at once")
         for each in recorded["recordings"] if recorded else []:
             print(f"Recording {each['recording_id']}: {each['duration']} seconds, {each['size']} bytes")
-        print(f"Report: {saved['path']}")
+        print(f"Saved the report as {saved['path']}")
 
     ended >> [recording, report]
     report >> save
-    tell(ended.output, recording.output, save.output)
+    summarize(ended.output, recording.output, save.output)
 
 
 wait_for_session()

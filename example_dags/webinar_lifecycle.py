@@ -1,7 +1,7 @@
-"""A webinar from beginning to end: plan it, fill it, wait for it, take its data home.
+"""Run a webinar from start to end: plan it, register and invite people, wait until it is over, and save its data.
 
-ClickMeeting calls a webinar's room a conference. Each time people meet in it is a session, and that is what the
-attendance belongs to. The room's id and the session's id flow from task to task through XCom.
+ClickMeeting's API calls the room of a webinar a conference. Each meeting in the room is a session, and attendees belong
+to a session. The tasks pass the ids of the room and of the session on through XCom.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ PEOPLE = [
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Warsaw"),
     catchup=False,
     tags=["clickmeeting"],
-    params={"folder": Param("file:///tmp/clickmeeting", description="Where the files go: any object storage")},
+    params={"folder": Param("file:///tmp/clickmeeting", description="The folder for the files, on any object storage")},
 )
 def webinar_lifecycle():
     @task
     def next_week() -> str:
-        # by ClickMeeting's own clock, for the sandbox's may run fast
+        # use ClickMeeting's clock, because the sandbox's clock may run faster than this machine's
         hook = ClickMeetingHook()
         hook.ping()
         start = pendulum.instance(hook.now()).in_timezone("Europe/Warsaw").add(weeks=1).at(15)
         return start.isoformat()
 
-    # with multiple_outputs each key of the room is an XCom of its own, such as create.output["id"]
+    # with multiple_outputs, each key of the room is an XCom of its own, such as create.output["id"]
     create = ClickMeetingCreateConferenceOperator(
         task_id="create",
         multiple_outputs=True,
@@ -58,12 +58,12 @@ def webinar_lifecycle():
         settings={"recorder_autostart_enabled": True},
     )
 
-    # a task per person, so that one wrong address does not keep the others out
+    # a task per person, so that one wrong address does not stop the others
     register = ClickMeetingRegisterParticipantOperator.partial(task_id="register", room_id=create.output["id"]).expand(
         registration=PEOPLE
     )
 
-    # mails must not go out twice, so this task is not retried
+    # a retry could send all mails a second time, so there is none
     invite = ClickMeetingSendInvitationOperator(
         task_id="invite",
         room_id=create.output["id"],
@@ -71,7 +71,7 @@ def webinar_lifecycle():
         retries=0,
     )
 
-    # waits in the triggerer, without a worker slot; a rehearsal before the start does not count
+    # waits in the triggerer, without a worker slot; ignores a rehearsal before the planned start
     wait = ClickMeetingSessionEndedSensor(
         task_id="wait",
         multiple_outputs=True,

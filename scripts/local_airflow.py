@@ -1,4 +1,4 @@
-"""Real Airflow processes and a sandbox on free ports of this machine, stopped for certain."""
+"""Run real Airflow processes and a sandbox on free ports of this machine, and always stop them at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-# `-s`: no log servers, for they listen on every address of the machine and nothing here needs them.
+# `-s` starts no log server, which would listen on every address of the machine and which nothing here needs.
 COMMANDS = {
     "standalone": ["standalone"],
     "api-server": ["api-server"],
@@ -31,14 +31,14 @@ COMMANDS = {
 }
 STANDALONE = ("standalone",)
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-PATIENCE = 20.0
+STOP_TIMEOUT = 20.0
 
-# A proxy of the surroundings must not see what stays on this machine.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Requests to this machine must not go through a proxy that the environment names.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class LocalAirflow:
-    """A real Airflow: `standalone`, or its parts, each of which can be killed and started by name."""
+    """Runs a real Airflow: `standalone`, or its parts, which can be started, stopped and killed by name."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class LocalAirflow:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        """Start everything and wait until it is healthy."""
+        """Start all parts, and wait until they are healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
         try:
             if "standalone" not in self.parts:
@@ -74,9 +74,9 @@ class LocalAirflow:
         self.close()
 
     def close(self) -> None:
-        """Stop everything that runs."""
+        """Stop all running parts."""
         running, self._running = self._running, {}
-        self._end(*running.values())
+        self._stop(*running.values())
 
     def start(self, part: str) -> None:
         """Start one part; its output goes to `<home>/<part>.log`."""
@@ -84,11 +84,11 @@ class LocalAirflow:
             self._running[part] = spawn([self._airflow, *COMMANDS[part]], self._env, stdout=log)
 
     def stop(self, part: str) -> None:
-        """End one part the polite way."""
-        self._end(self._running.pop(part))
+        """Stop one part with a signal, so that it can clean up."""
+        self._stop(self._running.pop(part))
 
     def kill(self, part: str) -> None:
-        """End one part, its children included, as a crash of its machine would."""
+        """Kill one part and its child processes, as a crash of its machine would."""
         kill(self._running.pop(part))
 
     def log_file(self, part: str) -> Path:
@@ -96,7 +96,7 @@ class LocalAirflow:
         return self.home / f"{part}.log"
 
     def cli(self, *arguments: str) -> str:
-        """Run `airflow <arguments>`; this takes seconds, so prefer `api`."""
+        """Run `airflow <arguments>`, and return its output; this takes seconds, so prefer `api`."""
         command = [self._airflow, *arguments]
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -104,7 +104,7 @@ class LocalAirflow:
         return done.stdout
 
     def api(self, method: str, path: str, json: object = None) -> Any:
-        """Call the REST API: `api("GET", "/dags")`; what it refuses raises `HTTPError` with its words."""
+        """Call the REST API, as in `api("GET", "/dags")`; an error raises `HTTPError` with the response as a note."""
         return _call(method, f"{self.url}/api/v2{path}", json, self._token)
 
     @functools.cached_property
@@ -112,71 +112,71 @@ class LocalAirflow:
         return str(_call("GET", f"{self.url}/auth/token")["access_token"])
 
     def wait_healthy(self, timeout: float = 120) -> None:
-        """Wait until the API answers and all that was started is alive."""
-        until(f"Airflow is healthy, see {self.home}/*.log", self._healthy, timeout)
+        """Wait until the API responds, and all parts that were started are healthy."""
+        until(f"Airflow is healthy (its logs: {self.home}/*.log)", self._healthy, timeout)
 
-    def _end(self, *processes: subprocess.Popen[bytes]) -> None:
-        # `standalone` stops its children at a Ctrl-C only.
+    def _stop(self, *processes: subprocess.Popen[bytes]) -> None:
+        # `standalone` stops its child processes only at SIGINT, the signal of Ctrl-C.
         stop(*processes, by=signal.SIGINT if "standalone" in self.parts else signal.SIGTERM)
 
     def _healthy(self) -> bool:
-        self._raise_if_ended()
+        self._raise_if_exited()
         try:
             health = _call("GET", f"{self.url}/api/v2/monitor/health")
         except (OSError, http.client.HTTPException):
             return False
         started = {part.replace("-", "_") for part in self._running}
-        watched = health.keys() if "standalone" in started else health.keys() & started
-        return all(health[part]["status"] == "healthy" for part in watched)
+        checked = health.keys() if "standalone" in started else health.keys() & started
+        return all(health[part]["status"] == "healthy" for part in checked)
 
-    def _raise_if_ended(self) -> None:
+    def _raise_if_exited(self) -> None:
         for part, process in self._running.items():
             if process.poll() is not None:
                 tail = self.log_file(part).read_text(errors="replace")[-3000:]
-                raise RuntimeError(f"airflow {part} ended with {process.returncode}:\n{tail}")
+                raise RuntimeError(f"airflow {part} exited with code {process.returncode}:\n{tail}")
 
 
 @contextlib.contextmanager
 def local_sandbox(venv_bin: Path, *options: str) -> Iterator[str]:
-    """Run the package's sandbox and yield the address of its API."""
+    """Run the package's sandbox in a process of its own, and yield the URL of its API."""
     command = [str(venv_bin / "python"), "-m", "airflow_clickmeeting.sandbox", "--port", "0", *options]
     process = spawn(command, clean_environment(), stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         first_line = process.stdout.readline().decode()
-        address = re.search(r"http://\S+", first_line)
-        if address is None:
-            raise RuntimeError(f"the sandbox did not start: {first_line!r}")
-        yield address[0]
+        url = re.search(r"http://\S+", first_line)
+        if url is None:
+            raise RuntimeError(f"The sandbox did not start. Its first line of output: {first_line!r}")
+        yield url[0]
     finally:
         stop(process)
 
 
 def until(what: str, holds: Callable[[], object], timeout: float = 120) -> None:
-    """Wait until something holds; `what` is named when it does not."""
+    """Wait until `holds` returns something true; a `TimeoutError` names it with the text `what`."""
     deadline = time.monotonic() + timeout
     while not holds():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not so after {timeout:g} s")
+            raise TimeoutError(f"Timed out after {timeout:g} s waiting until {what}")
         time.sleep(0.2)
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody uses now."""
+    """Return a port of the loopback address that no process uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without its own Airflow's settings."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    """Return the environment of this process without settings of Airflow."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     local = "127.0.0.1,localhost"
-    return ours | {"NO_PROXY": local, "no_proxy": local, "PYTHONUNBUFFERED": "1"}
+    return environment | {"NO_PROXY": local, "no_proxy": local, "PYTHONUNBUFFERED": "1"}
 
 
 def spawn(command: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own: a Ctrl-C ends it by `stop` alone, and `kill` finds its children."""
+    """Start a command in a session of its own, so that Ctrl-C does not reach it, and `kill` finds its children."""
     return subprocess.Popen(
         command,
         env=env,
@@ -188,8 +188,8 @@ def spawn(command: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes
 
 
 def stop(*processes: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
-    """Ask the processes to end, wait, and kill what is left of them: some stops of Airflow hang."""
-    deadline = time.monotonic() + PATIENCE
+    """Send the processes a signal, wait, and kill those that still run, because Airflow sometimes hangs here."""
+    deadline = time.monotonic() + STOP_TIMEOUT
     try:
         for process in processes:
             process.send_signal(by)
@@ -202,7 +202,7 @@ def stop(*processes: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTER
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process of `spawn` and all that it left in its session."""
+    """Kill a process that `spawn` started, and all other processes of its session."""
     for pid in _session(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -214,7 +214,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    """List the processes of a session where /proc exists: tasks have process groups of their own."""
+    """List the processes of a session, if /proc exists; a process group is not enough, since tasks have their own."""
     members = []
     for pid in [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]:
         with contextlib.suppress(ProcessLookupError):
@@ -228,7 +228,7 @@ def _call(method: str, url: str, body: object = None, token: str | None = None) 
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)
     try:
-        with _direct.open(request, timeout=30) as response:
+        with _opener.open(request, timeout=30) as response:
             return json.loads(response.read() or b"null")
     except urllib.error.HTTPError as error:
         error.add_note(error.read().decode(errors="replace"))
@@ -236,7 +236,7 @@ def _call(method: str, url: str, body: object = None, token: str | None = None) 
 
 
 def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dict[str, str]:
-    """Make the settings that all processes of one Airflow share."""
+    """Return the environment variables that all processes of one Airflow share."""
     host, port = url.removeprefix("http://").split(":")
     settings = {
         "core": {
@@ -256,10 +256,10 @@ def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dic
         },
         "api_auth": {"jwt_secret": secrets.token_hex(32)},
         "usage_data_collection": {"enabled": "False"},
-        # Seconds that nobody wants to wait for on a machine of their own.
+        # The default pauses are too long for somebody who waits for the result.
         "scheduler": {"scheduler_heartbeat_sec": "1", "scheduler_idle_sleep_time": "0.1"},
         "dag_processor": {"refresh_interval": "2", "min_file_process_interval": "2"},
-        # Two Airflows on one machine.
+        # Two Airflows on one machine must not use the same ports.
         "logging": {"worker_log_server_port": str(free_port()), "trigger_log_server_port": str(free_port())},
     }
     flat = {
@@ -267,6 +267,6 @@ def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dic
         for section, options in settings.items()
         for name, value in options.items()
     }
-    # `standalone` looks for the other commands on the path.
+    # `standalone` finds the other commands through PATH.
     path = f"{venv_bin.absolute()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return clean_environment() | {"PATH": path, "AIRFLOW_HOME": str(home.absolute())} | flat

@@ -1,4 +1,4 @@
-"""Airflow with the example DAGs, connected to the sandbox: `make airflow`."""
+"""Start Airflow with the example DAGs, connected to the sandbox: `make airflow`."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ WELCOME = """
   Airflow is ready:   {airflow}
   Sandbox (the API):  {sandbox}
 
-  Nobody has to log in. The connection "clickmeeting_default" leads to the sandbox, where a week passes
-  in two minutes: trigger "webinar_lifecycle", and see it through. Logs are in {home}.
-  Ctrl-C ends everything.
+  You need no login. The connection "clickmeeting_default" uses the sandbox, where a week passes in
+  two minutes: trigger "webinar_lifecycle", and follow the run to its end. The logs are in {home}.
+  Press Ctrl-C to stop Airflow and the sandbox.
 """
 
 
 def connect(airflow: LocalAirflow, sandbox: str) -> None:
-    """Put the connection in place, or lead the one of an earlier start to the sandbox of now."""
-    place = {"connection_id": CONNECTION, "conn_type": "clickmeeting"}
+    """Create the connection to the sandbox, or update the one of an earlier start with the new URL."""
+    connection = {"connection_id": CONNECTION, "conn_type": "clickmeeting"}
     existing = [each["connection_id"] for each in airflow.api("GET", "/connections")["connections"]]
     method, path = ("PATCH", f"/connections/{CONNECTION}") if CONNECTION in existing else ("POST", "/connections")
-    # any port serves: the Test button of 3.3.2 refuses a connection that has none
-    airflow.api(method, path, {**place, "host": sandbox, "port": 443, "password": "sandbox"})
+    # the provider does not use the port, but the Test button of Airflow 3.3.2 refuses a connection without one
+    airflow.api(method, path, {**connection, "host": sandbox, "port": 443, "password": "sandbox"})
 
 
 def main() -> None:
-    """Run until somebody ends it."""
-    # A closed terminal or a `kill` must stop the children as a Ctrl-C does.
+    """Run Airflow and the sandbox until somebody stops this process."""
+    # A closed terminal or a `kill` must stop the child processes too, as Ctrl-C does.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
     venv_bin = Path(sys.executable).parent
     home = ROOT / ".airflow"
     try:
         with local_sandbox(venv_bin, "--speed", SPEED) as sandbox:
-            print("Starting Airflow, this takes a quarter of a minute ...", flush=True)
+            print("Starting Airflow, which takes about 15 seconds ...", flush=True)
             with LocalAirflow(venv_bin, home, ROOT / "example_dags") as airflow:
                 connect(airflow, sandbox)
                 print(WELCOME.format(airflow=airflow.url, sandbox=sandbox, home=home), flush=True)
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
-                print("\nStopping; a running task gets 20 seconds ...", flush=True)
+                print("\nStopping Airflow; running tasks have 20 seconds to finish ...", flush=True)
     except KeyboardInterrupt:
         print(flush=True)
 

@@ -99,7 +99,7 @@ def test_every_module_with_something_for_dags_is_in_the_description(folder, endi
 
 def test_the_form_asks_for_every_setting_and_no_other():
     (connection_type,) = INFO["connection-types"]
-    own = set(Settings.__dataclass_fields__) - {"conn_id", "url", "key"}
+    own = set(Settings.__dataclass_fields__) - {"conn_id", "url", "key", "is_loopback"}
     assert set(connection_type["conn-fields"]) == own
 
 

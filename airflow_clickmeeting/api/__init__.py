@@ -1,1 +1,1 @@
-"""ClickMeeting itself: what can be asked and what the answers mean. No Airflow, no I/O, no clock."""
+"""Build requests to ClickMeeting's API, and read its responses. No Airflow, no I/O, no clock."""

@@ -1,4 +1,4 @@
-"""One request to ClickMeeting as a value, before anything is sent."""
+"""Describe one request to ClickMeeting as a value; sending it is the work of the hooks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ T = TypeVar("T")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
-def unchanged(data: Any) -> Any:
-    """Return a decoded response unchanged."""
+def identity(data: Any) -> Any:
+    """Return a decoded response as it is."""
     return data
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to send.
+    """A file to upload.
 
     :param name: the file's name on ClickMeeting.
     :param size: its size in bytes.
-    :param open: opens the file for reading; each attempt calls it again.
+    :param open: a function that opens the file for reading; each attempt to send it calls the function again.
     """
 
     name: str
@@ -33,20 +33,21 @@ class Upload:
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """What to request from ClickMeeting, and how to read the response.
+    """One request to ClickMeeting, and how to read its response.
 
-    :param method: HTTP method.
-    :param path: below the API's URL, without a leading slash.
-    :param query: the query string; `None` values are left out.
-    :param form: the body, nested dicts and lists as PHP reads them; `None` values are left out.
+    :param method: the HTTP method.
+    :param path: the path below the API's URL, without a leading slash.
+    :param query: the parameters of the query string; `None` values are left out.
+    :param form: the body, as dicts and lists that may be nested, see `http.php_pairs`; `None` values are left out.
     :param upload: a file to send instead of a form.
-    :param read: returns the result from the decoded response.
-    :param repeatable: whether the call may be sent again after its response was lost; by default only a GET may.
-    :param raw: whether the response is bytes, not JSON.
-    :param treat_as: results that stand for an error of some kind, such as False for a deletion with "not found".
-    :param empty_if_ok: for a list that ClickMeeting answers with "not found" if it is empty: a call that succeeds if
-        the room exists, so that the list is empty and not missing.
-    :param name: the operation, for logs and errors.
+    :param read: a function that takes the decoded response and returns the call's result.
+    :param repeatable: whether the request may be sent again after its response was lost; by default only a GET may.
+    :param raw: whether the response is a file instead of JSON.
+    :param treat_as: results to return instead of an error, by the error's kind, such as False for the error "not
+        found" of a deletion.
+    :param empty_if_ok: another call, for a list for which ClickMeeting returns "not found" if it is empty. If the other
+        call succeeds, the room exists and the result is an empty list; otherwise the other call's error is raised.
+    :param name: the name of the operation, for logs and errors.
     """
 
     method: Method
@@ -54,7 +55,7 @@ class Call(Generic[T]):
     query: Mapping[str, Any] = field(default_factory=dict, repr=False)
     form: Mapping[str, Any] = field(default_factory=dict, repr=False)
     upload: Upload | None = field(default=None, repr=False)
-    read: Callable[[Any], T] = field(default=unchanged, repr=False)
+    read: Callable[[Any], T] = field(default=identity, repr=False)
     repeatable: bool | None = None
     raw: bool = False
     treat_as: Mapping[Kind, T] = field(default_factory=dict, repr=False)
@@ -62,22 +63,22 @@ class Call(Generic[T]):
     name: str = ""
 
     def __hash__(self) -> int:
-        # equal calls share a response, so they need a hash; queries and forms have none
+        # equal calls share a response, so they need a hash, but the dicts of query and form have none
         return hash((self.method, self.path))
 
     @property
     def title(self) -> str:
-        """The operation's name, or for a call of your own its method and path."""
+        """The operation's name, or the method and the path if the call has no name."""
         return self.name or f"{self.method} {self.path}"
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether sending the call a second time does no harm."""
+        """Whether the request may be sent again although the first one may have had its effect."""
         return self.method == "GET" if self.repeatable is None else self.repeatable
 
 
-def batches(total: int, most: int) -> Iterator[int]:
-    """Split a total into batches of `most` and a rest: 2500 by 1000 is 1000, 1000, 500."""
+def batches(total: int, size: int) -> Iterator[int]:
+    """Yield the sizes of the batches that make up a total: 2500 with the size 1000 gives 1000, 1000, 500."""
     while total > 0:
-        yield min(total, most)
-        total -= most
+        yield min(total, size)
+        total -= size

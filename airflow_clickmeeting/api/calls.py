@@ -1,8 +1,10 @@
-"""The whole API of ClickMeeting on one page: a function per operation, which returns the Call to make.
+"""Define each operation of ClickMeeting's API as a function that returns the `Call` to make.
 
-Both hooks offer each function as a method of its name, which makes the call and returns what is documented
-here. Wrong arguments raise `ValueError` before anything is sent. A call that fails raises one of
-`airflow_clickmeeting.exceptions`. Ids are whole numbers, also as text. Sections are those of the API's facts.
+Both hooks have a method with the name of each function. The method takes the same arguments, sends the request, and
+returns the result that is documented here.
+
+Ids are whole numbers, and may be text. A wrong argument raises a `ValueError` before a request is sent. A request that
+fails raises one of `airflow_clickmeeting.exceptions`.
 """
 
 from __future__ import annotations
@@ -38,12 +40,14 @@ from airflow_clickmeeting.api.validate import Id
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: the most tokens that one request can generate
 MAX_TOKENS = 1000
+#: the number of rooms on a page that is not the last one
 PAGE_SIZE = 250
 
 
 def operation(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
-    """Give the calls that a function builds its name."""
+    """Add the name of a function to the calls that it builds; logs and errors show it."""
 
     @wraps(build)
     def build_named(*args: P.args, **kwargs: P.kwargs) -> Call[T]:
@@ -54,21 +58,21 @@ def operation(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
 
 @operation
 def ping() -> Call[dict[str, str]]:
-    """Ask whether ClickMeeting is there: `{"ping": "pong"}`. Whether it checks the key is unknown (10)."""
+    """Check that ClickMeeting responds, with `{"ping": "pong"}`. It is unknown whether this checks the API key."""
     return Call("GET", "ping", read=parse.plain)
 
 
 @operation
 def list_timezones() -> Call[list[str]]:
-    """List the IANA names of the time zones that rooms may have (10)."""
+    """List the time zones that rooms can have, by their IANA names."""
     return Call("GET", "time_zone_list", read=parse.strings)
 
 
 @operation
 def list_timezones_by_country(country: str) -> Call[list[str]]:
-    """List the time zones of a country; none for a country that ClickMeeting does not know (10).
+    """List the time zones of a country, by their IANA names; none for a country that ClickMeeting does not know.
 
-    :param country: two letters, such as `PL`.
+    :param country: its two-letter code, such as `PL`.
     """
     code = validate.country(country).lower()
     return Call("GET", f"time_zone_list/{code}", read=parse.strings, treat_as={"not_found": []})
@@ -76,43 +80,43 @@ def list_timezones_by_country(country: str) -> Call[list[str]]:
 
 @operation
 def list_phone_gateways() -> Call[list[PhoneGateway]]:
-    """List the telephone numbers for dialling in (10)."""
+    """List the telephone numbers for dialling in to rooms."""
     return Call("GET", "phone_gateways", read=parse.listed(parse.plain))
 
 
 @operation
 def list_skins() -> Call[list[Skin]]:
-    """List the looks that a room can have; the ids go into `skin_id` (3.6)."""
+    """List the designs that a room can have; their ids are values for `skin_id`."""
     return Call("GET", "conferences/skins", read=parse.listed(parse.plain))
 
 
 @operation
 def list_conferences(status: str = "active", *, page: Id = 1) -> Call[list[Room]]:
-    """List one page of rooms, 250 at most; `iter_conferences` walks all of them (3.1).
+    """List one page of rooms, 250 at most; the hooks' `iter_conferences` returns the rooms of all pages.
 
-    :param status: `active`, which includes permanent and future rooms, or `inactive`; rooms that have been
-        inactive for over six months are not listed.
-    :param page: from 1 on.
+    :param status: `active`, which includes permanent and future rooms, or `inactive`. ClickMeeting does not list rooms
+        that have been inactive for more than six months.
+    :param page: the number of the page; the first is 1.
     """
     status = validate.one_of("status", status, ("active", "inactive"))
     number = validate.whole_number("page", page)
-    # whether a page past the last one is empty or an error is unknown
+    # it is unknown whether a page after the last one is empty or an error
     past_the_end: dict[Kind, list[Room]] = {"not_found": []} if number > 1 else {}
     return Call("GET", f"conferences/{status}", query={"page": number}, read=parse.rooms, treat_as=past_the_end)
 
 
 @operation
 def get_conference(room_id: Id) -> Call[Room]:
-    """Read a room (3.2). Its role hashes, host login and links differ at every reading (1.12).
+    """Return a room. Its role hashes, the host's login and its signed links are different in every response.
 
-    :param room_id: its id; the nine-digit `room_pin` is something else.
+    :param room_id: the room's `id`, not its `room_pin` of nine digits.
     """
-    return Call("GET", _room(room_id), read=parse.room)
+    return Call("GET", _room_path(room_id), read=parse.room)
 
 
 @operation
 def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
-    """Create a room and return it (3.3). Every call creates another one.
+    """Create a room, and return it. Each call creates another room.
 
     :param name: required; it also becomes the last part of the room's URL unless `custom_room_url_name` is given.
     :param room_type: `webinar` (default) or `meeting`.
@@ -121,14 +125,14 @@ def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
     :param starts_at: a datetime or ISO 8601 text; by default now.
     :param duration: a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`; by default three hours.
         The maximum depends on the plan.
-    :param timezone: IANA name; a naive `starts_at` is a wall-clock time there.
+    :param timezone: the IANA name of the room's time zone, in which a naive `starts_at` is a wall-clock time.
     :param password: the password that people enter; required with access by password.
     :param custom_room_url_name: the last part of the room's URL, unique in the account.
     :param lobby_enabled: whether people wait in a lobby.
     :param lobby_description: the text that people read in the lobby.
     :param skin_id: an id from `list_skins`.
     :param registration: `{"enabled": True, "template": 1}`; templates are 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`; the room's `settings` have all keys.
+    :param settings: such as `{"recorder_autostart_enabled": True}`; the `settings` of a room have all possible keys.
     """
     defaults = {"room_type": "webinar", "access_type": "open", "permanent_room": False}
     given = {name: value for name, value in parameters.items() if value is not None}
@@ -142,10 +146,12 @@ def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
 
 @operation
 def update_conference(room_id: Id, *, status: str | None = None, **parameters: Unpack[RoomParameters]) -> Call[Room]:
-    """Update the given parameters of a room, and return it (3.4). A second call changes nothing more.
+    """Update the given parameters of a room, and return the room. A second call changes nothing more.
 
     The parameters are those of `create_conference`. A new `name` changes the room's URL. With `starts_at` or
-    `duration`, `permanent_room` is sent as false unless it is given, since ClickMeeting demands it then.
+    `duration`, ClickMeeting requires `permanent_room` too, so it is sent as false if it is not given.
+
+    ClickMeeting may return only `{"status": "ok"}` instead of the room.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
@@ -158,26 +164,26 @@ def update_conference(room_id: Id, *, status: str | None = None, **parameters: U
     }
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
-    return Call("PUT", _room(room_id), form=form, read=parse.updated_room, repeatable=True)
+    return Call("PUT", _room_path(room_id), form=form, read=parse.updated_room, repeatable=True)
 
 
 @operation
 def delete_conference(room_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
-    """Delete a room and its recordings, for good (3.5).
+    """Delete a room and its recordings permanently, and return True.
 
     :param room_id: the room.
-    :param ignore_missing: return False, instead of failing, when it is gone already.
+    :param ignore_missing: whether to return False, instead of raising a `NotFoundError`, if the room does not exist.
     """
-    return _deletion(_room(room_id), ignore_missing)
+    return _delete_call(_room_path(room_id), ignore_missing)
 
 
 @operation
 def check_availability(*, start_time: When, hours: Id, room_id: Id | None = None) -> Call[bool]:
-    """Tell whether the account has room for an event then. Not documented by ClickMeeting (11.1).
+    """Return whether the account can hold another event at a time. ClickMeeting does not document this operation.
 
-    :param start_time: aware.
-    :param hours: how long, in whole hours.
-    :param room_id: an existing room not to count.
+    :param start_time: the start of the event, as an aware datetime or ISO 8601 text with an offset.
+    :param hours: the duration of the event in whole hours.
+    :param room_id: an existing room that does not count, such as the one to be moved to this time.
     """
     form = {
         "start_time": times.utc_time("start_time", start_time),
@@ -188,55 +194,62 @@ def check_availability(*, start_time: When, hours: Id, room_id: Id | None = None
         "POST",
         "conference/availability",
         form=form,
-        read=parse.done,
+        read=parse.success,
         repeatable=True,
+        # only the meaning of the status is known, so a successful response may have any body
         treat_as={"validation": False, "unexpected": True},
     )
 
 
 @operation
 def generate_tokens(room_id: Id, *, how_many: Id) -> Call[list[Token]]:
-    """Make access tokens, and return only the new ones (4.1). Every call adds more.
+    """Generate access tokens, and return the new ones. Each call adds more tokens to the room.
 
     :param room_id: a room with access by token.
-    :param how_many: 1 to 1000.
+    :param how_many: the number of new tokens, 1 to 1000.
     """
     form = {"how_many": validate.whole_number("how_many", how_many, most=MAX_TOKENS)}
-    return Call("POST", f"{_room(room_id)}/tokens", form=form, read=parse.tokens)
+    return Call("POST", f"{_room_path(room_id)}/tokens", form=form, read=parse.tokens)
 
 
 @operation
 def list_tokens(room_id: Id) -> Call[list[Token]]:
-    """List all tokens of a room, with whom each was sent to (4.2)."""
-    return Call("GET", f"{_room(room_id)}/tokens", read=parse.tokens)
+    """List all tokens of a room, each with the address that it was sent to and the date of its first use."""
+    return Call("GET", f"{_room_path(room_id)}/tokens", read=parse.tokens)
 
 
 @operation
 def get_token_by_email(room_id: Id, *, email: str) -> Call[list[str]]:
-    """Find the tokens of a person; NotFoundError when there is none (4.3).
+    """Return the tokens of a person, or raise a `NotFoundError` if the person has none.
 
-    Whether ClickMeeting makes one for a person without is unknown, so a lost answer is not asked for again.
+    It is unknown whether ClickMeeting generates a token for a person who has none. So the request is not repeated if
+    its response was lost.
+
+    :param room_id: the room.
+    :param email: the e-mail address of the person.
     """
     form = {"email": validate.email("email", email)}
-    return Call("POST", f"{_room(room_id)}/token", form=form, read=parse.token_strings)
+    return Call("POST", f"{_room_path(room_id)}/token", form=form, read=parse.token_strings)
 
 
 @operation
 def deactivate_tokens(room_id: Id, *, tokens: Sequence[str | Token]) -> Call[dict[str, Any]]:
-    """Take away the access that tokens give (4.4). A second call changes nothing more.
+    """Deactivate tokens, so that they do not let anybody in any more. A second call changes nothing more.
 
     :param room_id: the room.
-    :param tokens: the tokens, or the objects that hold them; an empty list is refused, for ClickMeeting may read
-        it as all of the room's.
+    :param tokens: the tokens as texts, or as the dicts that `list_tokens` returns. An empty list is an error, because
+        ClickMeeting may take it as all tokens of the room.
     """
     if isinstance(tokens, str) or not isinstance(tokens, Sequence) or not tokens:
-        raise ValueError("tokens must be a list with at least one token: without any, all of them might be meant.")
+        raise ValueError(
+            "tokens must be a list with at least one token: ClickMeeting may take an empty list as all of them."
+        )
     given = [token.get("token") if isinstance(token, Mapping) else token for token in tokens]
     if not all(isinstance(token, str) and token.strip() for token in given):
-        raise ValueError("tokens must be a list of access tokens; one of them is blank or no text.")
+        raise ValueError("tokens must be a list of access tokens; one of them is blank or is not text.")
     return Call(
         "DELETE",
-        f"{_room(room_id)}/tokens",
+        f"{_room_path(room_id)}/tokens",
         form={"tokens": given},
         read=parse.plain,
         repeatable=True,
@@ -254,15 +267,15 @@ def generate_autologin_url(
     password: str | None = None,
     token: str | None = None,
 ) -> Call[str]:
-    """Make a link that lets one person in without typing anything (7). Every call makes another one.
+    """Generate a link that lets one person in without a form. Each call generates another link.
 
     :param room_id: the room.
-    :param room_url: its address, the `room_url` of a reading: ClickMeeting answers with a hash only.
-    :param email: the person.
-    :param nickname: the name that others see.
+    :param room_url: the `room_url` of the room, to build the link from, because ClickMeeting returns only a hash.
+    :param email: the e-mail address of the person.
+    :param nickname: the name of the person that others see.
     :param role: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
-    :param password: needed where the room's access is by password.
-    :param token: needed where the room's access is by token.
+    :param password: the room's password, required with access by password.
+    :param token: a token of the room, required with access by token.
     """
     address = validate.web_address("room_url", room_url)
     form = {
@@ -274,7 +287,7 @@ def generate_autologin_url(
     }
     return Call(
         "POST",
-        f"{_room(room_id)}/room/autologin_hash",
+        f"{_room_path(room_id)}/room/autologin_hash",
         form=form,
         read=lambda data: autologin_url(address, parse.autologin_hash(data)),
         repeatable=True,
@@ -289,17 +302,18 @@ def register_participant(
     confirmation_email: bool | Id | None = None,
     lang: str | None = None,
 ) -> Call[Registered]:
-    """Register a person for a room (6.2).
+    """Register a person for a room.
 
-    Who is registered already gets `exist` 1 and the same link, and perhaps the confirmation mail again, so a lost
-    answer is not asked for again.
+    If the person is registered already, the response has `exist` 1 and the same link. ClickMeeting may send the
+    confirmation mail again then, so the request is not repeated if its response was lost.
 
     :param room_id: a room with registration on.
-    :param registration: values by field number: 1 first name, 2 last name, 3 e-mail address, others per room.
-    :param confirmation_email: whether ClickMeeting writes to the person.
-    :param lang: the language of that mail.
+    :param registration: the values by field number: 1 is the first name, 2 the last name, 3 the e-mail address; the
+        others are different in each room.
+    :param confirmation_email: whether ClickMeeting sends a mail to the person.
+    :param lang: the two-letter code of the mail's language.
     """
-    path = f"{_room(room_id)}/registration"
+    path = f"{_room_path(room_id)}/registration"
     fields: dict[int, Any] = {}
     for key, value in validate.table("registration", registration).items():
         fields[validate.identifier("registration", key)] = value
@@ -318,19 +332,19 @@ def register_participant(
 
 @operation
 def list_registrations(room_id: Id, status: str = "all") -> Call[list[Registration]]:
-    """List the people who registered for a room (6.1).
+    """List the people who registered for a room.
 
-    :param room_id: the room; one without registration answers with an error.
-    :param status: `all`, or `active`, which presumably means the coming run.
+    :param room_id: the room; if its registration is off, ClickMeeting returns an error.
+    :param status: `all`, or `active`, which probably means those for the next session.
     """
-    path = f"{_room(room_id)}/registrations/{validate.one_of('status', status, ('all', 'active'))}"
+    path = f"{_room_path(room_id)}/registrations/{validate.one_of('status', status, ('all', 'active'))}"
     return Call("GET", path, read=parse.listed(parse.registration))
 
 
 @operation
 def list_session_registrations(room_id: Id, session_id: Id) -> Call[list[Registration]]:
-    """List the registrations that belong to one session (5.5)."""
-    path = f"{_session(room_id, session_id)}/registrations"
+    """List the registrations for one session of a room."""
+    path = f"{_session_path(room_id, session_id)}/registrations"
     return Call("GET", path, read=parse.listed(parse.registration))
 
 
@@ -343,145 +357,146 @@ def send_invitation(
     role: str | None = None,
     template: str | None = None,
 ) -> Call[dict[str, Any]]:
-    """Have ClickMeeting invite people by mail (8). Every call sends the mails again.
+    """Invite people by a mail that ClickMeeting sends. Each call sends the mails again.
 
-    :param room_id: the room; in one with access by token, each address gets a token of its own.
+    :param room_id: the room; with access by token, each address gets its own token.
     :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname` and `lastname`.
-    :param lang: two letters.
+    :param lang: the two-letter code of the mail's language.
     :param role: `listener` or `presenter`.
     :param template: `basic` or `advanced`.
     """
+    people = validate.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
     form = {
-        "attendees": [_invited(index, each) for index, each in enumerate(_people(attendees))],
+        "attendees": [_attendee(index, each) for index, each in enumerate(people)],
         "role": None if role is None else validate.one_of("role", role, ("listener", "presenter")),
         "template": None if template is None else validate.one_of("template", template, ("basic", "advanced")),
     }
-    path = f"{_room(room_id)}/invitation/email/{validate.language(lang)}"
+    path = f"{_room_path(room_id)}/invitation/email/{validate.language(lang)}"
     return Call("POST", path, form=form, read=parse.plain)
 
 
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
-    """List the meetings that took place, or are taking place, in a room; none if it was never used (5.1)."""
-    return _list_in(room_id, "{room}/sessions", parse.session_item)
+    """List the sessions of a room that have ended or still run; the list is empty if the room was never used."""
+    return _list_call(room_id, "{room}/sessions", parse.session_item)
 
 
 @operation
 def get_session(room_id: Id, session_id: Id) -> Call[Session]:
-    """Read a session, with the state of its PDF reports by language (5.2)."""
-    path = _session(room_id, session_id)
+    """Return a session, with the state of its PDF reports by language."""
+    path = _session_path(room_id, session_id)
     return Call("GET", path, read=parse.session_of(int(session_id)))
 
 
 @operation
 def list_session_attendees(room_id: Id, session_id: Id) -> Call[list[Attendee]]:
-    """List who was in a session, an item per entry: who leaves and comes back has several (5.3)."""
-    path = f"{_session(room_id, session_id)}/attendees"
+    """List the attendees of a session, an item per entry: a person who leaves and comes back has several."""
+    path = f"{_session_path(room_id, session_id)}/attendees"
     return Call("GET", path, read=parse.listed(parse.attendee))
 
 
 @operation
 def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") -> Call[Report]:
-    """Ask for a session's PDF report, and how far it is: the first call starts it (5.4).
+    """Return the state of a session's PDF report, and its link when it is finished; the first call generates it.
 
     :param room_id: the room.
     :param session_id: the session.
-    :param lang: the report's language.
+    :param lang: the two-letter code of the report's language.
     """
-    path = f"{_session(room_id, session_id)}/generate-pdf/{validate.language(lang)}"
+    path = f"{_session_path(room_id, session_id)}/generate-pdf/{validate.language(lang)}"
     return Call("GET", path, read=parse.report)
 
 
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
-    """List a room's recordings, or none; their links live for minutes (9.2)."""
-    return _list_in(room_id, "{room}/recordings", parse.recording)
+    """List the recordings of a room; the links to them expire after a few minutes."""
+    return _list_call(room_id, "{room}/recordings", parse.recording)
 
 
 @operation
 def list_all_recordings() -> Call[list[Recording]]:
-    """List the recordings of the whole account, each with its `conference_id` (9.2)."""
+    """List the recordings of the whole account, each with its `conference_id`."""
     return Call("GET", "conferences/recordings", read=parse.listed(parse.recording), treat_as={"not_found": []})
 
 
 @operation
 def delete_recording(room_id: Id, recording_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
-    """Delete one recording, for good (9.3).
+    """Delete one recording permanently, and return True.
 
-    :param room_id: its room.
+    :param room_id: the room of the recording.
     :param recording_id: the recording.
-    :param ignore_missing: return False, instead of failing, when it is gone already.
+    :param ignore_missing: whether to return False, instead of raising a `NotFoundError`, if it does not exist.
     """
-    path = f"{_room(room_id)}/recordings/{validate.identifier('recording_id', recording_id)}"
-    return _deletion(path, ignore_missing)
+    path = f"{_room_path(room_id)}/recordings/{validate.identifier('recording_id', recording_id)}"
+    return _delete_call(path, ignore_missing)
 
 
 @operation
 def delete_all_recordings(room_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
-    """Delete all recordings of a room, for good (9.3).
+    """Delete all recordings of a room permanently, and return True.
 
     :param room_id: the room.
-    :param ignore_missing: return False, instead of failing, when there are none.
+    :param ignore_missing: whether to return False, instead of raising a `NotFoundError`, if there are none.
     """
-    return _deletion(f"{_room(room_id)}/recordings", ignore_missing)
+    return _delete_call(f"{_room_path(room_id)}/recordings", ignore_missing)
 
 
 @operation
 def list_files() -> Call[list[File]]:
-    """List the files of the account's library (9.4)."""
+    """List the files in the account's library."""
     return Call("GET", "file-library", read=parse.listed(parse.file))
 
 
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
-    """List the files of one room (9.4)."""
-    return _list_in(room_id, "file-library/{room}", parse.file)
+    """List the files of one room."""
+    return _list_call(room_id, "file-library/{room}", parse.file)
 
 
 @operation
 def get_file(file_id: Id) -> Call[File]:
-    """Read what is known of a file, such as how far its conversion is (9.4)."""
-    return Call("GET", _file(file_id), read=parse.file)
+    """Return a file's name, type and the state of its conversion, but not its content."""
+    return Call("GET", _file_path(file_id), read=parse.file)
 
 
 @operation
 def upload_file(upload: Upload, *, room_id: Id | None = None) -> Call[File]:
-    """Put a file into the account's library, or into a room (9.5). Every call adds another file.
+    """Upload a file to the account's library, or to a room. Each call adds another file.
 
-    :param upload: the file; `airflow_clickmeeting.storage.upload` makes it from a path.
-    :param room_id: the room it is for.
+    :param upload: the file; `airflow_clickmeeting.storage.upload` returns it for a path.
+    :param room_id: the room; None for the account's library.
     """
-    path = "file-library" if room_id is None else f"file-library/{_room(room_id)}"
+    path = "file-library" if room_id is None else f"file-library/{_room_path(room_id)}"
     return Call("POST", path, upload=upload, read=parse.file)
 
 
 @operation
 def download_file(file_id: Id) -> Call[bytes]:
-    """Download a file of the library into memory; `hook.download` streams it to a path instead (9.6)."""
-    return Call("GET", f"{_file(file_id)}/download", read=parse.file_bytes, raw=True)
+    """Return the bytes of a file, which must fit in memory; the hook's `download` streams a file to a path instead."""
+    return Call("GET", f"{_file_path(file_id)}/download", read=parse.file_bytes, raw=True)
 
 
 @operation
 def delete_file(file_id: Id, *, ignore_missing: bool | Id = True) -> Call[bool]:
-    """Delete a file of the library, for good (9.7).
+    """Delete a file from the library permanently, and return True.
 
     :param file_id: the file.
-    :param ignore_missing: return False, instead of failing, when it is gone already.
+    :param ignore_missing: whether to return False, instead of raising a `NotFoundError`, if it does not exist.
     """
-    return _deletion(_file(file_id), ignore_missing)
+    return _delete_call(_file_path(file_id), ignore_missing)
 
 
 @operation
 def list_chats() -> Call[list[Chat]]:
-    """List the sessions whose chat can be downloaded (9.8)."""
+    """List the chats that can be downloaded; the `id` of a chat is that of its session."""
     return Call("GET", "chats", read=parse.listed(parse.chat))
 
 
 @operation
 def download_chat(session_id: Id) -> Call[bytes]:
-    """Download a session's chat, a ZIP of CSV files, into memory; `hook.download` streams it to a path (9.9).
+    """Return a session's chat as the bytes of a ZIP of CSV files; the hook's `download` streams it to a path instead.
 
-    :param session_id: the `id` of the chat.
+    :param session_id: the session, which is the `id` of the chat.
     """
     path = f"chats/{validate.identifier('session_id', session_id)}"
     return Call("GET", path, read=parse.file_bytes, raw=True)
@@ -497,14 +512,14 @@ def create_contact(
     company: str | None = None,
     country: str | None = None,
 ) -> Call[dict[str, Any]]:
-    """Put a person into the account's address book, or update them: the e-mail address decides (9.1).
+    """Create a contact in the account's address book; a contact with the same e-mail address is updated instead.
 
-    :param email: the person.
-    :param firstname: first name.
-    :param lastname: last name.
-    :param phone: telephone number.
-    :param company: company.
-    :param country: two letters, such as `PL`.
+    :param email: the e-mail address.
+    :param firstname: the first name.
+    :param lastname: the last name.
+    :param phone: the telephone number.
+    :param company: the company.
+    :param country: the two-letter code of the country, such as `PL`.
     """
     form = {
         "email": validate.email("email", email),
@@ -517,21 +532,21 @@ def create_contact(
     return Call("POST", "contacts", form=form, read=parse.plain, repeatable=True)
 
 
-def _room(room_id: Id) -> str:
+def _room_path(room_id: Id) -> str:
     return f"conferences/{validate.identifier('room_id', room_id)}"
 
 
-def _session(room_id: Id, session_id: Id) -> str:
-    return f"{_room(room_id)}/sessions/{validate.identifier('session_id', session_id)}"
+def _session_path(room_id: Id, session_id: Id) -> str:
+    return f"{_room_path(room_id)}/sessions/{validate.identifier('session_id', session_id)}"
 
 
-def _file(file_id: Id) -> str:
+def _file_path(file_id: Id) -> str:
     return f"file-library/{validate.identifier('file_id', file_id)}"
 
 
-def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
-    """List what belongs to a room; "not found" means an empty list if the room exists."""
-    room = _room(room_id)
+def _list_call(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
+    """Return a call that lists something of a room; for "not found" the list is empty if the room exists."""
+    room = _room_path(room_id)
     return Call(
         "GET",
         path.format(room=room),
@@ -540,15 +555,15 @@ def _list_in(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
     )
 
 
-def _deletion(path: str, ignore_missing: bool | Id) -> Call[bool]:
-    fine = bool(validate.flag("ignore_missing", ignore_missing))
+def _delete_call(path: str, ignore_missing: bool | Id) -> Call[bool]:
+    ignore = bool(validate.flag("ignore_missing", ignore_missing))
     return Call(
         "DELETE",
         path,
-        read=parse.done,
-        # after a lost answer, "not found" is most likely our own doing
-        repeatable=fine,
-        treat_as={"not_found": False} if fine else {},
+        read=parse.success,
+        # if the first response was lost, the second one may be "not found" because the first request succeeded
+        repeatable=ignore,
+        treat_as={"not_found": False} if ignore else {},
     )
 
 
@@ -556,10 +571,6 @@ def _optional_id(name: str, value: Id | None) -> int | None:
     return None if value is None else validate.identifier(name, value)
 
 
-def _people(attendees: Sequence[str | Mapping[str, str]]) -> Sequence[str | Mapping[str, str]]:
-    return validate.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
-
-
-def _invited(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
+def _attendee(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
     row = {"email": person} if isinstance(person, str) else validate.table(f"attendees[{index}]", person)
     return {**row, "email": validate.email(f"attendees[{index}]['email']", row.get("email"))}

@@ -1,4 +1,4 @@
-"""When what ClickMeeting shows is what it was sent, though spelled otherwise (reference 1.3, 1.6, 2)."""
+"""Compare values that were sent to ClickMeeting with values that it returns, which may be written differently."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from html import unescape
 
 
 def same_text(one: str | None, other: str | None) -> bool:
-    """Compare texts; one may be HTML-escaped, and nothing is an empty one."""
-    return _text(one) == _text(other)
+    """Return whether two texts are the same; either may have HTML entities, and None is the same as an empty text."""
+    return _normalize_text(one) == _normalize_text(other)
 
 
 def same_minute(one: datetime, other: datetime) -> bool:
-    """Compare instants to the minute, to which ClickMeeting rounds."""
-    return _minute(one) == _minute(other)
+    """Return whether two times are in the same minute, because ClickMeeting rounds times to minutes."""
+    return _to_minute(one) == _to_minute(other)
 
 
 def same_address(one: str | None, other: str | None) -> bool:
-    """Compare last parts of addresses: ClickMeeting changes case, and turns spaces and dashes into `_` or `-`."""
-    return _address(one) == _address(other) != ""
+    """Return whether two names from the ends of room URLs are the same.
+
+    ClickMeeting changes their case, and replaces spaces and dashes with `_` or `-`. Two empty names are not the same.
+    """
+    return _normalize_address(one) == _normalize_address(other) != ""
 
 
 def ends_alike(address: str | None, ending: str) -> bool:
-    """Tell whether the last word of an address is this one."""
-    return _address(address).rpartition("-")[2] == _address(ending) != ""
+    """Return whether the last word of a name in a room URL is `ending`; words are separated by `-` or `_`."""
+    return _normalize_address(address).rpartition("-")[2] == _normalize_address(ending) != ""
 
 
-def _text(text: str | None) -> str:
+def _normalize_text(text: str | None) -> str:
     return unescape(text or "").strip()
 
 
-def _minute(when: datetime) -> datetime:
+def _to_minute(when: datetime) -> datetime:
     return when.astimezone(UTC).replace(second=0, microsecond=0)
 
 
-def _address(text: str | None) -> str:
+def _normalize_address(text: str | None) -> str:
     return re.sub(r"[\W_]+", "-", (text or "").casefold()).strip("-")

@@ -1,4 +1,7 @@
-"""What can go wrong, by meaning, as plain data; the exceptions made of it are Airflow's kind."""
+"""Describe errors of requests as plain data, without Airflow.
+
+The hooks raise them as one of `airflow_clickmeeting.exceptions`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ Kind = Literal[
     "authentication", "not_found", "validation", "rate_limited", "server", "connection", "unexpected", "other"
 ]
 
-_KINDS: dict[int, Kind] = {
+_KINDS_BY_CODE: dict[int, Kind] = {
     400: "validation",
     401: "authentication",
     403: "authentication",
@@ -22,23 +25,23 @@ _KINDS: dict[int, Kind] = {
 
 
 def kind_of(code: int) -> Kind:
-    """Return what an HTTP status, or the `code` of an error object, means."""
+    """Return the kind of error that an HTTP status, or the `code` in an error object, stands for."""
     if code >= 500:
         return "server"
-    return _KINDS.get(code, "other")
+    return _KINDS_BY_CODE.get(code, "other")
 
 
 @dataclass(frozen=True)
 class ApiError:
-    """Why there is no answer.
+    """Why a request failed.
 
-    :param kind: what it means.
-    :param message: for people; secrets are masked in it.
-    :param code: the error object's `code`, else the HTTP status; None when there was no answer at all.
-    :param name: ClickMeeting's upper-case name for it, where it gave one.
-    :param fields: messages per field: a parameter's name, or the number of a registration field.
-    :param retry_after: seconds that ClickMeeting asks to wait.
-    :param undone: the request certainly had no effect, so that it may be sent again whatever it was.
+    :param kind: the kind of error, which decides the class of the exception.
+    :param message: the message for people, in which secrets are masked.
+    :param code: the `code` of ClickMeeting's error object, or else the HTTP status; None without a response.
+    :param name: ClickMeeting's upper-case name of the error, such as `INVALID_DATES`; None if the response has none.
+    :param fields: the messages for each wrong parameter, by its name, or by the number of a registration field.
+    :param retry_after: the seconds that ClickMeeting asks to wait; None if it does not say.
+    :param no_effect: whether the request certainly had no effect, so that any request may be sent again.
     """
 
     kind: Kind
@@ -51,4 +54,4 @@ class ApiError:
 
 
 class ParseError(Exception):
-    """An answer is JSON, but not of the shape that the operation promises."""
+    """A response is JSON, but does not have the shape that the operation expects."""

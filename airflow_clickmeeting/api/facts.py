@@ -1,4 +1,4 @@
-"""What ClickMeeting's lists say of a session or a recording: whether it is over or processed, and its main values."""
+"""Find out whether a session is over or a recording is processed, and select the values of both to report."""
 
 from __future__ import annotations
 
@@ -6,34 +6,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_clickmeeting.api import times
-from airflow_clickmeeting.api.types import (
-    Recording,
-    Session,
-)
+from airflow_clickmeeting.api.types import Recording, Session
 from airflow_clickmeeting.api.validate import Id
 
 
 def over_since(session: Session, since: str) -> bool:
-    """Return whether a session was still running at `since`, or started later."""
+    """Return whether a session was still running at `since`, or started later.
+
+    :param session: an item of the list of sessions; without an `end_date` it is still running.
+    :param since: ISO 8601 text with an offset; its seconds are ignored, see `minute_of`.
+    """
     return not session.get("end_date") or times.parse(str(session["end_date"])) >= minute_of(since)
 
 
 def over_for(session: Session, settle: float, now: datetime) -> bool:
     """Return whether a session ended at least `settle` seconds ago.
 
-    ClickMeeting may give the present time as the end of a running session: with a `settle` above zero, such a session
+    ClickMeeting may return the present time as the end of a running session. With a `settle` above zero, such a session
     does not count as over.
+
+    :param session: an item of the list of sessions.
+    :param settle: seconds.
+    :param now: the present time by ClickMeeting's clock.
     """
     return bool(session.get("end_date")) and times.parse(str(session["end_date"])) <= now - timedelta(seconds=settle)
 
 
 def recorded(recording: Recording) -> bool:
-    """Return whether ClickMeeting has processed a recording; until then its size is missing or zero."""
+    """Return whether ClickMeeting has processed a recording; before that, its size is missing or zero."""
     return bool(recording.get("recording_file_size"))
 
 
 def session_facts(room_id: Id, session: Session) -> dict[str, Any]:
-    """Return the values of a session that sensors return and events report, as plain JSON without a secret."""
+    """Return the values of a session that sensors return and events report, as plain JSON without secrets.
+
+    :return: `room_id`, `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
+    """
     return {
         "room_id": int(room_id),
         "session_id": session["id"],
@@ -45,9 +53,11 @@ def session_facts(room_id: Id, session: Session) -> dict[str, Any]:
 
 
 def recording_facts(recording: Recording) -> dict[str, Any]:
-    """Return the values of a recording that sensors return and events report, without its link.
+    """Return the values of a recording that sensors return and events report, as plain JSON.
 
-    The link is a secret, and expires after a few minutes.
+    The link is left out, because it is a secret and expires after a few minutes.
+
+    :return: `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in bytes.
     """
     return {
         "recording_id": recording["id"],
@@ -59,17 +69,17 @@ def recording_facts(recording: Recording) -> dict[str, Any]:
 
 
 def recorded_at(recording: Recording) -> datetime | None:
-    """Return the start of a recording, or None if ClickMeeting does not give it."""
+    """Return the start of a recording, or None if ClickMeeting did not return it."""
     written = recording.get("recorder_start_date") or recording.get("recorder_started")
     return times.parse(written) if written else None
 
 
 def recorded_until(recording: Recording) -> datetime | None:
-    """Return the end of a recording, or None if its start is not known; without a duration it is the start."""
+    """Return the end of a recording, or its start if the duration is unknown; None if the start is unknown."""
     began = recorded_at(recording)
     return began and began + timedelta(seconds=recording.get("recording_duration") or 0)
 
 
 def minute_of(since: str) -> datetime:
-    """Return a moment without its seconds: ClickMeeting rounds the times of sessions to the minute."""
+    """Return a time without its seconds, to compare it with times of sessions, which ClickMeeting rounds to minutes."""
     return times.instant("since", since).replace(second=0, microsecond=0)

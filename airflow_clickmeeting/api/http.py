@@ -1,4 +1,7 @@
-"""A Call to the request that is sent, and the answer to data or to the Problem it is (reference 1.3 to 1.10)."""
+"""Turn a `Call` into the HTTP request to send, and an HTTP response into its data or an `ApiError`.
+
+Nothing is sent here. The transports in `hooks/` send requests and add the API key to them.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,27 @@ from airflow_clickmeeting.api.redact import mask
 T = TypeVar("T")
 
 DEFAULT_URL = "https://api.clickmeeting.com/v1"
-EXCERPT = 200
+#: the most characters of a response that an error shows
+MAX_EXCERPT = 200
+# separates the parts of an upload; long enough that no file has it in it by chance
 BOUNDARY = "airflow-clickmeeting-7f1e0b9c4d6a"
+#: bytes of a file to read or write at a time
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Multipart:
-    """A file as a multipart body, in pieces, so that it is never whole in memory."""
+    """The multipart body that uploads a file; iterate over it to read it in pieces, since a file may not fit in memory.
+
+    Each iteration opens the file again, so the body can be sent a second time.
+    """
 
     upload: Upload
 
     @property
     def head(self) -> bytes:
-        """What comes before the file's bytes: one part named `uploaded`."""
+        """The bytes before those of the file: the headers of one part named `uploaded`."""
+        # escaped, because quotes and line breaks would end the name or the header
         name = self.upload.name.replace("\\", "%5C").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         return (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="uploaded"; filename="{name}"\r\n'
@@ -41,7 +51,7 @@ class Multipart:
 
     @property
     def tail(self) -> bytes:
-        """What comes after them."""
+        """The bytes after those of the file."""
         return f"\r\n--{BOUNDARY}--\r\n".encode()
 
     def __len__(self) -> int:
@@ -50,13 +60,13 @@ class Multipart:
     def __iter__(self) -> Iterator[bytes]:
         yield self.head
         with self.upload.open() as file:
-            yield from chunks(file)
+            yield from read_pieces(file)
         yield self.tail
 
 
 @dataclass(frozen=True)
 class Request:
-    """What goes over the wire, but for the key."""
+    """An HTTP request without the API key, which the transport adds."""
 
     method: str
     url: str
@@ -66,38 +76,38 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names are lower-case."""
+    """An HTTP response; the names of its headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    #: when ClickMeeting sent it, by ClickMeeting's clock
+    #: the time at which ClickMeeting sent the response, by ClickMeeting's clock
     sent_at: datetime | None = None
 
     @classmethod
     def head(cls, status: int, headers: Mapping[str, str]) -> Answer:
-        """Return a response without its body, from a status and headers with names in any case."""
+        """Return a response without a body, from its status and its headers, whose names may be in any case."""
         lower = {name.lower(): value for name, value in headers.items()}
         return cls(status, lower, sent_at=server_time(lower))
 
     @property
     def content_type(self) -> str:
-        """The media type without its parameters."""
+        """The media type in lower case and without parameters; empty if the response has none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Read a file in pieces of a mebibyte."""
+def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces of one mebibyte."""
     while piece := file.read(CHUNK):
         yield piece
 
 
 def base_url(host: str | None, port: int | None = None) -> str:
-    """Return the API's address, without a slash at its end, from what people put into a connection.
+    """Return the API's URL, without a slash at its end, from the host and port of a connection.
 
-    :param host: a URL, or a bare host name, which means `https://HOST/v1`; empty for ClickMeeting's own.
-    :param port: counts only where the URL names none; 443 is what Airflow's form wants to be filled in.
-    :raises ValueError: when it is no plain http(s) URL.
+    :param host: a URL, or only a host name, which means `https://HOST/v1`; empty for ClickMeeting's own API.
+    :param port: the port if the URL has none; 443 is ignored, because Airflow's form asks for a port.
+    :raises ValueError: if the host is not an http or https URL, or has credentials, a query or a fragment.
     """
     if not (host or "").strip():
         return DEFAULT_URL
@@ -105,18 +115,22 @@ def base_url(host: str | None, port: int | None = None) -> str:
     url = urlsplit(text if "://" in text else f"https://{text}")
     if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc or url.query or url.fragment:
         raise ValueError(f"The API URL must look like {DEFAULT_URL}/; got {mask(text)!r}.")
-    place = url.netloc if url.port or port in (None, 0, 443) else f"{url.netloc}:{port}"
-    return f"{url.scheme}://{place}{url.path.rstrip('/') or '/v1'}"
+    host_and_port = url.netloc if url.port or port in (None, 0, 443) else f"{url.netloc}:{port}"
+    return f"{url.scheme}://{host_and_port}{url.path.rstrip('/') or '/v1'}"
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port, which together decide whether the key may go there."""
+    """Return the scheme, host and port of a URL; the API key is sent only if all three are those of the API."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
 
 
 def request(call: Call[Any], base: str) -> Request:
-    """Return the request for a call, to be sent with the key."""
+    """Return the HTTP request for a call.
+
+    :param call: the call.
+    :param base: the API's URL, without a slash at its end.
+    """
     query = urlencode(php_pairs(call.query))
     url = f"{base}/{quote(call.path.strip('/'), safe='/')}{'?' + query if query else ''}"
     if call.upload:
@@ -133,7 +147,14 @@ def request(call: Call[Any], base: str) -> Request:
 
 
 def php_pairs(values: Any, name: str = "") -> list[tuple[str, str]]:
-    """Flatten nested values as PHP reads them, with explicit indices; booleans are 1 and 0, None is left out."""
+    """Return nested values as pairs of a name and a text, in the form that PHP, and so ClickMeeting, reads.
+
+    A list gets explicit indices, such as `attendees[0][email]`, because PHP would start a new element at each `[]`.
+    Booleans become 1 and 0, and None is left out.
+
+    :param values: dicts, lists and tuples, nested in any way, of texts, numbers, booleans and None.
+    :param name: the name of the pair if `values` is neither a dict nor a list; the start of the name if it is.
+    """
     if values is None:
         return []
     if isinstance(values, Mapping):
@@ -146,24 +167,29 @@ def php_pairs(values: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def has_file(call: Call[Any], answer: Answer) -> bool:
-    """Tell from status and headers alone whether the body is the bytes that a raw call asks for."""
+    """Return whether the body is the file that a raw call requests; only the status and headers are used."""
     ok = 200 <= answer.status < 300 and answer.headers.get("content-length") != "0"
     return call.raw and ok and answer.content_type not in ("application/json", "text/html")
 
 
 def continued(request: Request, size: int) -> Request:
-    """Return the request for what follows so many bytes of a file."""
+    """Return a request that continues a download after its first `size` bytes; unchanged if `size` is zero."""
     return replace(request, headers={**request.headers, "Range": f"bytes={size}-"}) if size else request
 
 
 def continues(answer: Answer, size: int) -> bool:
-    """Tell whether an answer holds what follows so many bytes, instead of the whole file."""
+    """Return whether a response continues a download after its first `size` bytes instead of sending the whole file."""
     return answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {size}-")
 
 
 def has_list(answer: Answer, body: IO[bytes]) -> bool:
-    """Tell from the status and both ends of the body whether it is a list, which holds no error object."""
-    start, end = body.read(EXCERPT), b""
+    """Return whether a response is a JSON list; the status and both ends of the body decide, without parsing it.
+
+    A list has no error object, so it can be parsed later.
+
+    :param body: the body as a file, which is at its beginning afterwards.
+    """
+    start, end = body.read(MAX_EXCERPT), b""
     if start:
         body.seek(-len(start), SEEK_END)
         end = body.read()
@@ -172,65 +198,71 @@ def has_list(answer: Answer, body: IO[bytes]) -> bool:
 
 
 def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | ApiError:
-    """Return what an answer says, or the Problem it is.
+    """Return the result of a call from its response, or the error that the response stands for.
 
-    :param call: what was asked.
-    :param answer: with the body read, unless `has_file` holds.
-    :param now: by the local clock, for a `Retry-After` date in an answer that has no `Date`.
-    :param secrets: texts to mask in the Problem's message, such as the key.
+    :param call: the call.
+    :param answer: the response with its body.
+    :param now: the present time by the local clock, for a date in `Retry-After` if the response has no `Date`.
+    :param secrets: texts to mask in the error's messages, such as the API key.
     """
     if has_file(call, answer):
         return call.read(answer.body)
     try:
         data = json.loads(answer.body)
     except ValueError:
-        problem = _without_json(answer, now, secrets)
+        error = _error_without_json(answer, now, secrets)
     else:
-        found = _problem_in(data, answer, now)
+        found = _find_error(data, answer, now)
         if found is None:
             try:
                 return call.read(data)
-            except (ParseError, TypeError, ValueError, KeyError) as error:
-                found = ApiError("unexpected", f"{error} ({_excerpt(answer.body, secrets)})", answer.status)
-        problem = found
-    if problem.kind in call.treat_as:
-        return call.treat_as[problem.kind]
-    fields = {name: tuple(mask(each, secrets) for each in said) for name, said in problem.fields.items()}
-    return replace(problem, message=mask(problem.message, secrets), fields=fields)
+            except (ParseError, TypeError, ValueError, KeyError) as reason:
+                found = ApiError("unexpected", f"{reason} ({_excerpt(answer.body, secrets)})", answer.status)
+        error = found
+    if error.kind in call.treat_as:
+        return call.treat_as[error.kind]
+    fields = {name: tuple(mask(each, secrets) for each in messages) for name, messages in error.fields.items()}
+    return replace(error, message=mask(error.message, secrets), fields=fields)
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the moment at which an answer was made, where it says so."""
+    """Return the time at which a server sent a response, from its headers; None if they have no valid `Date`."""
     return _http_date(headers.get("date", ""))
 
 
-def _problem_in(data: Any, answer: Answer, now: datetime) -> ApiError | None:
-    """Find the error in an answer, also in one that says 200 (1.9, 1.10)."""
+def _find_error(data: Any, answer: Answer, now: datetime) -> ApiError | None:
+    """Return the error in a decoded response, or None.
+
+    A response with HTTP 200 may be an error too: an object with a `code` of 400 or more, or a text such as
+    `"404 Not Found"`.
+    """
     if isinstance(data, str) and re.match(r"[1-5][0-9]{2}( |$)", data):
         code = int(data[:3])
-        return None if 200 <= code < 300 and answer.status < 300 else _problem(code, data, answer, now)
+        return None if 200 <= code < 300 and answer.status < 300 else _build_error(code, data, answer, now)
     error = data if isinstance(data, dict) else {}
-    code = _code(error.get("code"))
+    code = _to_code(error.get("code"))
+    # an object with only a `code` may be data: those of telephone gateways have one, too
     if code < 400 or not error.keys() & {"errors", "name", "message", "error"}:
         if answer.status < 300:
             return None
         code = answer.status
-    return _problem(code, _message(error) or f"HTTP {answer.status}", answer, now, error)
+    return _build_error(code, _format_message(error) or f"HTTP {answer.status}", answer, now, error)
 
 
-def _without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
-    what = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body, secrets)}"
+def _error_without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
+    content = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body, secrets)}"
     if 300 <= answer.status < 400:
         target = urlsplit(answer.headers.get("location", ""))
-        where = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
-        what = f"a redirection to {where}: does the connection's API URL point to ClickMeeting's API?"
-    message = f"HTTP {answer.status} with {what}"
+        # without path and query, which may contain a secret
+        location = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
+        content = f"a redirect to {location}. The host of the connection must be the URL of ClickMeeting's API"
+    message = f"HTTP {answer.status} with {content}"
     if 200 <= answer.status < 300:
         return ApiError("unexpected", message, answer.status)
-    return _problem(answer.status, message, answer, now)
+    return _build_error(answer.status, message, answer, now)
 
 
-def _problem(
+def _build_error(
     code: int, message: str, answer: Answer, now: datetime, error: Mapping[str, Any] | None = None
 ) -> ApiError:
     kind = kind_of(code)
@@ -238,41 +270,41 @@ def _problem(
     wait = _retry_after(answer.headers, now)
     return ApiError(
         kind=kind,
-        message=message if wait is None else f"{message} (wait {wait:g} s)",
+        message=message if wait is None else f"{message} (ClickMeeting asks to wait {wait:g} s)",
         code=code,
         name=str(name) if name else None,
-        fields=_fields(error or {}),
+        fields=_messages_by_field(error or {}),
         retry_after=wait,
         no_effect=kind == "rate_limited",
     )
 
 
-def _code(value: Any) -> int:
+def _to_code(value: Any) -> int:
     return int(value) if str(value).isdecimal() else 0
 
 
-def _errors(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _error_items(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     errors = error.get("errors")
     return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    parts = [_with_field(each) for each in _errors(error) if each.get("message")]
+def _format_message(error: Mapping[str, Any]) -> str:
+    parts = [_message_with_field(each) for each in _error_items(error) if each.get("message")]
     parts = parts or [str(error[key]) for key in ("message", "error", "name") if error.get(key)][:1]
     name = error.get("name")
     return " ".join([f"{name}:"] * bool(name and name not in parts) + list(dict.fromkeys(parts)))
 
 
-def _with_field(each: Mapping[str, Any]) -> str:
-    """Return an error's message behind the field it is about; upper-case names are kinds of errors instead."""
+def _message_with_field(each: Mapping[str, Any]) -> str:
+    """Return an error's message after its name, unless the name is in upper case: then it is not a field's name."""
     name = "" if each.get("name") is None else str(each["name"])
     return f"{name}: {each['message']}" if name and not name.isupper() else str(each["message"])
 
 
-def _fields(error: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Collect the messages per field; a name may be the number of a registration field."""
+def _messages_by_field(error: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the messages for each field; its name may be the number of a registration field."""
     found: dict[str, tuple[str, ...]] = {}
-    for each in _errors(error):
+    for each in _error_items(error):
         if each.get("name") is not None:
             name = str(each["name"])
             found[name] = (*found.get(name, ()), str(each.get("message", "")))
@@ -280,7 +312,7 @@ def _fields(error: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read `Retry-After`, seconds or a date, against the answer's own clock."""
+    """Return the seconds until `Retry-After`, which may be a date; the response's `Date` counts, or else `now`."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)
@@ -298,6 +330,6 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    # scrubbed before it is cut: the half of a secret would not be recognized
-    text = mask(" ".join(body[: 20 * EXCERPT].decode(errors="replace").split()), secrets)
-    return repr(text if len(text) <= EXCERPT else f"{text[:EXCERPT]}...")
+    # masked before it is cut, because half a secret would not be recognized
+    text = mask(" ".join(body[: 20 * MAX_EXCERPT].decode(errors="replace").split()), secrets)
+    return repr(text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]}...")

@@ -1,7 +1,7 @@
-"""A JSON list that is too long to be parsed whole, item by item.
+"""Parse a JSON list that may not fit in memory item by item.
 
-Parsed as `json` does, so that a list's length changes nothing: ijson's C parser fails all of a list for one number of
-more than 64 bits, and alters half characters.
+Each item is parsed with Python's `json`, so that a long list gives the same values as a short one. The C parser of
+ijson would not: it fails for a number of more than 64 bits, and changes lone surrogates.
 """
 
 from __future__ import annotations
@@ -13,51 +13,55 @@ from functools import partial
 from json import JSONDecoder
 from typing import IO, Any
 
-PIECE = 1 << 18
+#: bytes to read at a time
+CHUNK_SIZE = 1 << 18
+#: characters; without a limit, a damaged list would be read into memory as one item
 MAX_ITEM = 1 << 24
 
-_parsed = JSONDecoder().raw_decode
-_blank = re.compile(r"[ \t\n\r]*").match
+_parse = JSONDecoder().raw_decode
+_whitespace = re.compile(r"[ \t\n\r]*").match
 _opening = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*(\]|(?=[^ \t\n\r]))").match
 _delimiter = re.compile(r"[ \t\n\r]*([,\]])").match
 
 
 def items_of(file: IO[bytes]) -> Iterator[Any]:
-    """Yield the items of the JSON list that a file holds; memory grows with the longest item only.
+    """Yield the items of the JSON list in a file; the memory that this takes depends on the longest item only.
 
-    :raises ValueError: where it is no JSON list, or has an item of more than `MAX_ITEM` characters.
+    :param file: the file, which is read from its beginning.
+    :raises ValueError: at the first place where the file is not a JSON list, or where an item has more than `MAX_ITEM`
+        characters.
     """
     file.seek(0)
-    pieces = iterdecode(iter(partial(file.read, PIECE), b""), "utf-8", "surrogatepass")
+    chunks = iterdecode(iter(partial(file.read, CHUNK_SIZE), b""), "utf-8", "surrogatepass")
     text = ""
     while not (opening := _opening(text)):
-        more = next(pieces, "")
+        more = next(chunks, "")
         if not more or len(text) > MAX_ITEM:
-            raise ValueError("it is no list")
+            raise ValueError("the response is not a JSON list")
         text += more
-    at, ended = opening.end(), bool(opening[1])
+    position, ended = opening.end(), bool(opening[1])
     while not ended:
         try:
-            item, behind, ended = _item(text, at)
+            item, end, ended = _parse_item(text, position)
         except ValueError:
-            more = next(pieces, "")
-            if not more or len(text) - at > MAX_ITEM:
+            more = next(chunks, "")
+            if not more or len(text) - position > MAX_ITEM:
                 raise
-            text, at = text[at:] + more, 0
+            text, position = text[position:] + more, 0
         else:
-            at = behind
+            position = end
             yield item
-    if text[at:].strip() or any(map(str.strip, pieces)):
-        raise ValueError("something follows the list")
+    if text[position:].strip() or any(map(str.strip, chunks)):
+        raise ValueError("the response has more text after its JSON list")
 
 
-def _item(text: str, at: int) -> tuple[Any, int, bool]:
-    """Return the item at a position, the position behind it, and whether it is the last one.
+def _parse_item(text: str, position: int) -> tuple[Any, int, bool]:
+    """Return the item at a position, the position after it, and whether it is the last one.
 
-    A delimiter must follow, without which a number might go on in the next piece.
+    A comma or the end of the list must follow it. Otherwise the item may be a number that continues in the next chunk.
     """
-    item, end = _parsed(text, _blank(text, at).end())  # type: ignore[union-attr]
+    item, end = _parse(text, _whitespace(text, position).end())  # type: ignore[union-attr]
     delimiter = _delimiter(text, end)
     if not delimiter:
-        raise ValueError(f"an item is not followed by a comma or the end of the list, but by {text[end : end + 1]!r}")
+        raise ValueError(f"a comma or the end of the list must follow each item; found {text[end : end + 1]!r}")
     return item, delimiter.end(), delimiter[1] == "]"

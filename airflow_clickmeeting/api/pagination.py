@@ -1,4 +1,4 @@
-"""Which page of rooms to ask for next, and what on it is new (reference 1.7)."""
+"""Page through the list of rooms: which page to request next, and which of its rooms are new."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ STATUSES = {"active": ("active",), "inactive": ("inactive",), "all": ("active", 
 
 
 class RoomPages:
-    """A walk over all pages; it asks for a `call` and takes the page that answers it.
+    """The pages of the list of rooms. The caller sends each `call`, and passes the response to `take`.
 
-    ClickMeeting tells no end: a page that is short, or brings nothing new, is the last one. Active rooms come
-    before inactive ones, so that a room that ends meanwhile is not missed, and no room comes twice.
+    ClickMeeting does not say how many pages there are. A page with fewer than 250 rooms, or without new rooms, is the
+    last one. Active rooms are requested before inactive ones, so that a room that becomes inactive meanwhile is not
+    missed. Each room is returned once.
+
+    :param status: `active`, `inactive` or `all`.
     """
 
     def __init__(self, status: str = "active") -> None:
@@ -30,11 +33,11 @@ class RoomPages:
 
     @property
     def call(self) -> Call[list[Room]] | None:
-        """What to ask for next; None at the end."""
+        """The request for the next page; None after the last page."""
         return calls.list_conferences(self._status, page=self._page) if self._status else None
 
     def take(self, page: list[Room]) -> list[Room]:
-        """Take the answer, and return the rooms that had not come before."""
+        """Record the page that `call` returned, and return those of its rooms that no page before had."""
         ids = {room["id"] for room in page}
         if len(page) < calls.PAGE_SIZE or ids <= self._seen_of_status:
             self._next_status()

@@ -1,4 +1,4 @@
-"""Takes secrets out of text that people will read (reference 1.11)."""
+"""Mask secrets and e-mail addresses in texts that people read, such as errors and logs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from collections.abc import Iterable
 MASK = "***"
 
 _PATTERNS = (
+    # parameters of links
     re.compile(r"(?<=[?&;])(l|r|st|e|api_key|token|password)=[^&\s\"'<>]+"),
+    # values in JSON; the closing quote may be missing, because an excerpt ends anywhere
     re.compile(
         r"(\"(?:password|token|host|listener|presenter|r|url|\w*_hash|\w*_pin|\w*_url)\"\s*:\s*)"
         r"(?:\"(?:[^\"\\]|\\.)*\"?|\d+)"
     ),
+    # credentials in a URL
     re.compile(r"(//)[^/@\s]+@"),
+    # whatever looks like an API key
     re.compile(r"()\b(?:eu|us)?[0-9a-f]{32,48}\b"),
 )
 _ADDRESS = re.compile(r"[^\s@\"'<>(),:;]+@[^\s@\"'<>(),:;]+")
@@ -21,7 +25,14 @@ _REPLACEMENTS = (rf"\1={MASK}", rf'\1"{MASK}"', rf"\1{MASK}@", rf"\1{MASK}")
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return a text with the given secrets, personal links, passwords, and whatever looks like a key masked."""
+    """Return a text in which secrets are replaced by `***`.
+
+    These are personal and signed parts of links, passwords, tokens, PINs and hashes in JSON, credentials in URLs,
+    whatever looks like an API key, and the given secrets.
+
+    :param text: the text.
+    :param secrets: further texts to mask; empty ones are ignored.
+    """
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
@@ -31,5 +42,5 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def without_addresses(text: str) -> str:
-    """Return a text in which e-mail addresses are masked."""
+    """Return a text in which e-mail addresses are replaced by `***`."""
     return _ADDRESS.sub(MASK, text)

@@ -13,15 +13,17 @@ from airflow_clickmeeting.api.types import ROOM_PARAMETERS, RoomParameters
 
 
 def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
-    """Return the form of a room; parameters that are not given are None or empty in it.
+    """Return the form of a room, as `Call.form` takes it; parameters that are not given are None or empty in it.
 
     The parameters are those of `calls.create_conference`.
 
     :raises ValueError: for a wrong argument, and for a permanent room with a start.
-    :raises TypeError: for an argument of another name.
+    :raises TypeError: for a parameter that a room does not have.
     """
     if unknown := parameters.keys() - {*ROOM_PARAMETERS}:
-        raise TypeError(f"A room has no parameter {', '.join(map(repr, sorted(unknown)))}.")
+        raise TypeError(
+            f"A room has no parameter {', '.join(map(repr, sorted(unknown)))}. It has: {', '.join(ROOM_PARAMETERS)}."
+        )
     given: Callable[[str], Any] = parameters.get
     permanent = validate.flag("permanent_room", given("permanent_room"))
     if permanent and given("starts_at") is not None:
@@ -47,7 +49,10 @@ def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
 
 
 def start_of(form: Mapping[str, Any]) -> datetime | None:
-    """Return the start of a form as an instant: a wall-clock time in the form's zone, or a time with an offset."""
+    """Return the start of a room from its form as an aware datetime; None if the form has no start.
+
+    :param form: the result of `room_form`.
+    """
     if form["starts_at"] is None:
         return None
     when = datetime.fromisoformat(form["starts_at"])

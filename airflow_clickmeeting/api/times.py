@@ -1,4 +1,4 @@
-"""Moments and durations as people have them, to ClickMeeting's and back (reference 1.6)."""
+"""Convert times and lengths of time from arguments to the form that ClickMeeting takes, and back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,31 @@ from airflow_clickmeeting.api.validate import bad_argument
 When = datetime | str
 Length = timedelta | str
 
-WIRE = "%Y-%m-%d %H:%M:%S"
+#: how ClickMeeting takes times without an offset
+API_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 def zone(name: str) -> Timezone:
-    """Return a time zone by its IANA name."""
+    """Return a time zone by its IANA name.
+
+    :raises ValueError: if there is no such time zone, naming the argument `timezone`.
+    """
     try:
         return Timezone(name)
     except (ValueError, OSError, TypeError):
         bad_argument("timezone", name, "an IANA time zone such as 'Europe/Warsaw'")
 
 
-def moment(name: str, value: When) -> datetime:
-    """Return a datetime, aware or naive, from itself or from an ISO 8601 string with a time of day."""
+def _to_datetime(name: str, value: When) -> datetime:
+    """Return an argument as a datetime, aware or naive; ISO 8601 text must have a time of day.
+
+    :param name: the argument's name, for the error.
+    :param value: the argument.
+    :raises ValueError: for anything else.
+    """
     if isinstance(value, datetime):
         return value
+    # a date alone is rejected: fromisoformat would add midnight, which the author did not write
     expected = "a datetime or an ISO 8601 text such as '2027-03-01T15:00:00+01:00'"
     if not isinstance(value, str) or not re.search(r"\d[T ]\d", value):
         bad_argument(name, value, expected)
@@ -39,23 +49,30 @@ def moment(name: str, value: When) -> datetime:
 
 
 def instant(name: str, value: When) -> datetime:
-    """Return an aware datetime; a naive one is refused."""
-    if (when := moment(name, value)).tzinfo is None:
+    """Return an argument as an aware datetime.
+
+    :param name: the argument's name, for the error.
+    :param value: a datetime, or ISO 8601 text with a time of day.
+    :raises ValueError: for anything else, and for a time without a zone or offset.
+    """
+    if (when := _to_datetime(name, value)).tzinfo is None:
         bad_argument(name, value, "a time with its zone or UTC offset")
     return when
 
 
 def room_time(name: str, value: When, timezone: str | None) -> tuple[str, str | None]:
-    """Return a start as ClickMeeting takes it: the wall clock of a zone, and that zone's name.
+    """Return a room's start as ClickMeeting takes it: a wall-clock time, and the name of its time zone.
 
-    A time with a bare UTC offset and no `timezone` goes out with the offset, and the account's zone stays.
+    If the time has only a UTC offset and there is no `timezone`, the result is ISO 8601 text with the offset, and None.
+    ClickMeeting then uses the account's time zone.
 
-    :param name: the parameter, for errors.
-    :param value: aware, or naive if `timezone` says whose wall clock it is.
-    :param timezone: the room's zone; by default the one the time itself carries.
-    :raises ValueError: for a naive time without a zone, and for a wall-clock time that the zone skips or repeats.
+    :param name: the argument's name, for errors.
+    :param value: an aware time; or a naive one, which is a wall-clock time in `timezone`.
+    :param timezone: the IANA name of the room's time zone; by default that of the time.
+    :raises ValueError: for a naive time without a zone; and for a wall-clock time that does not exist in the zone, or
+        exists twice, because the clocks change.
     """
-    when = moment(name, value)
+    when = _to_datetime(name, value)
     if timezone is None and when.tzinfo is None:
         bad_argument(name, value, "a time with its zone, or come with the parameter timezone, such as 'Europe/Warsaw'")
     timezone = _zone_name(when) if timezone is None else timezone
@@ -64,18 +81,20 @@ def room_time(name: str, value: When, timezone: str | None) -> tuple[str, str | 
     room_zone = zone(timezone)
     wall = when.replace(tzinfo=None) if when.tzinfo is None else when.astimezone(room_zone).replace(tzinfo=None)
     _check_wall_clock(name, wall, room_zone)
-    return wall.strftime(WIRE), timezone
+    return wall.strftime(API_FORMAT), timezone
 
 
 def utc_time(name: str, value: When) -> str:
-    """Return an aware time as the naive UTC text that some operations take."""
-    return instant(name, value).astimezone(UTC).strftime(WIRE)
+    """Return an aware time as UTC text without an offset, which some operations take."""
+    return instant(name, value).astimezone(UTC).strftime(API_FORMAT)
 
 
 def duration(name: str, value: Length) -> str:
-    """Return a room's duration as `H:MM`, from what `length` takes or from `H:MM` itself.
+    """Return a room's duration as `H:MM`, from a timedelta, ISO 8601 text such as `PT90M`, or `H:MM`.
 
-    :raises ValueError: naming the argument, also for a duration that is not of whole minutes.
+    :param name: the argument's name, for errors.
+    :param value: the argument.
+    :raises ValueError: for anything else, and for a duration of zero or not of whole minutes.
     """
     also = ", 'H:MM'"
     if isinstance(value, str) and (match := re.fullmatch(r"([0-9]+):([0-5]?[0-9])", value.strip())):
@@ -83,12 +102,19 @@ def duration(name: str, value: Length) -> str:
     else:
         minutes, rest = divmod(length(name, value, "minutes", also), timedelta(minutes=1))
     if rest or not minutes:
-        bad_argument(name, value, "a length of whole minutes, and more than zero")
+        bad_argument(name, value, "a length of time in whole minutes, and more than zero")
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
 def seconds(name: str, value: timedelta | float | str) -> timedelta:
-    """Return a length of time as `length` does, or from a number of seconds, as Airflow's own parameters take it."""
+    """Return a length of time from a timedelta, ISO 8601 text such as `PT90S`, or a number of seconds.
+
+    Airflow's own parameters take seconds, so the few parameters that resemble them do, too.
+
+    :param name: the argument's name, for errors.
+    :param value: the argument.
+    :raises ValueError: for anything else, and for a negative length.
+    """
     try:
         found = value if isinstance(value, timedelta) or _is_iso(value) else timedelta(seconds=float(value))
         return length(name, found)  # type: ignore[arg-type]
@@ -97,14 +123,14 @@ def seconds(name: str, value: timedelta | float | str) -> timedelta:
 
 
 def length(name: str, value: Length, unit: str = "days", also: str = "") -> timedelta:
-    """Return a length of time from itself, or from ISO 8601 text such as `P30D` or `PT90M`.
+    """Return a length of time from a timedelta, or from ISO 8601 text such as `P30D` or `PT90M`.
 
-    Years and months are refused, since their length differs.
-
-    :param name: the argument, for errors.
-    :param unit: `days` or `minutes`, for the error that says what to write instead of a bare number.
+    :param name: the argument's name, for errors.
+    :param value: the argument.
+    :param unit: `days` or `minutes`: the unit in the error for a number, which says what to write instead.
     :param also: what else the argument may be, for errors.
-    :raises ValueError: naming the argument: for a bare number, which has no unit, and for less than nothing.
+    :raises ValueError: for a number, which has no unit; for a negative length; and for ISO 8601 text with years or
+        months, since these do not have a fixed length.
     """
     found: object = pendulum.parse(str(value).strip().upper(), exact=True) if _is_iso(value) else value
     if isinstance(found, timedelta) and found >= timedelta(0):
@@ -120,7 +146,7 @@ def length(name: str, value: Length, unit: str = "days", also: str = "") -> time
 
 
 def in_words(moment: datetime, now: datetime) -> str:
-    """Return how far a moment is from now, for people: `in 3 days`, `5 minutes ago`."""
+    """Return the time between a moment and now in words, such as `in 3 days` or `5 minutes ago`."""
     words = pendulum.format_diff(
         pendulum.instance(max(moment, now)) - pendulum.instance(min(moment, now)), absolute=True
     )
@@ -128,20 +154,20 @@ def in_words(moment: datetime, now: datetime) -> str:
 
 
 def _is_iso(value: object) -> bool:
-    # years and months are left out, since their length differs
+    # without years and months, since these do not have a fixed length
     return isinstance(value, str) and bool(
         re.fullmatch(r"P(\d+W|(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)", value.strip().upper())
     )
 
 
 def parse(text: str) -> datetime:
-    """Read an instant that ClickMeeting gave; its naive ones are UTC."""
+    """Return a time that ClickMeeting returned as an aware datetime; its times without an offset are UTC."""
     when = datetime.fromisoformat(text)
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when
 
 
 def _zone_name(when: datetime) -> str | None:
-    """Return the IANA name of the zone a datetime carries; a bare offset has none."""
+    """Return the IANA name of a datetime's time zone; None if it has only a UTC offset."""
     if when.tzinfo is UTC:
         return "UTC"
     key = getattr(when.tzinfo, "key", None)
@@ -152,12 +178,12 @@ def _check_wall_clock(name: str, wall: datetime, room_zone: Timezone) -> None:
     try:
         room_zone.convert(wall, raise_on_unknown_times=True)
     except NonExistingTime:
-        what = "does not exist"
+        trouble = "does not exist"
     except AmbiguousTime:
-        what = "exists twice"
+        trouble = "exists twice"
     else:
         return
     raise ValueError(
-        f"{name}: {wall:%Y-%m-%d %H:%M} {what} in {room_zone.key}, where the clocks change then. "
+        f"{name}: {wall:%Y-%m-%d %H:%M} {trouble} in {room_zone.key}, where the clocks change then. "
         "Choose another time, or another timezone such as 'UTC'."
     )

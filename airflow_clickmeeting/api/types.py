@@ -1,7 +1,7 @@
-"""What comes back from ClickMeeting, key by key, and which keys are secret (reference 1.11 and 2 to 10).
+"""Define what ClickMeeting returns, key by key, and which keys are secret.
 
-Every key may be absent, and ClickMeeting may add others, which pass through. Instants are ISO 8601 with an
-offset unless a key says otherwise.
+Any key may be missing. ClickMeeting may add other keys, which are kept. Times are ISO 8601 text with an offset, unless
+the class says otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class RoomParameters(TypedDict, total=False):
-    """What people can set of a room; `calls.create_conference` says what each means. None is left out."""
+    """The parameters of a room that people can set, see `calls.create_conference`. None is the same as no value."""
 
     name: str | None
     room_type: str | None
@@ -39,7 +39,7 @@ ROOM_PARAMETERS = tuple(RoomParameters.__annotations__)
 
 
 class Room(TypedDict, total=False):
-    """A conference. Scheduled rooms alone have `starts_at`, `ends_at` and `ccc` (the start as naive UTC)."""
+    """A room. Only scheduled rooms have `starts_at`, `ends_at` and `ccc`: the start in UTC without an offset."""
 
     id: int
     room_type: str
@@ -77,7 +77,7 @@ class Room(TypedDict, total=False):
 
 
 class Token(TypedDict, total=False):
-    """An access token: six characters that let one person in."""
+    """An access token: six characters that let one person into a room."""
 
     token: str
     sent_to_email: str | None
@@ -85,7 +85,7 @@ class Token(TypedDict, total=False):
 
 
 class Session(TypedDict, total=False):
-    """One actual meeting in a room; `total_visitors` counts entries, `max_visitors` is the peak."""
+    """One meeting in a room. `total_visitors` counts entries; `max_visitors` is the highest number at the same time."""
 
     id: int
     total_visitors: int
@@ -97,7 +97,7 @@ class Session(TypedDict, total=False):
 
 
 class Attendee(TypedDict, total=False):
-    """One entry of one person into a session; who leaves and comes back has several."""
+    """One entry of a person into a session; a person who leaves and comes back has several."""
 
     uid: str
     role: str
@@ -115,7 +115,7 @@ class Attendee(TypedDict, total=False):
 
 
 class Registration(TypedDict, total=False):
-    """One person's registration; `fields` is keyed by label, `session_id` is set once the person came."""
+    """One person's registration. `fields` has the values by label; `session_id` is set when the person has attended."""
 
     id: int
     visitor_nickname: str
@@ -131,7 +131,7 @@ class Registration(TypedDict, total=False):
 
 
 class Registered(TypedDict, total=False):
-    """The answer to a registration: `exist` is 1 for someone who had registered before; `url` is personal."""
+    """The response to a registration. `exist` is 1 if the person had registered before; `url` is a personal link."""
 
     status: str
     exist: int
@@ -140,7 +140,7 @@ class Registered(TypedDict, total=False):
 
 
 class Report(TypedDict, total=False):
-    """A PDF report in the making: `status` is NEW, IN PROGRESS or FINISHED, `progress` 0 to 100."""
+    """The state of a PDF report: `status` is NEW, IN PROGRESS or FINISHED, `progress` is 0 to 100."""
 
     status: str
     progress: int
@@ -148,7 +148,7 @@ class Report(TypedDict, total=False):
 
 
 class Recording(TypedDict, total=False):
-    """A recording (MP4): duration in seconds, size in bytes, `recorder_started` naive UTC."""
+    """A recording (MP4): the duration in seconds, the size in bytes, `recorder_started` in UTC without an offset."""
 
     id: int
     conference_id: int
@@ -161,7 +161,7 @@ class Recording(TypedDict, total=False):
 
 
 class File(TypedDict, total=False):
-    """A file of the library: `conversion_progress` 0 to 100, `upload_date` naive UTC."""
+    """A file of the library: `conversion_progress` is 0 to 100, `upload_date` is in UTC without an offset."""
 
     id: int
     name: str
@@ -175,7 +175,7 @@ class File(TypedDict, total=False):
 
 
 class Chat(TypedDict, total=False):
-    """A chat that can be downloaded; its `id` is the session's."""
+    """A chat that can be downloaded; its `id` is that of the session."""
 
     id: int
     name: str
@@ -186,7 +186,7 @@ class Chat(TypedDict, total=False):
 
 
 class Skin(TypedDict, total=False):
-    """A look that a room can have; the `id` is a string."""
+    """A design that a room can have; its `id` is text."""
 
     id: str
     name: str
@@ -194,7 +194,7 @@ class Skin(TypedDict, total=False):
 
 
 class PhoneGateway(TypedDict, total=False):
-    """A number to dial in: `code` is the country, `value` the number."""
+    """A telephone number for dialling in: `code` is the country, `value` the number."""
 
     code: str
     location: str
@@ -202,7 +202,7 @@ class PhoneGateway(TypedDict, total=False):
     geo: dict[str, float]
 
 
-# `url` and `r` stand in registrations, reports, recordings and files, and are personal or signed in all of them.
+# `url` and `r` are in registrations, reports, recordings and files; in all of them they are personal or signed.
 SECRET_KEYS = frozenset(
     {
         "access_role_hashes",
@@ -222,27 +222,27 @@ SECRET_KEYS = frozenset(
 
 
 def without_secrets(data: T) -> T:
-    """Return a copy of an answer without the keys that let somebody in or download something."""
-    return _without(data)  # type: ignore[no-any-return]
+    """Return a copy of a response without the keys that let somebody in or download something, at any depth."""
+    return _strip_secrets(data)  # type: ignore[no-any-return]
 
 
-def _without(data: Any) -> Any:
+def _strip_secrets(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without(value) for key, value in data.items() if key not in SECRET_KEYS}
-    return [_without(item) for item in data] if isinstance(data, list) else data
+        return {key: _strip_secrets(value) for key, value in data.items() if key not in SECRET_KEYS}
+    return [_strip_secrets(item) for item in data] if isinstance(data, list) else data
 
 
 def secrets_in(data: Any) -> set[str]:
-    """Return every secret text or number of an answer, so that logs can be told to mask it."""
+    """Return all secret texts and numbers in a response, as texts, so that logs can mask them."""
     if isinstance(data, list):
         return set().union(*map(secrets_in, data))
     if not isinstance(data, dict):
         return set()
-    found = {leaf for key, value in data.items() if key in SECRET_KEYS | {"token"} for leaf in _leaves(value)}
+    found = {leaf for key, value in data.items() if key in SECRET_KEYS | {"token"} for leaf in _values_in(value)}
     return found.union(*(secrets_in(value) for key, value in data.items() if key not in SECRET_KEYS))
 
 
-def _leaves(value: Any) -> set[str]:
+def _values_in(value: Any) -> set[str]:
     if isinstance(value, dict | list):
-        return set().union(*map(_leaves, value.values() if isinstance(value, dict) else value))
+        return set().union(*map(_values_in, value.values() if isinstance(value, dict) else value))
     return {str(value)} if value else set()

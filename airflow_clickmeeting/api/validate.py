@@ -1,4 +1,7 @@
-"""Arguments as people write them, and templates render them, to what ClickMeeting takes; or why not."""
+"""Check arguments as people write them or templates render them, and convert them to what ClickMeeting takes.
+
+Most functions take the argument's name and its value, and raise a `ValueError` that shows both.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +13,75 @@ Id = int | str
 
 ACCESS_TYPES = {"open": 1, "password": 2, "token": 3}
 ROOM_TYPES = ("meeting", "webinar")
+#: the word for everything, where a missing value must not mean it
+ALL = "all"
 ROLES = ("listener", "presenter", "host", "moderator", "guest_speaker")
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+#: the most characters of a wrong value that an error shows, since a value may be a long list or a whole file
+MAX_SHOWN = 200
+#: for arguments that must not be text
 RENDERED = " (a template renders to text: pass the task's output, or set render_template_as_native_obj)"
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def bad_argument(name: str, value: object, expected: str) -> NoReturn:
-    """Raise the error for a wrong argument: which one, what it may be, what it is."""
-    raise ValueError(f"{name} must be {expected}; got {value!r}.")
+    """Raise the error for a wrong argument.
+
+    :param name: the argument's name.
+    :param value: the wrong value; do not pass a secret, since the error shows it.
+    :param expected: what the argument must be, such as `a whole number`.
+    :raises ValueError: always.
+    """
+    shown = repr(value)
+    raise ValueError(
+        f"{name} must be {expected}; got {shown if len(shown) <= MAX_SHOWN else f'{shown[:MAX_SHOWN]}...'}."
+    )
 
 
 def identifier(name: str, value: Id | None) -> int:
-    """Return an id as a number; a template that rendered to nothing is refused."""
+    """Return an id as a number; a template that rendered to an empty text or to `None` is an error."""
     return whole_number(name, value, expected="the positive number of something that exists on ClickMeeting")
 
 
-def rooms_and_session(
-    room_id: Id | Sequence[Id] | None, session_id: Id | None
-) -> tuple[tuple[int, ...] | None, int | None]:
-    """Return the ids of rooms, ascending, or None for the whole account; and the id of a session of the only room."""
-    rooms = None
-    if room_id is not None:
+def rooms_and_session(room_id: Id | Sequence[Id], session_id: Id = ALL) -> tuple[tuple[int, ...] | None, int | None]:
+    """Return the ids of the given rooms and session.
+
+    A missing value is an error, not everything: a task that was skipped hands over None, and a template renders it to
+    text.
+
+    :param room_id: the id of a room, a list of ids, or `all` for all rooms of the account.
+    :param session_id: the id of a session, or `all` for all sessions; a session needs exactly one room.
+    :return: the rooms' ids in ascending order, or None for all rooms; and the session's id, or None for all sessions.
+    """
+    rooms_given = None
+    if not is_all(room_id):
+        if room_id is None or (isinstance(room_id, str) and not room_id.strip().isdecimal()):
+            bad_argument("room_id", room_id, "a room's id, a list of ids, or 'all' for the whole account")
         ids = [room_id] if isinstance(room_id, int | str) else rows("room_id", room_id, "ids of rooms")
-        rooms = tuple(sorted({identifier("room_id", each) for each in ids}))
+        rooms_given = tuple(sorted({identifier("room_id", each) for each in ids}))
+    if is_all(session_id):
+        return rooms_given, None
     if session_id is None:
-        return rooms, None
-    if rooms is None or len(rooms) != 1:
+        bad_argument("session_id", session_id, "a session's id, or 'all' for all sessions of the room")
+    if rooms_given is None or len(rooms_given) != 1:
         bad_argument("room_id", room_id, "the session's room where session_id is given")
-    return rooms, identifier("session_id", session_id)
+    return rooms_given, identifier("session_id", session_id)
+
+
+def is_all(value: object) -> bool:
+    """Return whether an argument is the word `all`."""
+    return isinstance(value, str) and value.strip().lower() == ALL
 
 
 def whole_number(name: str, value: Id | None, *, least: int = 1, most: int | None = None, expected: str = "") -> int:
-    """Return a whole number that is not too small, also from its rendered string."""
+    """Return a whole number, also from text.
+
+    :param least: the smallest valid number.
+    :param most: the largest valid number; None is no limit.
+    :param expected: what the argument must be, for the error; by default a whole number in these limits.
+    """
     text = "" if isinstance(value, bool) else str(value).strip()
     if not (text.isascii() and text.isdigit()) or int(text) < least or (most and int(text) > most):
         bad_argument(name, value, expected or f"a whole number from {least} {f'to {most}' if most else 'on'}")
@@ -52,7 +89,7 @@ def whole_number(name: str, value: Id | None, *, least: int = 1, most: int | Non
 
 
 def max_failures(name: str, value: object) -> float:
-    """Return how much may fail: a whole number, or below 1 a share of all, also from a rendered string."""
+    """Return how many items may fail, also from text: a whole number, or a number below 1 as a share of all."""
     try:
         number = -1.0 if isinstance(value, bool) else float(str(value))
     except ValueError:
@@ -63,7 +100,7 @@ def max_failures(name: str, value: object) -> float:
 
 
 def flag(name: str, value: bool | Id | None) -> bool | None:
-    """Return a boolean, also from 0, 1 and their rendered words; None stays None."""
+    """Return a boolean, also from 0 and 1 and from texts such as `true`, `no` or `1`; None stays None."""
     if value is None or isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -73,27 +110,29 @@ def flag(name: str, value: bool | Id | None) -> bool | None:
 
 
 def decided(name: str, value: bool | Id | None) -> bool:
-    """Return a boolean as `flag` does, where nothing must not stand for either."""
+    """Return a boolean as `flag` does, but reject None, for arguments where a missing value must not become false."""
     found = flag(name, value)
     return bad_argument(name, value, "true or false") if found is None else found
 
 
 def filled(name: str, value: object) -> str:
-    """Return a string that is not blank."""
+    """Return text that is not blank; `None` as text is an error, since a template renders it for a missing value."""
     if not isinstance(value, str) or not value.strip() or value == "None":
         bad_argument(name, value, "a text that is not blank")
     return value
 
 
 def secret(name: str, value: object) -> str | None:
-    """Return a password or token, or None; what a template turned into something else is refused, but not shown."""
+    """Return a password or token, or None. The error does not show the value, since it may be a secret."""
     if value is not None and (not isinstance(value, str) or not value.strip() or value == "None"):
-        raise ValueError(f"{name} must be a text that is not blank; got {type(value).__name__}, which is not shown.")
+        raise ValueError(
+            f"{name} must be a text that is not blank; got a value of type {type(value).__name__}, which is not shown."
+        )
     return value
 
 
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return one of some words, whatever its case."""
+    """Return one of the `choices` in lower case; the argument may be in any case."""
     word = str(value).strip().lower()
     if word not in (choices := tuple(choices)):
         bad_argument(name, value, f"one of {', '.join(map(repr, choices))}")
@@ -101,7 +140,7 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def access_type(value: Id) -> int:
-    """Return ClickMeeting's number of an access type, given as a word or a number."""
+    """Return ClickMeeting's number of an access type, from the number or from `open`, `password` or `token`."""
     word = str(value).strip().lower()
     for name, number in ACCESS_TYPES.items():
         if word in {name, str(number)}:
@@ -110,21 +149,21 @@ def access_type(value: Id) -> int:
 
 
 def language(value: object) -> str:
-    """Return a two-letter language code."""
+    """Return a two-letter language code in lower case."""
     if not re.fullmatch("[a-z]{2}", code := str(value).strip().lower()):
         bad_argument("lang", value, "a two-letter language code such as 'en' or 'pl'")
     return code
 
 
 def country(value: object, name: str = "country") -> str:
-    """Return a two-letter country code in capitals."""
+    """Return a two-letter country code in upper case."""
     if not re.fullmatch("[A-Z]{2}", code := str(value).strip().upper()):
         bad_argument(name, value, "a two-letter country code such as 'PL'")
     return code
 
 
 def email(name: str, value: object) -> str:
-    """Return an e-mail address, without white space around it."""
+    """Return an e-mail address, without the white space around it."""
     address = str(value).strip()
     if not is_email(address):
         bad_argument(name, value, "an e-mail address")
@@ -132,19 +171,22 @@ def email(name: str, value: object) -> str:
 
 
 def is_email(text: str) -> bool:
-    """Tell whether a text is an e-mail address."""
+    """Return whether a text has the form of an e-mail address."""
     return bool(_EMAIL.fullmatch(text))
 
 
 def web_address(name: str, value: object) -> str:
-    """Return an http(s) address; a wrong one is not shown, for it may be half of a signed link."""
+    """Return an http or https URL. The error does not show the value, since it may be a part of a signed link."""
     if not isinstance(value, str) or not re.match(r"https?://[^\s/]", value):
-        raise ValueError(f"{name} must be an address that begins with http:// or https://.")
+        raise ValueError(f"{name} must be a URL that begins with http:// or https://; the value is not shown.")
     return value
 
 
 def rows(name: str, value: object, what: str) -> Sequence[Any]:
-    """Return a list that is not empty; a string is most likely a template that rendered to text."""
+    """Return a list that is not empty; for text, which a template may have rendered, the error says how to pass a list.
+
+    :param what: what the list contains, in the plural, for the error.
+    """
     if isinstance(value, str) or not isinstance(value, Sequence):
         bad_argument(name, value, f"a list of {what}{RENDERED if isinstance(value, str) else ''}")
     if not value:
@@ -162,6 +204,9 @@ def table(name: str, value: object) -> Mapping[Any, Any]:
 
 
 def flags(name: str, value: object) -> dict[str, Any]:
-    """Return a dict whose words for true and false have become booleans; addresses and numbers stay."""
+    """Return a dict in which words such as `true` and `off` are replaced by booleans; other texts and numbers stay.
+
+    `0` and `1` as text stay too, because in these dicts they may be numbers.
+    """
     words = {**dict.fromkeys(TRUE[1:], True), **dict.fromkeys(FALSE[1:], False)}
     return {str(k): words.get(v.lower(), v) if isinstance(v, str) else v for k, v in table(name, value).items()}

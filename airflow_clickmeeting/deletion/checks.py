@@ -1,22 +1,26 @@
 """Check whether it is safe to delete a room or its recordings.
 
-The functions are pure: they judge what ClickMeeting lists, and send no request.
+The functions are pure: they judge what ClickMeeting lists, and send no request. What is missing or contradictory blocks
+a deletion, since it may hide a session that is still to come.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from airflow_clickmeeting.api import times
-from airflow_clickmeeting.api.facts import over_for, recorded
+from airflow_clickmeeting.api.facts import recorded
 from airflow_clickmeeting.api.types import Recording, Room, Session
 from airflow_clickmeeting.failures import format_first
 
 # While a session runs, ClickMeeting may give the present time, in whole minutes, as its end. So a session counts as
 # ended only some minutes after its end.
 SETTLED = timedelta(minutes=5)
+# Databases write an unknown time as a day long before ClickMeeting existed.
+FIRST_YEAR = 2003
 
 
 class RoomSnapshot(NamedTuple):
@@ -30,22 +34,35 @@ class RoomSnapshot(NamedTuple):
 def meeting_blockers(found: RoomSnapshot, grace: timedelta, now: datetime) -> list[str]:
     """Return the reasons why sessions block a deletion, as text; an empty list if none does.
 
-    A session blocks if it is in the future, if it is running, or if it ended within the grace period. Of those that
-    ended within the grace period only the latest is named. The scheduled time of a room counts as a session, even if
-    the list of sessions does not show it. A permanent room has no scheduled time.
+    A session blocks if it is in the future, if it is running, if it ended within the grace period, or if its times make
+    no sense. Of those that ended within the grace period only the latest is named. The scheduled time of a room counts
+    as a session, even if the list of sessions does not show it.
 
     :param found: the room.
     :param grace: how long ago the last session must have ended.
-    :param now: the time by ClickMeeting's clock.
+    :param now: the present time.
     """
-    scheduled = _scheduled(found.room)
-    ends = {} if scheduled is None else {"its scheduled time": scheduled}
-    reasons = [f"it is scheduled until {scheduled.isoformat()}"] if scheduled and scheduled > now else []
+    reasons, ends = [], {}
+    try:
+        scheduled = _scheduled_end(found.room)
+    except ValueError as error:
+        reasons.append(f"its times make no sense: {error}")
+    else:
+        if scheduled:
+            ends["its scheduled time"] = scheduled
+            if scheduled > now:
+                reasons.append(f"it is scheduled until {scheduled.isoformat()}, {times.in_words(scheduled, now)}")
     for session in found.sessions:
-        if over_for(session, SETTLED.total_seconds(), now):
-            ends[f"session {session['id']}"] = times.parse(str(session["end_date"]))
+        name = f"session {session.get('id')}"
+        try:
+            end = _session_end(session)
+        except ValueError as error:
+            reasons.append(f"the times of {name} make no sense: {error}")
         else:
-            reasons.append(f"session {session['id']} is running, or ended just now")
+            if end and end <= now - SETTLED:
+                ends[name] = end
+            else:
+                reasons.append(f"{name} is running, or ended just now")
     recent = {what: end for what, end in ends.items() if now - grace < end <= now}
     if recent:
         last = max(recent, key=lambda what: recent[what])
@@ -76,14 +93,15 @@ def last_end(found: RoomSnapshot) -> datetime | None:
 
     A room without sessions and without a schedule counts from its creation. The result is None if a session is running,
     or if ClickMeeting gives none of these times.
+
+    :raises ValueError: for times that make no sense.
     """
-    ends = [times.parse(str(session["end_date"])) for session in found.sessions if session.get("end_date")]
-    if len(ends) < len(found.sessions):
-        return None
-    ends += [scheduled] if (scheduled := _scheduled(found.room)) else []
+    ends = [_session_end(session) for session in found.sessions]
+    ends += [scheduled] if (scheduled := _scheduled_end(found.room)) else []
     if not ends and (created := found.room.get("created_at")):
-        return times.parse(created)
-    return max(ends, default=None)
+        return _read_time(created)
+    known = [end for end in ends if end]
+    return max(known, default=None) if len(known) == len(ends) else None
 
 
 def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
@@ -95,9 +113,41 @@ def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
     )
 
 
-def _scheduled(room: Room) -> datetime | None:
-    end = room.get("ends_at") or room.get("starts_at")
-    return None if room.get("permanent_room") or not end else times.parse(end)
+def _scheduled_end(room: Room) -> datetime | None:
+    """Return the end of a room's schedule; None if it is permanent and has none.
+
+    :raises ValueError: for a room that is not permanent and has no readable end, or that ends before it starts.
+    """
+    start, end = room.get("starts_at"), room.get("ends_at")
+    if room.get("permanent_room") is True and not end:
+        return None
+    ends_at = _read_time(end)
+    if start and _read_time(start) > ends_at:
+        raise ValueError(f"it ends at {end}, before it starts at {start}")
+    return ends_at
+
+
+def _session_end(session: Session) -> datetime | None:
+    """Return the end of a session; None while it runs.
+
+    :raises ValueError: for times that cannot be read, and for an end before the start.
+    """
+    start, end = _read_time(session.get("start_date")), session.get("end_date")
+    if end is None or end == "":
+        return None
+    ended = _read_time(end)
+    if ended < start:
+        raise ValueError(f"it ends at {end}, before it starts at {session.get('start_date')}")
+    return ended
+
+
+def _read_time(value: object) -> datetime:
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value):
+        raise ValueError(f"{value!r} is not a date with a time of day")
+    moment = times.parse(value)
+    if moment.year < FIRST_YEAR:
+        raise ValueError(f"{value!r} is before ClickMeeting existed")
+    return moment
 
 
 def _format_recordings(recordings: Sequence[int]) -> str:

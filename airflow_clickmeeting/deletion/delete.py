@@ -69,6 +69,7 @@ class Deleter:
         :param call: the deletion.
         :param found: the room, and the recordings that would be deleted.
         :raises DeletionRefusedError: with all blockers, if a safety check blocks the deletion.
+        :raises ClickMeetingError: if the request fails, or ClickMeeting still has the room or recording afterwards.
         """
         judged = self.judge(found)
         if self.dry_run:
@@ -84,12 +85,14 @@ class Deleter:
     def judge(self, found: RoomSnapshot) -> Deletion:
         """Run the safety checks, and return a result with `blockers`, as before a deletion."""
         covered, manifest_errors = self._archive_check(found)
+        now, clock_error = self.hook.earliest_now(), self.hook.clock_error()
         return {
             **self._not_deleted(found.room["id"]),
             "name": found.room.get("name"),
             "recordings": [recording["id"] for recording in found.recordings],
             "blockers": [
-                *meeting_blockers(found, self.grace, self.hook.now()),
+                *([clock_error] if clock_error else []),
+                *meeting_blockers(found, self.grace, now),
                 *recording_blockers(found.recordings, covered),
                 *manifest_errors,
             ],

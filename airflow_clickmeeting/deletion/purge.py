@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.api import calls, times, validate
+from airflow_clickmeeting.api.validate import bad_argument
 from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError
 from airflow_clickmeeting.failures import FailureLog
@@ -30,6 +31,7 @@ UNBLOCK = (
     "To delete blocked rooms, archive their recordings with ClickMeetingArchiveRecordingsOperator and name its folder "
     "in `archive`, or wait until the grace period is over; to keep them, raise max_failures."
 )
+CHANGED = "it has changed since it was judged, and no longer matches the purge"
 
 
 class Counts(TypedDict):
@@ -74,13 +76,24 @@ class Wanted:
     permanent_rooms: bool
 
     def may_be(self, room: Room, now: datetime) -> bool:
-        """Return whether a room may be old, by its entry in the list of rooms alone, so that fewer rooms are read."""
-        permanent = room.get("permanent_room", False) or not room.get("ends_at")
-        named = self.name_matches is None or fnmatchcase(str(room.get("name")), self.name_matches)
-        return named and (self.permanent_rooms if permanent else self.is_old(RoomSnapshot(room, [], []), now))
+        """Return whether a room may be old, by its entry in the list of rooms alone, so that fewer rooms are read.
 
-    def is_old(self, found: RoomSnapshot, now: datetime) -> bool:
-        """Return whether the last session of a room is old enough; False if a session runs or the age is unknown."""
+        :raises ValueError: for times that make no sense.
+        """
+        named = self.name_matches is None or fnmatchcase(room.get("name") or "", self.name_matches)
+        if not named or (self.status != "all" and room.get("status") != self.status):
+            return False
+        permanent = room.get("permanent_room", False) or not room.get("ends_at")
+        return self.permanent_rooms if permanent else self._is_old(RoomSnapshot(room, [], []), now)
+
+    def matches(self, found: RoomSnapshot, now: datetime) -> bool:
+        """Return whether a room that was read is old; False if a session runs or the age is unknown.
+
+        :raises ValueError: for times that make no sense.
+        """
+        return self.may_be(found.room, now) and self._is_old(found, now)
+
+    def _is_old(self, found: RoomSnapshot, now: datetime) -> bool:
         limit = self.older_than if isinstance(self.older_than, datetime) else now - self.older_than
         last = last_end(found)
         return last is not None and last < limit
@@ -95,6 +108,16 @@ def age_of(older_than: timedelta | When) -> timedelta | datetime:
     if isinstance(older_than, datetime) or (isinstance(older_than, str) and re.search(r"\d[T ]\d", older_than)):
         return times.instant("older_than", older_than)
     return times.length("older_than", older_than, also=", a time with its zone or UTC offset,")
+
+
+def name_pattern(name_matches: str) -> str:
+    """Return the argument `name_matches`.
+
+    :raises ValueError: for a blank pattern, and for one such as `*` that matches rooms without a name.
+    """
+    if fnmatchcase("", validate.filled("name_matches", name_matches)):
+        bad_argument("name_matches", name_matches, "a pattern that a room without a name does not match")
+    return name_matches
 
 
 class Purge:
@@ -157,13 +180,18 @@ class Purge:
         hook = self._deleter.hook
         rooms = list(hook.iter_conferences(self._wanted.status))
         self._listed = len(rooms)
+        limit = self._wanted.older_than
+        if isinstance(limit, datetime) and limit > hook.earliest_now():
+            bad_argument("older_than", limit.isoformat(), "in the past; every room ended before a time in the future")
         for room in rooms:
-            if not self._wanted.may_be(room, hook.now()):
-                continue
             try:
+                if not self._wanted.may_be(room, hook.earliest_now()):
+                    continue
                 found = RoomSnapshot(room, hook.list_sessions(room["id"]), [])
-                if self._wanted.is_old(found, hook.now()):
+                if self._wanted.matches(found, hook.earliest_now()):
                     yield self._deleter.judge(found._replace(recordings=hook.list_recordings(room["id"])))
+            except ValueError as error:
+                self._add_failure(room["id"], f"it was not deleted, because its times make no sense: {error}")
             except NotFoundError:
                 hook.log.info("Room %d was deleted after it was listed", room["id"])
             except OF_ONE_ROOM as error:
@@ -186,7 +214,10 @@ class Purge:
             call = calls.delete_conference(each["room_id"])
             try:
                 found = self._deleter.read_room(each["room_id"])
-                yield self._deleter.delete(call, found)
+                if self._wanted.matches(found, self._deleter.hook.earliest_now()):
+                    yield self._deleter.delete(call, found)
+                else:
+                    self._keep({**self._deleter.judge(found), "blockers": [CHANGED]})
             except NotFoundError:
                 self._deleter.gone(call, each["room_id"])
             except DeletionRefusedError:
@@ -198,8 +229,9 @@ class Purge:
         self._kept.append(judged)
         self._failures.add(f"blocked by: {'; '.join(judged['blockers'])}", room_id=judged["room_id"])
 
-    def _add_failure(self, room_id: int, error: Exception) -> None:
-        self._failures.add(f"{type(error).__name__}: {error}", room_id=room_id)
+    def _add_failure(self, room_id: int, error: Exception | str) -> None:
+        reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        self._failures.add(reason, room_id=room_id)
 
     def _check_failures(self, max_failures: float, old: int) -> None:
         requests_failed = self._failures.count > len(self._kept)

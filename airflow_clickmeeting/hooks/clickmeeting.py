@@ -24,7 +24,7 @@ from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
 from airflow_clickmeeting.hooks.policy import RETRY, RateLimiter, log_pause
-from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, Settings
+from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, SANDBOX_HEADER, Settings
 from airflow_clickmeeting.storage import atomic_file, located
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
             with self._send(call, follow=call.raw) as (answer, response):
                 answer = replace(answer, body=response.content)
                 result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
-                return _conclude(self, call, answer, result)
+                return _conclude(self, call, answer, result, self.settings)
 
         return self._complete(call, attempt, cast("T", []))
 
@@ -243,7 +243,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
 
     def _read(self, call: Call[T], answer: http.Answer) -> T:
         result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
-        return _conclude(self, call, answer, result)
+        return _conclude(self, call, answer, result, self.settings)
 
     def _complete(self, call: Call[T], attempt: Callable[[Call[T]], R], empty: R) -> R:
         """Make a call; "not found" means an empty list if the call's `empty_if_ok` succeeds."""
@@ -332,13 +332,17 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
                 raise
             raise self.error(problem, call) from None
         result = http.decode(call, answer, datetime.now(UTC), (settings.key,))
-        return _conclude(self, call, answer, result)
+        return _conclude(self, call, answer, result, settings)
 
 
-def _conclude(hook: BaseClickMeetingHook, call: Call[T], answer: http.Answer, result: T | ApiError) -> T:
+def _conclude(
+    hook: BaseClickMeetingHook, call: Call[T], answer: http.Answer, result: T | ApiError, settings: Settings
+) -> T:
     """Note ClickMeeting's time, and return a call's result and log it, or raise its error."""
     if answer.sent_at:
         hook.clock_offset = answer.sent_at - datetime.now(UTC)
+        hook.worst_clock_offset = max(hook.worst_clock_offset, hook.clock_offset, key=abs)
+        hook.is_sandbox = settings.is_loopback and SANDBOX_HEADER in answer.headers
     if isinstance(result, ApiError):
         raise hook.error(result, call)
     _log_call(hook, call, _summary(result))

@@ -1,4 +1,4 @@
-"""Makes every function of the API's page a method of both hooks, with its signature and docstring."""
+"""Offer each function of `api.calls` as a method of both hooks, with its signature and docstring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ T = TypeVar("T")
 
 
 class Operation(Generic[P, T]):
-    """A method that builds a call and has the hook run it; the asynchronous hook's is to be awaited."""
+    """A method of a hook that builds a call and runs it; on the asynchronous hook, it must be awaited.
+
+    It is a descriptor, so that type checkers know the result: `T` on one hook and an awaitable of `T` on the other.
+
+    :param build: a function of `api.calls`.
+    """
 
     def __init__(self, build: Callable[P, Call[T]]) -> None:
         self._build = build
@@ -43,7 +48,7 @@ class Operation(Generic[P, T]):
 
 
 class Operations:
-    """Every operation of the API, in the order of its page."""
+    """A base class with a method for each operation of the API, in the order of `api.calls`."""
 
     ping = Operation(calls.ping)
     list_timezones = Operation(calls.list_timezones)

@@ -1,11 +1,13 @@
-"""What a connection of type ClickMeeting says, checked and with defaults."""
+"""Read the settings of a ClickMeeting account from its Airflow connection, and check them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow_clickmeeting import __version__
 from airflow_clickmeeting.api.http import base_url
@@ -16,17 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to reach one ClickMeeting account.
+    """The settings for requests to one ClickMeeting account.
 
-    :param conn_id: the connection these come from.
-    :param url: the API's address without a slash at its end.
+    :param conn_id: the connection that the settings were read from.
+    :param url: the API's URL, without a slash at its end.
     :param key: the API key.
-    :param timeout: seconds to wait for an answer.
-    :param connect_timeout: seconds to wait for a connection.
-    :param max_attempts: how often a request is sent at most.
-    :param max_requests_per_second: the pace; None is unlimited.
-    :param verify: whether to check certificates, or the path of a CA bundle to check them against.
-    :param proxies: proxy addresses by scheme.
+    :param timeout: the seconds to wait for a response.
+    :param connect_timeout: the seconds to wait for a connection.
+    :param max_attempts: how many times to send a request at most.
+    :param max_requests_per_second: the rate limit; None is no limit.
+    :param verify: whether to verify the server's certificate, or the path of a CA bundle to verify it with.
+    :param proxies: the proxies' URLs by scheme, as pairs in alphabetical order.
+    :param is_loopback: whether the API is on this machine, as a sandbox is.
     """
 
     conn_id: str
@@ -38,12 +41,13 @@ class Settings:
     max_requests_per_second: float | None = None
     verify: bool | str = True
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    is_loopback: bool = False
 
     @classmethod
     def of(cls, connection: Connection) -> Settings:
-        """Read a connection; fields that a form left untouched are null there and take their defaults.
+        """Return the settings of a connection; a field that is missing, null or empty gets its default.
 
-        :raises ValueError: naming the connection and the field that is missing or wrong.
+        :raises ValueError: if a field is missing or wrong; it names the connection and the field.
         """
         conn_id = str(connection.conn_id)
         key = (connection.password or "").strip()
@@ -53,36 +57,48 @@ class Settings:
                 "ClickMeeting shows keys under Account settings > API."
             )
         try:
-            extra = {name: value for name, value in _extra(connection).items() if value not in (None, "")}
+            extra = {name: value for name, value in _read_extra(connection).items() if value not in (None, "")}
             return cls(
                 conn_id=conn_id,
-                key=_sendable(key),
-                **{name: read(name, extra[name]) for name, read in _READERS.items() if name in extra},
+                key=_check_key(key),
+                **{name: parse(name, extra[name]) for name, parse in _PARSERS.items() if name in extra},
+                is_loopback=_is_loopback(connection.host),
                 url=base_url(connection.host, connection.port),
             )
         except ValueError as error:
             raise ValueError(f"Connection {conn_id!r}: {error}") from None
 
 
-def _extra(connection: Connection) -> dict[str, Any]:
-    # not extra_dejson: in the triggerer, before 3.3.2, that masks with a call that may deadlock
+def _is_loopback(host: str | None) -> bool:
+    name = urlsplit(host if "://" in (host or "") else f"//{host}").hostname or ""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _read_extra(connection: Connection) -> dict[str, Any]:
+    # not extra_dejson: before Airflow 3.3.2, it masks secrets with a call that may deadlock in the triggerer
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
-        raise ValueError("extra is no JSON") from None
+        raise ValueError("extra is not valid JSON") from None
     if not isinstance(extra, dict):
-        raise ValueError("extra must be a JSON object")  # noqa: TRY004 - a wrong setting, not a wrong program
+        raise ValueError("extra must be a JSON object")  # noqa: TRY004 - a wrong setting, not a mistake in the code
     return extra
 
 
-def _sendable(key: str) -> str:
-    # checked here, for the HTTP libraries would quote it in what they raise
-    if not all("!" <= letter <= "~" for letter in key):
-        raise ValueError("the API key (password) holds a blank or a letter that no key has")
+def _check_key(key: str) -> str:
+    # checked here, because the HTTP libraries would show the key in their error
+    if not all("!" <= character <= "~" for character in key):
+        raise ValueError(
+            "the API key (password) contains a space or another character that no API key has. Copy it again, without "
+            "line breaks, from Account settings > API."
+        )
     return key
 
 
-def _positive(name: str, value: Any) -> float:
+def _positive_number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -92,8 +108,8 @@ def _positive(name: str, value: Any) -> float:
     return number
 
 
-def _count(name: str, value: Any) -> int:
-    number = _positive(name, value)
+def _whole_number(name: str, value: Any) -> int:
+    number = _positive_number(name, value)
     if number != int(number):
         raise ValueError(f"{name} must be a whole number; got {value!r}")
     return int(number)
@@ -111,20 +127,24 @@ def _proxies(name: str, value: Any) -> tuple[tuple[str, str], ...]:
         except ValueError:
             value = {"http": value, "https": value}
     if not isinstance(value, dict) or not all("://" in str(proxy) for proxy in value.values()):
-        raise ValueError(f"{name} must be a URL such as 'http://proxy.example.com:3128', or such URLs by scheme")
+        raise ValueError(f"{name} must be a URL such as 'http://proxy.example.com:3128', or a dict of URLs by scheme")
     return tuple(sorted((str(scheme), str(proxy)) for scheme, proxy in value.items()))
 
 
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "timeout": _positive,
-    "connect_timeout": _positive,
-    "max_attempts": _count,
-    "max_requests_per_second": _positive,
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
+    "timeout": _positive_number,
+    "connect_timeout": _positive_number,
+    "max_attempts": _whole_number,
+    "max_requests_per_second": _positive_number,
     "verify": _verify,
     "proxies": _proxies,
 }
 
 
 DEFAULT_CONN_ID = "clickmeeting_default"
+#: the header with the API key
 KEY_HEADER = "X-Api-Key"
+#: a sandbox on this machine sends it with every response
+SANDBOX_HEADER = "x-clickmeeting-sandbox"
+#: the headers of every request, besides the API key
 HEADERS = {"User-Agent": f"airflow-clickmeeting/{__version__}", "Accept": "application/json, */*;q=0.5"}

@@ -1,4 +1,4 @@
-"""What all operators share: the connection, and what of an answer goes to the log and to XCom."""
+"""Base classes of the operators: they hold the connection, and keep secrets out of logs and XCom."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Airflow compiles all masked texts anew for each one: a thousand take it 20 s
+# For each text to mask, Airflow compiles all masked texts again, so that a thousand texts take 20 s.
 MAX_MASKED = 100
 
 
@@ -31,8 +31,8 @@ class ClickMeetingOperator(BaseOperator):
     """Base of all operators for ClickMeeting.
 
     :param clickmeeting_conn_id: the connection with the API key.
-    :param include_secrets: whether the result keeps what lets somebody in or download something: host logins,
-        role hashes, PINs, passwords, personal and signed links.
+    :param include_secrets: whether the result, and so XCom, has values that let somebody in or download something: host
+        logins, role hashes, PINs, passwords, personal and signed links.
     """
 
     template_fields: Sequence[str] = ("clickmeeting_conn_id",)
@@ -51,13 +51,16 @@ class ClickMeetingOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> ClickMeetingHook:
-        """The account."""
+        """The hook for the connection."""
         from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
         return ClickMeetingHook(self.clickmeeting_conn_id)
 
     def result(self, data: T) -> T:
-        """Return what of an answer may go to XCom, its secrets masked in logs or left out."""
+        """Return what may go to XCom from a response, and mask its secrets in logs.
+
+        :param data: the response; its secrets are left out unless `include_secrets` is set. Access tokens are kept.
+        """
         from airflow_clickmeeting.api.types import secrets_in, without_secrets
 
         if not self.include_secrets:
@@ -66,11 +69,16 @@ class ClickMeetingOperator(BaseOperator):
         return data
 
     def mask(self, secrets: Collection[str]) -> None:
-        """Have Airflow mask texts in logs; of a crowd it would take Airflow minutes, so those are only not logged."""
+        """Let Airflow mask texts in the logs that follow.
+
+        More than a hundred texts are not masked, because that would take Airflow minutes; a warning says so. The
+        operators themselves log no secrets.
+        """
         if len(secrets) <= MAX_MASKED:
             mask_secret(list(secrets))
         else:
-            self.log.warning("%d secrets are in the result, too many for Airflow to mask in later logs", len(secrets))
+            message = "The result has %d secrets, more than the %d that Airflow masks in time; later logs may show them"
+            self.log.warning(message, len(secrets), MAX_MASKED)
 
 
 class RoomOperator(ClickMeetingOperator):
@@ -102,20 +110,23 @@ class SessionOperator(RoomOperator):
 class DeletionOperator(ClickMeetingOperator):
     """Base of operators that delete rooms or recordings permanently, unless a safety check blocks it.
 
-    These block it: recordings to be deleted that no archive manifest covers, or that ClickMeeting still processes; a
-    session that is in the future or running, or that ended within `grace`. The scheduled time of a room counts as a
-    session. A blocked deletion raises a `DeletionRefusedError` before any request to delete is sent.
+    A safety check blocks a deletion in these cases:
 
-    Each deletion is recorded before the request is sent and after the response, as JSON lines: who (the task, its run
-    and its try), what, when, and the outcome. The task's log always gets the lines.
+    - a recording to be deleted is not in an archive's manifest, or ClickMeeting still processes it;
+    - a session is in the future, is running, or ended within `grace`; the scheduled time of a room counts as a session.
+
+    A blocked deletion raises a `DeletionRefusedError` before a request to delete is sent.
+
+    An audit records each deletion as JSON lines, before the request is sent and after the response: the task with its
+    run and try, what is deleted, when, and the outcome. The task's log always has these lines.
 
     :param force: whether to delete although a safety check blocks it.
-    :param dry_run: whether to delete nothing, and return what would be deleted and what blocks it.
+    :param dry_run: whether to delete nothing, but return what would be deleted and what blocks it.
     :param grace: how long ago the last session must have ended: a timedelta, or ISO 8601 text such as `P30D`.
-    :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests cover recordings; None
-        covers none.
-    :param audit_path: where the lines are written besides the log: a folder with a slash at its end, in which each
-        deletion gets a file of its own, or a file to append the lines to, if the storage can append to files.
+    :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests say which recordings are
+        archived; with None, no recording counts as archived.
+    :param audit_path: where to write the lines of the audit besides the log: a folder with a slash at its end, in which
+        each deletion gets its own file, or a file to append the lines to, if the storage can append to files.
     """
 
     template_fields: Sequence[str] = (
@@ -139,15 +150,15 @@ class DeletionOperator(ClickMeetingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.force = force
-        self.dry_run = dry_run  # type: ignore[method-assign,assignment] # Airflow 3 calls its method nowhere
+        self.dry_run = dry_run  # type: ignore[method-assign,assignment] # Airflow 3 does not call its method of this name
         self.grace = grace
         self.archive = archive
         self.audit_path = audit_path
 
     def deleter(self, context: Context) -> Deleter:
-        """Check the arguments, and return a deleter with them.
+        """Validate the arguments, and return the `Deleter` that runs the safety checks and sends deletions.
 
-        :raises ValueError: naming the argument and what it may be.
+        :raises ValueError: for a wrong argument; it names the argument and its valid values.
         """
         from airflow.sdk import ObjectStoragePath
 
@@ -170,10 +181,10 @@ class DeletionOperator(ClickMeetingOperator):
 
 
 class RoomDeletionOperator(DeletionOperator):
-    """Base of operators that delete a room or recordings of it.
+    """Base of operators that delete a room, or recordings of one room.
 
     :param room_id: the room's id.
-    :param ignore_missing: whether the task succeeds when it was deleted already, as in a second run.
+    :param ignore_missing: whether the task succeeds if there is nothing to delete, as in a second run.
     """
 
     template_fields: Sequence[str] = (*DeletionOperator.template_fields, "room_id", "ignore_missing")
@@ -184,18 +195,25 @@ class RoomDeletionOperator(DeletionOperator):
         self.ignore_missing = ignore_missing
 
     def call(self) -> Call[bool]:
-        """Return the deletion, its arguments checked."""
+        """Return the request that deletes.
+
+        :raises ValueError: for a wrong argument.
+        """
         raise NotImplementedError
 
     def concerned(self, found: RoomSnapshot) -> RoomSnapshot:
         """Return the room with only those of its recordings that would be deleted.
 
-        :raises NotFoundError: when there is nothing to delete.
+        :raises NotFoundError: if there is nothing to delete.
         """
         return found
 
     def execute(self, context: Context) -> Deletion:
-        """Read the room, judge it, and delete."""
+        """Read the room, check whether the deletion is safe, delete, and return the outcome.
+
+        :raises DeletionRefusedError: if a safety check blocks the deletion, unless `force` or `dry_run` is set.
+        :raises NotFoundError: if there is nothing to delete, unless `ignore_missing` is set.
+        """
         from airflow_clickmeeting.exceptions import NotFoundError
 
         call, deleter = self.call(), self.deleter(context)

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.types import ROOM_PARAMETERS
-from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.api.validate import ALL, Id
 from airflow_clickmeeting.operators.base import (
     ClickMeetingOperator,
     DeletionOperator,
@@ -308,11 +308,15 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     delete more than `max_deletions` rooms, it deletes none and fails. If a request fails for one room, the task
     continues with the others. A second run, or a retry, deletes the rooms that remain.
 
+    All conditions are checked again right before each deletion, also with `force`, because a room may have been renamed
+    or used meanwhile.
+
     :param older_than: how long ago the last session in a room must have ended, as a timedelta or ISO 8601 text such as
-        `P90D`; or the moment before which it must have ended, as an aware datetime or ISO 8601 text. The scheduled
+        `P90D`; or the past moment before which it must have ended, as an aware datetime or ISO 8601 text. The scheduled
         time of a room counts as a session; for a permanent room that was never used, the time of its creation does.
     :param status: which rooms to list: `inactive` (not those over six months old), `active` or `all`.
-    :param name_matches: a pattern for the whole name, with `*`, `?` and `[...]`, whose case matters; None is any name.
+    :param name_matches: a pattern for the whole name, with `*`, `?` and `[...]`, whose case matters; `all` is any
+        name. A pattern that also matches rooms without a name, such as `*`, is an error.
     :param permanent_rooms: whether permanent rooms may be deleted too.
     :param max_deletions: how many rooms one run may delete.
     :param max_failures: how many failures the task accepts, after everything else is done: a number, or a float below
@@ -339,7 +343,7 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
         *,
         older_than: timedelta | When,
         status: str = "inactive",
-        name_matches: str | None = None,
+        name_matches: str = ALL,
         permanent_rooms: bool | Id = False,
         max_deletions: Id = 10,
         max_failures: float | str = 0,
@@ -356,13 +360,13 @@ class ClickMeetingPurgeConferencesOperator(DeletionOperator):
     def execute(self, context: Context) -> PurgeResult:
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.api.pagination import STATUSES
-        from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of
+        from airflow_clickmeeting.deletion.purge import Purge, Wanted, age_of, name_pattern
 
         max_failures = validate.max_failures("max_failures", self.max_failures)
         wanted = Wanted(
             older_than=age_of(self.older_than),
             status=validate.one_of("status", self.status, STATUSES),
-            name_matches=None if self.name_matches is None else validate.filled("name_matches", self.name_matches),
+            name_matches=None if validate.is_all(self.name_matches) else name_pattern(self.name_matches),
             permanent_rooms=validate.decided("permanent_rooms", self.permanent_rooms),
         )
         max_deletions = validate.whole_number("max_deletions", self.max_deletions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.api.validate import ALL, Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
 
 if TYPE_CHECKING:
@@ -118,12 +118,15 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
 
     :param folder: the folder for the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json`, on any
         object storage.
-    :param room_id: a room, or a list of rooms; None is the whole account.
-    :param session_id: a session of the room, to archive only its recordings. These are the recordings that overlap the
-        session in time, since ClickMeeting does not return which session a recording belongs to. It needs one
-        `room_id`.
+    :param room_id: a room's id, a list of ids, or `all` for the whole account; None is an error, so that a skipped task
+        upstream does not mean all rooms.
+    :param session_id: a session of the room, to archive only its recordings, or `all`. These are the recordings that
+        overlap the session in time, since ClickMeeting does not return which session a recording belongs to. It needs
+        one `room_id`.
     :param delete_after: whether to delete recordings from ClickMeeting permanently, after the task downloaded them and
         verified the checksums of their files. The next run retries a deletion that failed.
+    :param max_deletions: how many recordings one run may delete; if it would delete more, it deletes none and fails,
+        after everything was archived.
     :param max_failures: how many failures the task accepts, after everything else is done: a number, or a float below
         1 as a share of all recordings and rooms tried.
     :return: `folder`; the numbers of recordings `archived`, `unchanged` because they were in the folder already,
@@ -138,6 +141,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         "room_id",
         "session_id",
         "delete_after",
+        "max_deletions",
         "max_failures",
     )
 
@@ -145,9 +149,10 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         self,
         *,
         folder: Path,
-        room_id: Id | Sequence[Id] | None = None,
-        session_id: Id | None = None,
+        room_id: Id | Sequence[Id],
+        session_id: Id = ALL,
         delete_after: bool | Id = False,
+        max_deletions: Id = 10,
         max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
@@ -156,23 +161,31 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         self.room_id = room_id
         self.session_id = session_id
         self.delete_after = delete_after
+        self.max_deletions = max_deletions
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> Archive:
-        """Archive room by room: download the missing recordings, then delete those with an intact file.
+        """Download the missing recordings of all rooms, then delete those with an intact file.
 
         :raises ValueError: naming the argument and its valid values.
+        :raises DeletionRefusedError: if there would be more than `max_deletions` deletions, and none was deleted.
         :raises AirflowException: if there are more than `max_failures` failures.
         """
         from airflow.sdk import ObjectStoragePath
 
         from airflow_clickmeeting.audit import Audit
         from airflow_clickmeeting.failures import FailureLog
-        from airflow_clickmeeting.recordings.archive import RoomArchive, rooms_with_recordings, those_of
+        from airflow_clickmeeting.recordings.archive import (
+            RoomArchive,
+            delete_archived,
+            rooms_with_recordings,
+            those_of,
+        )
 
         validate.filled("folder", str(self.folder))
         folder = ObjectStoragePath(self.folder)
         delete_after = bool(validate.flag("delete_after", self.delete_after))
+        max_deletions = validate.whole_number("max_deletions", self.max_deletions)
         max_failures = validate.max_failures("max_failures", self.max_failures)
         rooms, session_id = validate.rooms_and_session(self.room_id, self.session_id)
         failures = FailureLog(self.hook.log, "recordings")
@@ -188,10 +201,14 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
             "failure_count": 0,
         }
         audit, tried = Audit(self.hook, context), 0
+        archived = []
         for room_id in rooms_with_recordings(self.hook) if rooms is None else rooms:
             wanted = those_of(self.hook.get_session(room_id, session_id)) if session_id else None
             room = RoomArchive(self.hook, room_id, folder, done, audit, failures, wanted)
-            tried += room.update(delete_after=delete_after)
+            tried += room.download_missing()
+            archived.append(room)
+        if delete_after:
+            delete_archived(archived, max_deletions)
         failures.log_counts()
         failures.check(
             max_failures,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.api.facts import recorded, recorded_at, recorded_until
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import ClickMeetingError, DeletionRefusedError
 from airflow_clickmeeting.recordings.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -74,20 +74,25 @@ class RoomArchive:
         self._failures = failures
         self._tried = 1  # The room itself counts as one.
         self._wanted = wanted
+        #: the ids of the recordings that `download_missing` found or put in the archive
+        self.proved: set[int] = set()
 
-    def update(self, *, delete_after: bool) -> int:
-        """Download the missing recordings, then delete from ClickMeeting those that are proved to be in the archive.
+    def download_missing(self) -> int:
+        """Download the missing recordings, and note in `proved` all that are proved to be in the archive.
 
         An error is added to the failures; it is not raised.
 
-        :param delete_after: whether to delete recordings from ClickMeeting.
         :return: the number of things that can fail, which is 1 for the room, plus the recordings that are ready.
         """
         with self._collecting_failures():
-            proved = self._download_missing()
-            if delete_after:
-                self._delete(proved)
+            self.proved = self._download_missing()
         return self._tried
+
+    def delete_proved(self) -> None:
+        """Delete from ClickMeeting the recordings that are proved to be in the archive; an error becomes a failure."""
+        if self.proved:
+            with self._collecting_failures():
+                self._delete(self.proved)
 
     def _download_missing(self) -> set[int]:
         """Download the missing recordings, and return the ids of all that are proved to be in the archive."""
@@ -163,6 +168,21 @@ class RoomArchive:
             # The message of any other error does not say enough to find its cause.
             if not isinstance(error, ClickMeetingError | OSError | ValueError):
                 self._hook.log.exception("Traceback of this failure:")
+
+
+def delete_archived(rooms: Sequence[RoomArchive], max_deletions: int) -> None:
+    """Delete the archived recordings of rooms from ClickMeeting.
+
+    :raises DeletionRefusedError: if there are more than `max_deletions`, and nothing was deleted.
+    """
+    count = sum(len(room.proved) for room in rooms)
+    if count > max_deletions:
+        raise DeletionRefusedError(
+            f"{count} recordings would be deleted, more than max_deletions={max_deletions}, so none is. They are in "
+            "the archive. Raise max_deletions, or archive fewer rooms at a time."
+        )
+    for room in rooms:
+        room.delete_proved()
 
 
 def rooms_with_recordings(hook: ClickMeetingHook) -> list[int]:

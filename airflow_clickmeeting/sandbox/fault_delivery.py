@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -55,6 +56,30 @@ async def _cut(fault: Fault, connection: Connection, respond: Respond) -> None:
     await response.send(connection, stop_after=int(fault.options.get("after", half)))
 
 
+async def _changed(fault: Fault, connection: Connection, respond: Respond) -> None:
+    response = respond()
+    response.headers |= fault.options.get("headers", {})
+    if (patch := fault.options.get("json")) is not None and isinstance(response.body, bytes):
+        response.body = json.dumps(_merged(json.loads(response.body), patch)).encode()
+        response.headers.pop("content-length", None)
+    await response.send(connection)
+
+
+def _merged(data: Any, patch: Any) -> Any:
+    """Return JSON data after a merge patch (RFC 7396), in which None removes a key."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(data) if isinstance(data, dict) else {}
+    for key, value in patch.items():
+        merged[key] = _merged(merged.get(key), value)
+    return {key: value for key, value in merged.items() if value is not None or patch.get(key, 0) is not None}
+
+
+def _answer(fault: Fault, world: World, connection: Connection) -> Response:
+    options = fault.options
+    return json_response(options.get("json"), int(options.get("status", 200)), options.get("headers"))
+
+
 def _too_many(fault: Fault, world: World, connection: Connection) -> Response:
     wait = fault.options.get("retry_after")
     as_date = wait == "date" or fault.options.get("as_date", False)
@@ -87,6 +112,7 @@ def _redirect(fault: Fault, world: World, connection: Connection) -> Response:
 
 _INSTEAD: dict[str, Callable[[Fault, World, Connection], Response]] = {
     "429": _too_many,
+    "answer": _answer,
     "status": _status,
     "html": lambda fault, world, connection: html_response("Sign in"),
     "empty": lambda fault, world, connection: Response(),
@@ -98,4 +124,5 @@ _AROUND: dict[str, Callable[[Fault, Connection, Respond], Coroutine[Any, Any, No
     "lost": _lost,
     "hang": _hang,
     "cut": _cut,
+    "changed": _changed,
 }

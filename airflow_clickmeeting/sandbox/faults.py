@@ -18,6 +18,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "hang": ("seconds",),
     "reset": (),
     "lost": (),
+    "answer": ("json", "status", "headers"),
+    "changed": ("json", "headers"),
 }
 
 

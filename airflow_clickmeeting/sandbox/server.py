@@ -84,11 +84,17 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+# A client may trust a clock that is far from its own only if the other side says that it is a sandbox.
+SANDBOX_HEADER = b"x-clickmeeting-sandbox"
+
+
 def _application(world: World, media_port: int) -> ASGIApp:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_dated(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"date", _date(world))]
+                headers = {b"date": _date(world), SANDBOX_HEADER: b"1", **dict(message.get("headers", []))}
+                # a fault can remove a header by an empty value
+                message["headers"] = [(name, value) for name, value in headers.items() if value]
             await send(message)
 
         app: Any = api.serve
@@ -97,7 +103,7 @@ def _application(world: World, media_port: int) -> ASGIApp:
         elif scope["path"].startswith("/_sandbox"):
             app = control
         with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
-            await app(world, scope, receive, send_dated)
+            await app(world, scope, receive, send_with_headers)
 
     return application
 

@@ -9,7 +9,7 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import When
-from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.api.validate import ALL, Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class RoomsOperator(ClickMeetingOperator):
     cannot be read, or a row has a value that does not fit, the operator logs the failure, continues with the rest, and
     returns the failure in its result. A wrong key, a lost connection and a rate limit fail the task at once.
 
-    :param room_id: a room's id, a list of ids, or None for the whole account with active and inactive rooms.
+    :param room_id: a room's id, a list of ids, or `all` for the whole account with active and inactive rooms. None is
+        an error, so that a skipped task upstream does not mean all rooms.
     :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
         the rate of all requests together.
     :param max_failures: how many failures the task accepts, after it has done everything else: a number of rooms,
@@ -62,7 +63,7 @@ class RoomsOperator(ClickMeetingOperator):
     def __init__(
         self,
         *,
-        room_id: Id | Sequence[Id] | None = None,
+        room_id: Id | Sequence[Id] = ALL,
         max_parallel: Id = 8,
         max_failures: float | str = 0,
         pseudonymise: Sequence[str] | None = None,
@@ -89,7 +90,7 @@ class RoomsOperator(ClickMeetingOperator):
         """Return which rooms to read."""
         from airflow_clickmeeting.datasets.scope import Scope
 
-        rooms, _ = validate.rooms_and_session(self.room_id, None)
+        rooms, _ = validate.rooms_and_session(self.room_id)
         return Scope(rooms)
 
     def create_reader(self, context: Context) -> DatasetReader:
@@ -183,7 +184,7 @@ class PeriodOperator(RoomsOperator):
         """Return which rooms and which period to read."""
         from airflow_clickmeeting.datasets.scope import Period, Scope
 
-        rooms, _ = validate.rooms_and_session(self.room_id, None)
+        rooms, _ = validate.rooms_and_session(self.room_id)
         return Scope(rooms, period=Period.of(self.since, self.until, self._interval(context)))
 
     def _interval(self, context: Context) -> Interval:
@@ -198,12 +199,13 @@ class PeriodOperator(RoomsOperator):
 class DatasetOperator(PeriodOperator):
     """Base of operators that read any dataset; subclasses set `dataset` to its name.
 
-    :param session_id: the only session to read; `room_id` must be its room, and `since` and `until` are ignored.
+    :param session_id: the only session to read, or `all`; for one session, `room_id` must be its room, and `since` and
+        `until` are ignored.
     """
 
     template_fields: Sequence[str] = (*PeriodOperator.template_fields, "session_id")
 
-    def __init__(self, *, session_id: Id | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, session_id: Id = ALL, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
 
@@ -211,9 +213,14 @@ class DatasetOperator(PeriodOperator):
         """Return which session, or which rooms and period, to read."""
         from airflow_clickmeeting.datasets.scope import Scope
 
-        if self.session_id is None and source.in_time:
+        of_all_sessions = validate.is_all(self.session_id)
+        if of_all_sessions and source.in_time:
             return super().scope(source, context)
-        for name, fits in {"since": source.in_time, "until": source.in_time, "session_id": source.of_sessions}.items():
-            if getattr(self, name) is not None and not fits:
-                raise ValueError(f"{name} must be left out: {source.dataset.name} cannot be filtered by it.")
+        unfit = {
+            "since": self.since is not None and not source.in_time,
+            "until": self.until is not None and not source.in_time,
+            "session_id": not of_all_sessions and not source.of_sessions,
+        }
+        for name in (name for name, is_unfit in unfit.items() if is_unfit):
+            raise ValueError(f"{name} must be left out: {source.dataset.name} cannot be filtered by it.")
         return Scope(*validate.rooms_and_session(self.room_id, self.session_id))

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.output.paths import PathTemplate
     from airflow_clickmeeting.storage import Path
 
+__all__ = [
+    "ClickMeetingExportAttendanceOperator",
+    "ClickMeetingExportAttendeesOperator",
+    "ClickMeetingExportConferencesOperator",
+    "ClickMeetingExportRecordingsOperator",
+    "ClickMeetingExportRegistrationsOperator",
+    "ClickMeetingExportSessionsOperator",
+]
+
 
 class ExportResult(ReadResult):
     """The result of an export: the path with its placeholders, the files, their format, and the rows in all files."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.scope import RoomOrSession
     from airflow_clickmeeting.datasets.table import Row
 
+__all__ = ["ClickMeetingToSqlOperator"]
+
 
 class LoadResult(ReadResult):
     """The result of a load: the table, the dataset, and how many rows were loaded."""

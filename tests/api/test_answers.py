@@ -1,4 +1,4 @@
-"""Answers, in every variant on record, become one shape each, or the Problem they are (sections 1, 14 and 16)."""
+"""Responses, in every variant on record, become one shape each, or the ApiError that they stand for."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_bytes_that_are_no_text_are_quoted_all_the_same():
 def test_a_redirection_tells_where_to_but_not_its_secrets(location, where):
     found = problem(b"", 302, location=location)
     assert found.kind == "other"
-    assert found.message.startswith(f"HTTP 302 with a redirection to {where}: does the connection's API URL point")
+    assert found.message.startswith(f"HTTP 302 with a redirect to {where}. The host of the connection must be the URL")
     assert "secret" not in found.message
 
 
@@ -526,8 +526,8 @@ def test_plain_lists_and_objects_pass_through():
 def test_what_was_expected_and_what_came_is_said():
     assert problem([], call=calls.ping()).message == "expected an object, got a list ('[]')"
     assert problem({}, call=calls.list_files()).message == "expected a list, got an object ('{}')"
-    assert problem(None, call=calls.list_files()).message == "expected a list, got nothing ('null')"
-    assert problem(5, call=calls.list_files()).message == "expected a list, got a int ('5')"
+    assert problem(None, call=calls.list_files()).message == "expected a list, got null ('null')"
+    assert problem(5, call=calls.list_files()).message == "expected a list, got a number ('5')"
 
 
 # files

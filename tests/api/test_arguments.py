@@ -91,8 +91,14 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
         (lambda: update(access_type=""), "access_type must be 'open' (1), 'password' (2) or 'token' (3); got ''."),
         (lambda: create(access_type="password"), "password is missing: access_type 'password' needs one"),
         (lambda: create(access_type=2, password=""), "password is missing: access_type 'password' needs one"),
-        (lambda: create(password=23e4), "password must be a text that is not blank; got float, which is not shown."),
-        (lambda: create(password="None"), "password must be a text that is not blank; got str, which is not shown."),
+        (
+            lambda: create(password=23e4),
+            "password must be a text that is not blank; got a value of type float, which is not shown.",
+        ),
+        (
+            lambda: create(password="None"),
+            "password must be a text that is not blank; got a value of type str, which is not shown.",
+        ),
         (lambda: create(permanent_room="maybe"), "permanent_room must be true or false; got 'maybe'."),
         (lambda: create(lobby_enabled=2), "lobby_enabled must be true or false; got 2."),
         (
@@ -124,7 +130,7 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
         (lambda: create(duration=0), "which has no unit. Write timedelta(minutes=0) or 'PT0M'."),
         (
             lambda: create(duration="0:00"),
-            "duration must be a length of whole minutes, and more than zero; got '0:00'.",
+            "duration must be a length of time in whole minutes, and more than zero; got '0:00'.",
         ),
         (
             lambda: create(duration=-30),
@@ -142,7 +148,10 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
             lambda: create(duration="²"),
             "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got '²'.",
         ),
-        (lambda: create(duration=timedelta(seconds=90)), "duration must be a length of whole minutes, and more"),
+        (
+            lambda: create(duration=timedelta(seconds=90)),
+            "duration must be a length of time in whole minutes, and more",
+        ),
         (
             lambda: create(duration=timedelta(minutes=-5)),
             "duration must be a timedelta, 'H:MM' or ISO 8601 text such as 'PT30M', zero or more; got datetime",
@@ -210,8 +219,14 @@ def test_an_id_may_be_a_number_or_its_rendered_text(rendered):
         ),
         (lambda: log_in(nickname=""), "nickname must be a text that is not blank; got ''."),
         (lambda: log_in(email="ada@"), "email must be an e-mail address; got 'ada@'."),
-        (lambda: log_in(room_url=None), "room_url must be an address that begins with http:// or https://."),
-        (lambda: log_in(room_url="webinar"), "room_url must be an address that begins with http:// or https://."),
+        (
+            lambda: log_in(room_url=None),
+            "room_url must be a URL that begins with http:// or https://; the value is not shown.",
+        ),
+        (
+            lambda: log_in(room_url="webinar"),
+            "room_url must be a URL that begins with http:// or https://; the value is not shown.",
+        ),
         (lambda: calls.generate_session_report(7, 8, lang="de_DE"), "lang must be a two-letter language code"),
         (lambda: contact(email="ada example.com"), "email must be an e-mail address; got 'ada example.com'."),
         (lambda: contact(firstname=None), "firstname must be a text that is not blank; got None."),
@@ -342,3 +357,42 @@ def test_where_nothing_must_not_stand_for_either_something_decides(value, decide
 def test_nothing_decides_nothing(value):
     with pytest.raises(ValueError, match="force must be true or false; got "):
         validate.decided("force", value)
+
+
+def test_of_a_long_value_an_error_shows_the_beginning():
+    with pytest.raises(ValueError) as refusal:
+        validate.flag("force", "x" * 1000)
+    assert str(refusal.value) == f"force must be true or false; got '{'x' * 199}...."
+
+
+@pytest.mark.parametrize(
+    ("room_id", "session_id", "scope"),
+    [
+        ("all", "all", (None, None)),
+        (7, " ALL ", ((7,), None)),
+        (["9", 7, "7"], "all", ((7, 9), None)),
+        ("7", "8", ((7,), 8)),
+        ([7, "7"], 8, ((7,), 8)),
+    ],
+)
+def test_rooms_are_one_or_many_or_all_and_a_session_is_one_of_the_only_room(room_id, session_id, scope):
+    assert validate.rooms_and_session(room_id, session_id) == scope
+
+
+@pytest.mark.parametrize("room_id", ["all", [7, 8]])
+def test_a_session_of_more_than_one_room_is_refused(room_id):
+    with pytest.raises(ValueError, match=r"^room_id must be the session's room where session_id is given; got "):
+        validate.rooms_and_session(room_id, 8)
+
+
+@pytest.mark.parametrize("room_id", [None, "None", "", "[7, 8]"])
+def test_rooms_that_a_template_rendered_to_nothing_are_not_all_rooms(room_id):
+    with pytest.raises(ValueError) as refusal:
+        validate.rooms_and_session(room_id)
+    expected = "a room's id, a list of ids, or 'all' for the whole account"
+    assert str(refusal.value) == f"room_id must be {expected}; got {room_id!r}."
+
+
+def test_a_session_that_is_none_is_not_all_sessions():
+    with pytest.raises(ValueError, match=r"^session_id must be a session's id, or 'all' for all sessions of the room"):
+        validate.rooms_and_session(7, None)

@@ -1,4 +1,4 @@
-"""The fields of a registration form, by number or by label (2 and 6.2)."""
+"""The fields of a registration form, by number or by label."""
 
 from __future__ import annotations
 
@@ -70,5 +70,5 @@ def test_a_field_that_is_not_there_is_refused_with_those_that_are(key):
 
 @pytest.mark.parametrize("again", ["first name", "first_name", "1"])
 def test_a_field_given_twice_is_refused(again):
-    with pytest.raises(ValueError, match=r"^registration names the field 'First Name' twice\.$"):
+    with pytest.raises(ValueError, match=r"^registration has two values for the field 'First Name'\. Give one\.$"):
         form_fields.numbered({1: "Ada", again: "Eve"})

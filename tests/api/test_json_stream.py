@@ -23,7 +23,7 @@ values = st.recursive(
 @pytest.fixture
 def small_pieces(mocker):
     """Have files read in pieces that cut through numbers, texts and characters."""
-    mocker.patch.object(json_stream, "PIECE", 3)
+    mocker.patch.object(json_stream, "CHUNK_SIZE", 3)
 
 
 def read(text: str) -> list:
@@ -34,7 +34,7 @@ def read(text: str) -> list:
 def test_the_items_are_those_of_the_list_parsed_whole(items, indent, ascii_only, piece):
     text = f" {json.dumps(items, indent=indent, ensure_ascii=ascii_only)}\n"
     # the fixture mocker would undo the patch only after the last example
-    with patch.object(json_stream, "PIECE", piece):
+    with patch.object(json_stream, "CHUNK_SIZE", piece):
         assert read(text) == items
 
 

@@ -1,4 +1,4 @@
-"""The walk over pages of rooms ends, misses no room, and brings none twice (1.7)."""
+"""The walk over pages of rooms ends, misses no room, and brings none twice."""
 
 from __future__ import annotations
 

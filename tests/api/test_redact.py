@@ -1,4 +1,4 @@
-"""What lets somebody in stays out of messages, logs and XCom (1.11)."""
+"""What lets somebody in stays out of messages, logs and XCom."""
 
 from __future__ import annotations
 

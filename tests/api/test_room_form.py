@@ -40,3 +40,8 @@ def test_a_permanent_room_has_no_start():
 )
 def test_the_instant_that_a_form_means(given, start):
     assert start_of(room_form(**given)) == start
+
+
+def test_a_parameter_that_no_room_has_is_refused_with_those_that_there_are():
+    with pytest.raises(TypeError, match=r"^A room has no parameter 'colour', 'size'\. It has: name, room_type, "):
+        room_form(name="Talk", size=3, colour="red")

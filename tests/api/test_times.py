@@ -30,7 +30,7 @@ MOMENTS = st.integers(min_value=0, max_value=20 * 365 * 24 * 60).map(
 
 
 def meant(text: str, zone: str | None) -> datetime:
-    """Read a start as ClickMeeting does: the zone's wall clock, unless the text has an offset (1.6)."""
+    """Read a start as ClickMeeting does: the zone's wall clock, unless the text has an offset."""
     when = datetime.fromisoformat(text)
     return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone))
 

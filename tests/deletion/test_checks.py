@@ -31,18 +31,49 @@ class TestMeetings:
         assert blockers(scheduled(past), session(1, past), session(2, past - GRACE)) == []
 
     def test_a_permanent_room_is_scheduled_for_nothing(self):
-        assert blockers(PERMANENT) == blockers(PERMANENT | {"ends_at": "2028-01-01T00:00:00Z"}) == []
+        assert blockers(PERMANENT) == blockers(PERMANENT | {"ends_at": "2020-01-01T00:00:00Z"}) == []
 
-    def test_a_room_of_which_nothing_is_known(self):
-        assert blockers({"id": 7}) == []
+    @pytest.mark.parametrize(
+        ("room", "reason"),
+        [
+            ({"id": 7}, "None is not a date with a time of day"),
+            ({}, "None is not a date with a time of day"),
+            ({"id": 7, "permanent_room": False, "ends_at": ""}, "'' is not a date with a time of day"),
+            ({"id": 7, "permanent_room": None}, "None is not a date with a time of day"),
+            ({"id": 7, "starts_at": "2027-02-02T12:00:00+00:00"}, "None is not a date with a time of day"),
+            ({"id": 7, "ends_at": "soon"}, "'soon' is not a date with a time of day"),
+            (
+                {"id": 7, "starts_at": "2026-02-02T12:00:00+00:00", "ends_at": "2026-01-01T12:00:00+00:00"},
+                "it ends at 2026-01-01T12:00:00+00:00, before it starts at 2026-02-02T12:00:00+00:00",
+            ),
+        ],
+    )
+    def test_a_room_whose_times_make_no_sense(self, room, reason):
+        assert blockers(room) == [f"its times make no sense: {reason}"]
+
+    def test_a_permanent_room_with_an_end_in_the_future(self):
+        assert blockers(PERMANENT | {"ends_at": "2028-01-01T00:00:00+00:00"}) == [
+            "it is scheduled until 2028-01-01T00:00:00+00:00, in 11 months"
+        ]
+
+    @pytest.mark.parametrize(
+        "end", ["1970-01-01 00:00:00", "0000-00-00 00:00:00", "2026-01-01", 1767225600, "2025-01-01T10:00:00+01:00", []]
+    )
+    def test_a_session_whose_end_makes_no_sense(self, end):
+        room = RoomSnapshot(PERMANENT, [session(1, None) | {"end_date": end}], [])
+        (reason,) = meeting_blockers(room, timedelta(0), NOW)
+        assert reason.startswith("the times of session 1 make no sense: ")
+        with pytest.raises(ValueError, match=r"is not a date|is before|before it starts|month must be|out of range"):
+            last_end(room)
+
+    def test_a_session_without_a_start(self):
+        assert blockers(PERMANENT, {"id": 1, "end_date": NOW.isoformat()}) == [
+            "the times of session 1 make no sense: None is not a date with a time of day"
+        ]
 
     def test_what_is_to_come(self):
         room = scheduled(NOW + timedelta(seconds=1))
-        assert blockers(room, grace=timedelta(0)) == ["it is scheduled until 2027-02-01T12:00:01+00:00"]
-
-    def test_what_is_to_come_where_no_end_is_told(self):
-        room = {"id": 7, "starts_at": "2027-02-02T12:00:00+00:00"}
-        assert blockers(room) == ["it is scheduled until 2027-02-02T12:00:00+00:00"]
+        assert blockers(room, grace=timedelta(0)) == ["it is scheduled until 2027-02-01T12:00:01+00:00, in a few seconds"]
 
     @pytest.mark.parametrize("end", [None, NOW, NOW - timedelta(minutes=4)], ids=["none", "now", "just now"])
     def test_what_runs_or_may_run_whatever_the_grace(self, end):
@@ -105,7 +136,6 @@ class TestLastEnd:
             (scheduled(NOW - GRACE), [], NOW - GRACE),
             (scheduled(NOW - GRACE), [session(1, NOW)], NOW),
             (scheduled(NOW), [session(1, NOW - GRACE)], NOW),
-            ({"id": 7}, [], None),
         ],
     )
     def test_it_is_the_latest_that_is_known(self, room, sessions, end):

@@ -373,7 +373,7 @@ def test_archive_recordings(examples, run_dag, clickmeeting_sandbox, tmp_path, l
     wanted, other = (clickmeeting_sandbox.add_room(permanent_room=True)["id"] for _ in range(2))
     for room_id in (wanted, other):
         clickmeeting_sandbox.add_recording(room_id, size=5000)
-    conf = {"folder": tmp_path.as_uri(), "rooms": [wanted] if listed else None, "delete_after": delete_after}
+    conf = {"folder": tmp_path.as_uri(), "rooms": [wanted] if listed else "all", "delete_after": delete_after}
     assert run_dag(examples.dags["archive_recordings"], run_conf=conf).state == "success"
     kept = {wanted} if listed else {wanted, other}
     assert {path.name for path in tmp_path.glob("*.json")} == {f"recordings-{room_id}.json" for room_id in kept}

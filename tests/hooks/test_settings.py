@@ -111,9 +111,15 @@ def test_values_are_taken_as_people_write_them(client_of, connect, extra, settin
     [
         ({"password": None}, "has no API key: put it into the field 'API key' (password)."),
         ({"password": "  "}, "has no API key: put it into the field 'API key' (password)."),
-        ({"password": "two words"}, ": the API key (password) holds a blank or a letter that no key has"),
-        ({"password": "klucz\nklucz"}, ": the API key (password) holds a blank or a letter that no key has"),
-        ({"password": "żółw"}, ": the API key (password) holds a blank or a letter that no key has"),
+        (
+            {"password": "two words"},
+            ": the API key (password) contains a space or another character that no API key has",
+        ),
+        (
+            {"password": "klucz\nklucz"},
+            ": the API key (password) contains a space or another character that no API key has",
+        ),
+        ({"password": "żółw"}, ": the API key (password) contains a space or another character that no API key has"),
         ({"host": "ftp://api.example"}, ": The API URL must look like https://api.clickmeeting.com/v1/; got"),
         (
             {"host": "https://me:hunter2@api.example"},
@@ -151,7 +157,7 @@ def test_a_wrong_setting_is_named_with_its_connection_and_without_secrets(client
 
 
 @pytest.mark.parametrize(
-    ("extra", "message"), [("{broken", "extra is no JSON"), ("[1]", "extra must be a JSON object")]
+    ("extra", "message"), [("{broken", "extra is not valid JSON"), ("[1]", "extra must be a JSON object")]
 )
 def test_an_extra_that_is_no_json_object_is_told(extra, message):
     connection = Connection(conn_id="webinars", conn_type="clickmeeting", password=KEY, extra=extra)

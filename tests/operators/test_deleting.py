@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import pickle
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 
-from airflow_clickmeeting.exceptions import ConnectionFailedError, DeletionRefusedError, ServerError
+from airflow_clickmeeting.exceptions import (
+    ClickMeetingError,
+    ConnectionFailedError,
+    DeletionRefusedError,
+    ServerError,
+)
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingDeleteConferenceOperator
 from airflow_clickmeeting.operators.recordings import (
@@ -202,6 +208,90 @@ class TestNet:
         nothing = {"name": None, "recordings": [], "deleted": False, "dry_run": False, "blockers": []}
         assert run(OPERATORS[operation], room_id=404, **one) == {"room_id": 404, **nothing}
         assert sandbox.count(operation) == 0
+
+
+class TestClocks:
+    """A deletion is judged by the earlier of ClickMeeting's clock and that of the machine."""
+
+    AHEAD = timedelta(days=40)
+
+    @pytest.fixture
+    def real(self, sandbox):
+        """A ClickMeeting that does not say that it is a sandbox, with the clock of this machine."""
+        sandbox.set_time(datetime.now(UTC))
+        sandbox.set_speed(1)
+
+        def real(**ahead):
+            for operation, length in ahead.items():
+                date = format_datetime(sandbox.now + length, usegmt=True)
+                headers = {"x-clickmeeting-sandbox": "", "date": date}
+                sandbox.fault(operation, "changed", times=None, headers=headers)
+            sandbox.fault("*", "changed", times=None, headers={"x-clickmeeting-sandbox": ""})
+
+        return real
+
+    @pytest.fixture(params=["planned", "running", "within the grace"])
+    def room_id(self, request, sandbox, real):
+        if request.param == "planned":
+            return sandbox.add_room(name="Board", starts_at=sandbox.now + timedelta(days=5), duration=1)["id"]
+        room_id = sandbox.add_room(name="Board", permanent_room=True)["id"]
+        start = sandbox.now - (timedelta(days=9) if request.param == "within the grace" else timedelta(minutes=20))
+        sandbox.play(room_id, start=start, end=start + timedelta(hours=1))
+        return room_id
+
+    @pytest.mark.parametrize("wrong", ["get_conference", "list_sessions", "list_recordings"])
+    def test_a_date_far_ahead_on_any_answer_deletes_nothing(self, run, sandbox, real, room_id, wrong):
+        real(**{wrong: self.AHEAD})
+        with pytest.raises(DeletionRefusedError):
+            run(ClickMeetingDeleteConferenceOperator, room_id=room_id)
+        assert [room["id"] for room in sandbox.state["rooms"]] == [room_id]
+        assert sandbox.count("delete_conference") == 0
+
+    @pytest.mark.parametrize("wrong", [AHEAD, -AHEAD])
+    def test_clocks_that_are_far_apart_block_a_deletion(self, run, sandbox, real, wrong):
+        room_id = sandbox.add_room(name="Old", starts_at=sandbox.now - timedelta(days=200), duration=1)["id"]
+        real(list_recordings=wrong)
+        with pytest.raises(DeletionRefusedError, match=r"the clocks of this machine .* differ by more than 10 minutes"):
+            run(ClickMeetingDeleteConferenceOperator, room_id=room_id)
+        assert sandbox.count("delete_conference") == 0
+
+    def test_clocks_that_agree_delete(self, run, sandbox, real):
+        room_id = sandbox.add_room(name="Old", starts_at=sandbox.now - timedelta(days=200), duration=1)["id"]
+        real()
+        assert run(ClickMeetingDeleteConferenceOperator, room_id=room_id)["deleted"]
+
+
+class TestProof:
+    """What ClickMeeting accepts is read again; only what is gone counts as deleted."""
+
+    @every_deletion
+    @pytest.mark.parametrize(
+        "answer",
+        [{"result": "OK"}, {"result": "ERROR"}, {"status": "error"}, {"error": "no"}, {"success": False}, False, None],
+    )
+    def test_an_answer_that_did_nothing_is_no_deletion(
+        self, delete, sandbox, archived, gone, folder, lines_in, operation, answer
+    ):
+        sandbox.fault(operation, "answer", json=answer)
+        with pytest.raises(ClickMeetingError):
+            delete(operation, archive=archived, audit_path=f"{folder}/")
+        assert not gone(operation)
+        ((asked, failed),) = lines_in(folder)
+        assert (asked["outcome"], failed["outcome"] in ("failed", "unconfirmed")) == ("asked", True)
+        assert delete(operation, archive=archived)["deleted"] is True
+        assert gone(operation)
+
+    @every_deletion
+    def test_a_deletion_that_cannot_be_checked_is_unconfirmed(
+        self, delete, sandbox, archived, folder, lines_in, operation
+    ):
+        check = "get_conference" if operation == "delete_conference" else "list_recordings"
+        sandbox.fault(check, "status", status=500, skip=1, times=1)
+        with pytest.raises(ServerError):
+            delete(operation, archive=archived, audit_path=f"{folder}/")
+        ((_, last),) = lines_in(folder)
+        assert last["outcome"] == "unconfirmed"
+        assert delete(operation, archive=archived)["deleted"] is False
 
 
 class TestDryRun:

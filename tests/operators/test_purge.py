@@ -101,11 +101,42 @@ class TestWhichAreOld:
         running = [{"id": 1, "start_date": "2020-01-01T00:00:00Z", "end_date": None}]
         wanted = Wanted(timedelta(days=1), "all", None, permanent_rooms=True)
         assert wanted.may_be(room, sandbox.now)
-        assert not wanted.is_old(RoomSnapshot(room, running, []), sandbox.now)
+        assert not wanted.matches(RoomSnapshot(room, running, []), sandbox.now)
 
-    def test_a_room_of_which_nothing_is_known_is_young(self, sandbox):
-        wanted = Wanted(timedelta(0), "all", None, permanent_rooms=True)
-        assert not wanted.is_old(RoomSnapshot({"id": 7}, [], []), sandbox.now)
+    def test_a_room_without_times_is_a_failure(self, purge, add, sandbox, left):
+        add("odd", 100)
+        sandbox.fault(
+            "list_conferences", "answer", json=[{**sandbox.state["rooms"][0], "ends_at": "1970-01-01 00:00:00"}]
+        )
+        done = purge(max_failures=1)
+        assert left() == {"odd"}
+        assert done["failures"][0]["reason"].startswith("it was not deleted, because its times make no sense: ")
+
+    @pytest.mark.parametrize(
+        "change", [{"name": "Board of directors"}, {"status": "active"}, {"permanent_room": True}], ids=str
+    )
+    def test_a_room_that_has_changed_since_it_was_judged_is_kept(self, purge, add, sandbox, left, change):
+        add("Test one", 100)
+        sandbox.fault("get_conference", "changed", times=None, json={"conference": change})
+        done = purge(name_matches="Test *", force=True, max_failures=1)
+        assert left() == {"Test one"}
+        assert done["failures"][0]["reason"] == (
+            "blocked by: it has changed since it was judged, and no longer matches the purge"
+        )
+
+    def test_a_limit_in_the_future_is_refused(self, purge, add, sandbox, left):
+        add("old", 100)
+        with pytest.raises(ValueError, match=r"^older_than must be in the past"):
+            purge(sandbox.now + timedelta(days=1))
+        assert left() == {"old"}
+
+    @pytest.mark.parametrize("pattern", ["*", "**", "", "None"])
+    def test_a_pattern_that_a_room_without_a_name_matches_is_refused(self, purge, add, sandbox, left, pattern):
+        add("old", 100)
+        with pytest.raises(ValueError, match=r"^name_matches must be"):
+            purge(name_matches=pattern)
+        assert left() == {"old"}
+        assert sandbox.count() == 0
 
     def test_pages_are_walked(self, purge, sandbox):
         sandbox.bulk(rooms=260, sessions_per_room=0, attendees_per_session=0)

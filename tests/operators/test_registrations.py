@@ -90,7 +90,7 @@ class TestRegister:
             ({**ADA, "First Name": " "}, "registration[1] (First Name) must be a text that is not blank; got ' '."),
             ({1: "Ada", 3: "a@example.com"}, "registration[2] (Last Name) must be a text that is not blank; got None."),
             ({**ADA, "Email Address": "ada"}, "registration[3] (Email Address) must be an e-mail address; got 'ada'."),
-            ({**ADA, 1: "Grace"}, "registration names the field 'First Name' twice."),
+            ({**ADA, 1: "Grace"}, "registration has two values for the field 'First Name'. Give one."),
             (["Ada", "Lovelace"], "registration must be a dict; got ['Ada', 'Lovelace']."),
         ],
         ids=str,

@@ -212,13 +212,15 @@ class TestDeactivate:
     def test_an_empty_list_might_mean_all_of_them(self, refusal, sandbox, token_room_id, tokens, tokens_in, nothing):
         sandbox.switch(empty_deactivate="wipe")
         told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=nothing)
-        assert told == "tokens must be a list with at least one token: without any, all of them might be meant."
+        assert told == (
+            "tokens must be a list with at least one token: ClickMeeting may take an empty list as all of them."
+        )
         assert tokens_in(token_room_id) == tokens
 
     @pytest.mark.parametrize("blank", ["", " ", None, {}, {"token": None}, 234567])
     def test_a_blank_among_them_is_refused_without_showing_the_others(self, refusal, token_room_id, tokens, blank):
         told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=[*tokens, blank])
-        assert told == "tokens must be a list of access tokens; one of them is blank or no text."
+        assert told == "tokens must be a list of access tokens; one of them is blank or is not text."
 
     def test_a_list_that_a_template_made_a_text_of_is_refused_without_showing_it(self, refusal, token_room_id, tokens):
         told = refusal(ClickMeetingDeactivateTokensOperator, room_id=token_room_id, tokens=str(tokens))

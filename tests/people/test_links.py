@@ -314,7 +314,10 @@ def test_on_an_object_storage_permissions_are_ignored(link, room):
             "link_type must be one of 'autologin', 'token', 'registration'; got 'magic'.",
         ),
         ({"people": [ADA], "role": "boss"}, "role must be one of 'listener', 'presenter', 'host', "),
-        ({"people": [ADA], "password": 5}, "password must be a text that is not blank; got int, which is not shown."),
+        (
+            {"people": [ADA], "password": 5},
+            "password must be a text that is not blank; got a value of type int, which is not shown.",
+        ),
         ({"people": [ADA], "path": " "}, "path must be a file, or a folder with a slash at its end; got ' '."),
         ({"people": [ADA], "path": "links.xlsx"}, "path must be a file name that ends in one of csv, jsonl, "),
         ({"people": [ADA], "path": "links.parquet"}, "path must be a file name that ends in one of csv, jsonl, "),

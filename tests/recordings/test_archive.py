@@ -11,12 +11,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
-from airflow.sdk import DAG, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
+from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.exceptions import DeletionRefusedError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 from airflow_clickmeeting.recordings.manifest import Manifest
@@ -238,17 +238,48 @@ class TestRooms:
         active = add_room(permanent_room=True)
         add_room()
         other = sandbox.add_recording(active, size=10)
-        result = archive(room_id=None)
+        result = archive(room_id="all")
         assert result["archived"] == len(result["manifests"]) == 2
         assert [*manifest(room_id), *manifest(active)] == [recording_id, other]
 
     @pytest.mark.parametrize("none", ["error200", "404", "empty"])
     def test_no_recordings_are_no_error(self, archive, sandbox, room_id, none, folder):
         sandbox.switch(no_recordings=none)
-        for rooms in (room_id, None):
+        for rooms in (room_id, "all"):
             result = archive(room_id=rooms)
             assert (result["archived"], result["manifests"], result["failures"]) == (0, [], [])
         assert not folder.exists()
+
+    def test_more_deletions_than_allowed_delete_nothing(self, archive, sandbox, add_room, room_id, recording_id, left):
+        other = add_room()
+        second = sandbox.add_recording(other, size=10)
+        with pytest.raises(DeletionRefusedError, match=r"^2 recordings would be deleted, more than max_deletions=1"):
+            archive(room_id="all", delete_after=True, max_deletions=1)
+        assert sorted(left()) == sorted([recording_id, second])
+        assert sandbox.count("delete_recording") == 0
+        result = archive(room_id="all", delete_after=True, max_deletions=2)
+        assert (result["unchanged"], result["deleted"], left()) == (2, 2, [])
+
+    def test_a_skipped_task_upstream_does_not_mean_all_rooms(
+        self, run_dag, sandbox, room_id, recording_id, left, tmp_path
+    ):
+        with DAG("archives", schedule=None, render_template_as_native_obj=True) as dag:
+
+            @task
+            def choose():
+                raise AirflowSkipException
+
+            ClickMeetingArchiveRecordingsOperator(
+                task_id="archive",
+                trigger_rule="all_done",
+                room_id="{{ ti.xcom_pull('choose') }}",
+                folder=f"{tmp_path}/archive",
+                delete_after=True,
+            ).set_upstream(choose())
+        run = run_dag(dag)
+        assert run.state == "failed"
+        assert left() == [recording_id]
+        assert sandbox.count() == 0
 
     def test_some_rooms_each_once(self, archive, sandbox, add_room, room_id, recording_id):
         other = add_room()
@@ -312,8 +343,8 @@ class TestSession:
         assert archive(session_id=running)["archived"] == 1
 
     def test_a_session_needs_its_room(self, archive, sandbox, sessions):
-        with pytest.raises(ValueError, match="room_id must be the session's room where session_id is given; got None"):
-            archive(room_id=None, session_id=sessions[0])
+        with pytest.raises(ValueError, match="room_id must be the session's room where session_id is given; got 'all'"):
+            archive(room_id="all", session_id=sessions[0])
         assert sandbox.count() == 0
 
     def test_a_session_that_is_not_there_is_an_error(self, archive, room_id):
@@ -544,12 +575,12 @@ class TestDeleting:
         assert archive()["bytes"] == 5000
         return left()
 
-    def test_what_failed_stays_even_if_it_looks_proved_a_moment_later(self, archive, sandbox, growing, left, meanwhile):
+    def test_what_failed_stays_without_another_request(self, archive, sandbox, growing, left):
         sandbox.set_time(NOON)
-        meanwhile("list_recordings", 2, lambda: sandbox.advance(timedelta(hours=1)))
         with pytest.raises(AirflowException, match="5000 bytes arrived instead of 2500"):
             archive(delete_after=True)
         assert left() == growing
+        assert sandbox.count("delete_recording") == 0
 
     def test_what_has_another_size_a_moment_later_stays(self, archive, sandbox, growing, left, meanwhile):
         meanwhile("list_recordings", 1, lambda: sandbox.set_time(NOON))
@@ -572,9 +603,21 @@ class TestArguments:
         [
             ({"folder": None}, "folder must be a text that is not blank; got 'None'."),
             ({"folder": " "}, "folder must be a text that is not blank; got ' '."),
-            ({"room_id": "None"}, "room_id must be the positive number of something that exists on ClickMeeting"),
-            ({"room_id": ""}, "room_id must be the positive number of something that exists on ClickMeeting"),
-            ({"room_id": "[1, 2]"}, "room_id must be the positive number of something that exists on ClickMeeting"),
+            (
+                {"room_id": "None"},
+                "room_id must be a room's id, a list of ids, or 'all' for the whole account; got 'None'.",
+            ),
+            (
+                {"room_id": None},
+                "room_id must be a room's id, a list of ids, or 'all' for the whole account; got None.",
+            ),
+            (
+                {"room_id": 7, "session_id": None},
+                "session_id must be a session's id, or 'all' for all sessions of the room",
+            ),
+            ({"max_deletions": 0}, "max_deletions must be a whole number from 1 on; got 0."),
+            ({"room_id": ""}, "room_id must be a room's id, a list of ids, or 'all' for the whole account; got ''."),
+            ({"room_id": "[1, 2]"}, "room_id must be a room's id, a list of ids, or 'all' for the whole account"),
             ({"room_id": [1, None]}, "room_id must be the positive number of something that exists on ClickMeeting"),
             ({"delete_after": "perhaps"}, "delete_after must be true or false; got 'perhaps'."),
             ({"max_failures": "None"}, "max_failures must be a whole number, or a share below 1 such as 0.05"),

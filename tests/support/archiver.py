@@ -12,9 +12,9 @@ room_id, folder = sys.argv[1:]
 
 
 def archive() -> None:
-    ClickMeetingArchiveRecordingsOperator(task_id="archive", room_id=room_id, folder=folder, delete_after=True).execute(
-        {}
-    )
+    ClickMeetingArchiveRecordingsOperator(
+        task_id="archive", room_id=room_id, folder=folder, delete_after=True, max_deletions=1000
+    ).execute({})
 
 
 in_forks(archive)
