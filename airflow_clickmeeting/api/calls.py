@@ -111,7 +111,8 @@ def get_conference(room_id: Id) -> Call[Room]:
 
     :param room_id: the room's `id`, not its `room_pin` of nine digits.
     """
-    return Call("GET", _room_path(room_id), read=parse.room)
+    room = validate.identifier("room_id", room_id)
+    return Call("GET", f"conferences/{room}", read=parse.identified(parse.room, room))
 
 
 @operation
@@ -164,7 +165,8 @@ def update_conference(room_id: Id, *, status: str | None = None, **parameters: U
     }
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
-    return Call("PUT", _room_path(room_id), form=form, read=parse.updated_room, repeatable=True)
+    read = parse.identified(parse.updated_room, validate.identifier("room_id", room_id))
+    return Call("PUT", _room_path(room_id), form=form, read=read, repeatable=True)
 
 
 @operation
@@ -194,7 +196,7 @@ def check_availability(*, start_time: When, hours: Id, room_id: Id | None = None
         "POST",
         "conference/availability",
         form=form,
-        read=parse.success,
+        read=parse.anything,
         repeatable=True,
         # only the meaning of the status is known, so a successful response may have any body
         treat_as={"validation": False, "unexpected": True},
@@ -209,7 +211,7 @@ def generate_tokens(room_id: Id, *, how_many: Id) -> Call[list[Token]]:
     :param how_many: the number of new tokens, 1 to 1000.
     """
     form = {"how_many": validate.whole_number("how_many", how_many, most=MAX_TOKENS)}
-    return Call("POST", f"{_room_path(room_id)}/tokens", form=form, read=parse.tokens)
+    return Call("POST", f"{_room_path(room_id)}/tokens", form=form, read=parse.new_tokens)
 
 
 @operation
@@ -251,7 +253,7 @@ def deactivate_tokens(room_id: Id, *, tokens: Sequence[str | Token]) -> Call[dic
         "DELETE",
         f"{_room_path(room_id)}/tokens",
         form={"tokens": given},
-        read=parse.plain,
+        read=parse.confirmed,
         repeatable=True,
     )
 
@@ -372,13 +374,13 @@ def send_invitation(
         "template": None if template is None else validate.one_of("template", template, ("basic", "advanced")),
     }
     path = f"{_room_path(room_id)}/invitation/email/{validate.language(lang)}"
-    return Call("POST", path, form=form, read=parse.plain)
+    return Call("POST", path, form=form, read=parse.confirmed)
 
 
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
     """List the sessions of a room that have ended or still run; the list is empty if the room was never used."""
-    return _list_call(room_id, "{room}/sessions", parse.session_item)
+    return _list_call(room_id, "{room}/sessions", parse.listed(parse.session_item))
 
 
 @operation
@@ -410,7 +412,7 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
     """List the recordings of a room; the links to them expire after a few minutes."""
-    return _list_call(room_id, "{room}/recordings", parse.recording)
+    return _list_call(room_id, "{room}/recordings", parse.recordings_of(validate.identifier("room_id", room_id)))
 
 
 @operation
@@ -450,13 +452,14 @@ def list_files() -> Call[list[File]]:
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
     """List the files of one room."""
-    return _list_call(room_id, "file-library/{room}", parse.file)
+    return _list_call(room_id, "file-library/{room}", parse.listed(parse.file))
 
 
 @operation
 def get_file(file_id: Id) -> Call[File]:
     """Return a file's name, type and the state of its conversion, but not its content."""
-    return Call("GET", _file_path(file_id), read=parse.file)
+    path = _file_path(file_id)
+    return Call("GET", path, read=parse.identified(parse.file, int(file_id)))
 
 
 @operation
@@ -529,7 +532,7 @@ def create_contact(
         "company": company,
         "country": None if country is None else validate.country(country),
     }
-    return Call("POST", "contacts", form=form, read=parse.plain, repeatable=True)
+    return Call("POST", "contacts", form=form, read=parse.confirmed, repeatable=True)
 
 
 def _room_path(room_id: Id) -> str:
@@ -544,13 +547,13 @@ def _file_path(file_id: Id) -> str:
     return f"file-library/{validate.identifier('file_id', file_id)}"
 
 
-def _list_call(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
+def _list_call(room_id: Id, path: str, read: Callable[[Any], list[T]]) -> Call[list[T]]:
     """Return a call that lists something of a room; for "not found" the list is empty if the room exists."""
     room = _room_path(room_id)
     return Call(
         "GET",
         path.format(room=room),
-        read=parse.listed(item),
+        read=read,
         empty_if_ok=Call("GET", room, read=parse.room, name="get_conference"),
     )
 
@@ -560,7 +563,7 @@ def _delete_call(path: str, ignore_missing: bool | Id) -> Call[bool]:
     return Call(
         "DELETE",
         path,
-        read=parse.success,
+        read=parse.deleted,
         # if the first response was lost, the second one may be "not found" because the first request succeeded
         repeatable=ignore,
         treat_as={"not_found": False} if ignore else {},

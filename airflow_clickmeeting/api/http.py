@@ -219,7 +219,8 @@ def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] 
             except (ParseError, TypeError, ValueError, KeyError) as reason:
                 found = ApiError("unexpected", f"{reason} ({_excerpt(answer.body, secrets)})", answer.status)
         error = found
-    if error.kind in call.treat_as:
+    # a web page is from a proxy or a login form, so it never stands for a result
+    if error.kind in call.treat_as and not answer.body.lstrip().startswith(b"<"):
         return call.treat_as[error.kind]
     fields = {name: tuple(mask(each, secrets) for each in messages) for name, messages in error.fields.items()}
     return replace(error, message=mask(error.message, secrets), fields=fields)
@@ -242,9 +243,13 @@ def _find_error(data: Any, answer: Answer, now: datetime) -> ApiError | None:
     error = data if isinstance(data, dict) else {}
     code = _to_code(error.get("code"))
     # an object with only a `code` may be data: those of telephone gateways have one, too
-    if code < 400 or not error.keys() & {"errors", "name", "message", "error"}:
+    described = error.keys() & {"errors", "name", "message", "error"}
+    if code < 400 or not described:
         if answer.status < 300:
             return None
+        if answer.status == 404 and not described:
+            # only ClickMeeting itself can say that something does not exist
+            return ApiError("unexpected", "HTTP 404 without ClickMeeting's error object", 404)
         code = answer.status
     return _build_error(code, _format_message(error) or f"HTTP {answer.status}", answer, now, error)
 
@@ -257,8 +262,12 @@ def _error_without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -
         location = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
         content = f"a redirect to {location}. The host of the connection must be the URL of ClickMeeting's API"
     message = f"HTTP {answer.status} with {content}"
-    if 200 <= answer.status < 300:
+    if 200 <= answer.status < 300 or answer.status == 404:
+        # a page that says "not found" is from a proxy or a wrong URL: it does not say that ClickMeeting has nothing
         return ApiError("unexpected", message, answer.status)
+    if answer.status == 403:
+        # such as the page of a firewall, which may pass like an overload; ClickMeeting itself answers in JSON
+        return ApiError("server", message, answer.status)
     return _build_error(answer.status, message, answer, now)
 
 

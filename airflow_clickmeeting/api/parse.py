@@ -5,8 +5,10 @@ The functions that read a response raise a `ParseError` if it has another shape.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from typing import Any, Generic, TypeVar, cast
 
@@ -27,6 +29,9 @@ from airflow_clickmeeting.api.types import (
 
 T = TypeVar("T")
 
+#: the recorded words for success, in lower case
+SUCCESS = ("ok", "deleted")
+_DENIAL = re.compile("err|fail|denied|false|no", re.IGNORECASE)
 _ROOM_FLAGS = ("lobby_enabled", "registration_enabled", "paid_enabled", "automated_enabled", "permanent_room")
 _ROOM_LISTS = ("active_conferences", "scheduled_conferences", "inactive_conferences")
 
@@ -45,9 +50,53 @@ class listed(Generic[T]):  # noqa: N801 - used like a function; a class, so that
         return [self.item(each) for each in _require_list(data)]
 
 
+@dataclass(frozen=True)
+class identified(Generic[T]):  # noqa: N801 - as `listed`
+    """Reads one object, and refuses that of another id.
+
+    :param item: reads the object.
+    :param id: the id that was requested.
+    """
+
+    item: Callable[[Any], T]
+    id: int
+
+    def __call__(self, data: Any) -> T:
+        """Return the object in a response."""
+        found: Any = self.item(data)
+        if found.get("id", self.id) != self.id:
+            raise ParseError(f"expected the object with the id {self.id}, got that with the id {found['id']!r}")
+        return cast("T", found)
+
+
+@dataclass(frozen=True)
+class recordings_of:  # noqa: N801 - as `listed`
+    """Reads the recordings of a room, and refuses those that say they belong to another one.
+
+    :param room_id: the room.
+    """
+
+    room_id: int
+
+    def __call__(self, data: Any) -> list[Recording]:
+        """Return the recordings in a response."""
+        found = [recording(each) for each in _require_list(data)]
+        for each in found:
+            if each.get("conference_id", self.room_id) != self.room_id:
+                raise ParseError(f"expected recordings of room {self.room_id}, got one of room {each['conference_id']}")
+        return found
+
+
 def plain(data: Any) -> Any:
     """Return an object as it is."""
     return _require_object(data)
+
+
+def confirmed(data: Any) -> dict[str, Any]:
+    """Return the response to a request that writes; only a known word for success counts as one."""
+    found = _require_object(data)
+    _require_success(found.get("status", found.get("STATUS")))
+    return found
 
 
 def file_bytes(data: Any) -> bytes:
@@ -57,10 +106,24 @@ def file_bytes(data: Any) -> bytes:
     return data
 
 
-def success(data: Any) -> bool:
-    """Return True for a response that only confirms success: an object with any keys, or a text such as `"200 OK"`."""
-    if isinstance(data, str) and not data.startswith("2"):
-        raise ParseError("expected an object, or a text that begins with a 2xx status such as '200 OK'")
+def anything(data: Any) -> bool:
+    """Return True for any JSON, for an operation whose response is not known."""
+    return True
+
+
+def deleted(data: Any) -> bool:
+    """Return True for the response to a deletion.
+
+    Recorded are `{"result": "OK"}` and `"200 OK"` for rooms, `{"STATUS": "OK"}` for recordings, and an object with
+    `response` for files, whose value is not known. Everything else is an error, since it may be a denial.
+    """
+    if isinstance(data, str) and re.match("2[0-9]{2}( |$)", data):
+        return True
+    found = _require_object(data)
+    word = next((found[key] for key in ("result", "STATUS", "status", "response") if key in found), None)
+    if "response" in found and isinstance(word, str | int) and word and not _DENIAL.search(str(word)):
+        return True
+    _require_success(word)
     return True
 
 
@@ -71,12 +134,15 @@ def strings(data: Any) -> list[str]:
 
 def room(data: Any) -> Room:
     """Return a room that stands under the key `conference` or `room`, or without a key."""
-    return _require_id(room_item(_unwrap(data, "conference", "room")))
+    return _require_id(room_item(_unwrap(data, "conference", "room")), "a room")
 
 
 def updated_room(data: Any) -> Room:
     """Return the response to an update: a room, or only `{"status": "ok"}`."""
-    return room_item(_unwrap(data, "conference", "room"))
+    found = room_item(_unwrap(data, "conference", "room"))
+    if "id" not in found:
+        _require_success(found.get("status"))
+    return found
 
 
 def room_item(data: Any) -> Room:
@@ -106,13 +172,20 @@ def rooms(data: Any) -> list[Room]:
     """Return the rooms of a list, or of an object with a list for each status."""
     if isinstance(data, dict) and any(key in data for key in _ROOM_LISTS):
         data = [each for key in _ROOM_LISTS for each in _require_list(data.get(key) or [])]
-    return [_require_id(room_item(each)) for each in _require_list(data)]
+    return [_require_id(room_item(each), "a room") for each in _require_list(data)]
 
 
 def tokens(data: Any) -> list[Token]:
     """Return the tokens of a list, which may stand under the key `access_tokens`."""
     found = data if isinstance(data, list) else _require_object(data).get("access_tokens")
     return [cast("Token", dict(_require_object(each))) for each in _require_list(found)]
+
+
+def new_tokens(data: Any) -> list[Token]:
+    """Return the tokens that were generated; without any, the request had no effect."""
+    if not (found := tokens(data)):
+        raise ParseError("expected new tokens, got none")
+    return found
 
 
 def token_strings(data: Any) -> list[str]:
@@ -124,7 +197,11 @@ def token_strings(data: Any) -> list[str]:
 
 def session_of(session_id: int) -> Callable[[Any], Session]:
     """Return a function that reads one session; it adds the id, which the response does not have."""
-    return lambda data: cast("Session", {"id": session_id, **_unwrap(data, "session")})
+    return identified(partial(_session_with_id, session_id), session_id)
+
+
+def _session_with_id(session_id: int, data: Any) -> Session:
+    return cast("Session", {"id": session_id, **_unwrap(data, "session")})
 
 
 def session_item(data: Any) -> Session:
@@ -147,7 +224,7 @@ def registration(data: Any) -> Registration:
 
 def registered(data: Any) -> Registered:
     """Return the response to a registration; `exist` is 0 if ClickMeeting left it out."""
-    return cast("Registered", _convert_numbers({"exist": 0, **_require_object(data)}, "exist"))
+    return cast("Registered", _convert_numbers({"exist": 0, **confirmed(data)}, "exist"))
 
 
 def autologin_hash(data: Any) -> str:
@@ -177,7 +254,8 @@ def recording(data: Any) -> Recording:
 
 def file(data: Any) -> File:
     """Return a file of the library, with its numbers as numbers."""
-    return cast("File", _convert_numbers(dict(_require_object(data)), "id", "conversion_progress"))
+    found = _convert_numbers(dict(_require_object(data)), "id", "conversion_progress")
+    return cast("File", _require_id(found, "a file"))
 
 
 def chat(data: Any) -> Chat:
@@ -190,9 +268,14 @@ def chat(data: Any) -> Chat:
     return cast("Chat", _convert_numbers(found, "id"))
 
 
-def _require_id(found: Room) -> Room:
-    if "id" not in found:
-        raise ParseError("expected a room, got an object without an id")
+def _require_success(word: object) -> None:
+    if not isinstance(word, str) or word.lower() not in SUCCESS:
+        raise ParseError(f"expected a confirmation such as 'OK', got {word!r}, so the request may have had no effect")
+
+
+def _require_id(found: T, kind: str) -> T:
+    if "id" not in cast("dict[str, Any]", found):
+        raise ParseError(f"expected {kind}, got an object without an id")
     return found
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import calls, parse
-from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import ApiError, kind_of
 from airflow_clickmeeting.api.form_fields import STANDARD
 from airflow_clickmeeting.api.http import Answer, decode, has_file, has_list, server_time
@@ -68,8 +68,6 @@ def test_the_code_in_the_error_object_counts_more_than_the_http_status():
     [
         (400, "validation"),
         (401, "authentication"),
-        (403, "authentication"),
-        (404, "not_found"),
         (409, "validation"),
         (418, "other"),
         (422, "validation"),
@@ -86,6 +84,91 @@ def test_every_http_status_beyond_success_is_an_error_whatever_its_body(status, 
     assert (found.kind, found.code) == (kind, status)
     assert str(status) in found.message
     assert kind_of(status) == kind
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", {}, [], {"id": 1}, "text", None, True])
+def test_only_clickmeeting_itself_can_say_that_something_does_not_exist(body):
+    for call in (calls.get_conference(7), calls.list_conferences(page=2), calls.delete_conference(7)):
+        found = problem(body, 404, call=call)
+        assert (found.kind, found.code) == ("unexpected", 404)
+    for recorded in (NOT_FOUND, {"errors": []}, {"message": "no"}, "404 Not Found"):
+        assert problem(recorded, 404).kind == "not_found"
+
+
+def test_a_page_that_forbids_may_pass_but_clickmeetings_own_word_does_not():
+    assert problem(b"<html>no</html>", 403).kind == problem(b"", 403).kind == "server"
+    assert problem({"code": 403, "name": "FORBIDDEN"}, 403).kind == "authentication"
+
+
+@pytest.mark.parametrize("status", [200, 404, 422])
+def test_a_web_page_never_stands_for_a_result(status):
+    call = calls.check_availability(start_time="2027-03-01T15:00+01:00", hours=1)
+    assert problem(b"<html>Sign in</html>", status, call=call).kind in ("unexpected", "validation")
+    assert read(call, b"", 200) is True
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        (calls.get_conference(7), {"conference": {"id": 8}}),
+        (calls.update_conference(7, name="Talk"), {"room": {"id": 8}}),
+        (calls.get_session(7, 9), {"id": 10, "start_date": "2025-08-30T12:00:00+02:00"}),
+        (calls.get_file(9), {"id": 10}),
+        (calls.list_recordings(7), [{"id": 1, "conference_id": 8}]),
+        (calls.list_recordings(7), [{"id": 1, "room_id": "8"}]),
+    ],
+)
+def test_an_answer_about_something_else_is_unexpected(call, body):
+    found = problem(body, call=call)
+    assert found.kind == "unexpected"
+    assert found.message.startswith("expected ")
+
+
+DENIALS = [
+    {"result": "ERROR"},
+    {"status": "error"},
+    {"error": "no"},
+    {"success": False},
+    {},
+    [],
+    False,
+    None,
+    True,
+    "no",
+]
+
+
+@pytest.mark.parametrize("body", DENIALS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        calls.delete_conference(7),
+        calls.delete_recording(7, 8),
+        calls.delete_all_recordings(7),
+        calls.delete_file(9),
+        calls.deactivate_tokens(7, tokens=["HCKFWT"]),
+        calls.send_invitation(7, attendees=["ada@example.com"]),
+        calls.create_contact(email="ada@example.com", firstname="Ada", lastname="Lovelace"),
+        calls.register_participant(7, registration={1: "Ada", 2: "Lovelace", 3: "ada@example.com"}),
+        calls.update_conference(7, name="Talk"),
+        calls.create_conference(name="Talk"),
+        calls.generate_tokens(7, how_many=1),
+        calls.upload_file(Upload("a.pdf", 1, io.BytesIO)),
+    ],
+    ids=lambda call: call.name if isinstance(call, Call) else "",
+)
+def test_a_denial_is_no_success(call, body):
+    assert problem(body, call=call).kind == "unexpected"
+
+
+def test_new_tokens_are_returned():
+    assert read(calls.generate_tokens(7, how_many=1), {"access_tokens": [{"token": "HCKFWT"}]}) == [{"token": "HCKFWT"}]
+
+
+@pytest.mark.parametrize("word", ["ERROR", "failed", "", 0, False, None, "no"])
+def test_a_deleted_file_has_an_unknown_word_but_no_denial(word):
+    assert problem({"response": word}, call=calls.delete_file(9)).kind == "unexpected"
+    assert read(calls.delete_file(9), {"response": "removed"}) is True
 
 
 def test_only_too_many_requests_certainly_had_no_effect():
@@ -263,7 +346,12 @@ def test_the_servers_time_is_in_its_answer():
 @pytest.mark.parametrize("envelope", ["conference", "room", None])
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize(
-    "call", [calls.get_conference(7), calls.create_conference(name="Talk"), calls.update_conference(7, name="Talk")]
+    "call",
+    [
+        calls.get_conference(ROOM["id"]),
+        calls.create_conference(name="Talk"),
+        calls.update_conference(ROOM["id"], name="Talk"),
+    ],
 )
 def test_a_room_comes_in_one_of_two_envelopes_or_in_none(call, envelope, status):
     assert read(call, {envelope: ROOM} if envelope else ROOM, status)["id"] == ROOM["id"]
@@ -301,7 +389,7 @@ def test_flags_of_a_room_become_booleans(received, read_as):
 
 def test_a_room_is_read_as_it_should_have_been_sent():
     room = read(
-        calls.get_conference(7),
+        calls.get_conference(9000101),
         {
             "conference": {
                 "id": "9000101",
@@ -324,7 +412,7 @@ def test_a_room_is_read_as_it_should_have_been_sent():
 
 
 def test_a_permanent_room_has_no_start_and_nothing_makes_one_up():
-    room = read(calls.get_conference(7), {"conference": {**ROOM, "permanent_room": True}})
+    room = read(calls.get_conference(ROOM["id"]), {"conference": {**ROOM, "permanent_room": True}})
     assert not room.keys() & {"starts_at", "ends_at", "ccc"}
 
 
@@ -352,7 +440,7 @@ def test_a_page_past_the_last_one_may_be_an_error_and_is_an_empty_page():
     assert problem(NOT_FOUND, 404, call=calls.list_conferences(page=1)).kind == "not_found"
 
 
-@pytest.mark.parametrize("body", [{"result": "OK"}, {"STATUS": "OK"}, {"response": "OK"}, "200 OK", True])
+@pytest.mark.parametrize("body", [{"result": "OK"}, {"STATUS": "OK"}, {"response": "OK"}, "200 OK"])
 @pytest.mark.parametrize("call", [calls.delete_conference(7), calls.delete_recording(7, 8), calls.delete_file(9)])
 def test_a_deletion_is_answered_in_many_words(call, body):
     assert read(call, body) is True
@@ -437,11 +525,11 @@ def test_who_confirmed_has_the_time_there():
 
 
 @pytest.mark.parametrize(
-    ("body", "exist"), [({"status": "OK", "url": "u"}, 0), ({"exist": 1}, 1), ({"exist": "1"}, 1), ({"exist": 0}, 0)]
+    ("body", "exist"), [({"url": "u"}, 0), ({"exist": 1}, 1), ({"exist": "1"}, 1), ({"exist": 0}, 0)]
 )
 def test_a_registration_says_whether_the_person_was_there_before(body, exist):
     registration = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
-    assert read(calls.register_participant(7, registration=registration), body)["exist"] == exist
+    assert read(calls.register_participant(7, registration=registration), {"status": "OK", **body})["exist"] == exist
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,9 @@ class TestMeetings:
 
     def test_what_is_to_come(self):
         room = scheduled(NOW + timedelta(seconds=1))
-        assert blockers(room, grace=timedelta(0)) == ["it is scheduled until 2027-02-01T12:00:01+00:00, in a few seconds"]
+        assert blockers(room, grace=timedelta(0)) == [
+            "it is scheduled until 2027-02-01T12:00:01+00:00, in a few seconds"
+        ]
 
     @pytest.mark.parametrize("end", [None, NOW, NOW - timedelta(minutes=4)], ids=["none", "now", "just now"])
     def test_what_runs_or_may_run_whatever_the_grace(self, end):

@@ -78,7 +78,7 @@ def test_what_somebody_changed_is_put_right(follow, shown):
 
 def test_what_clickmeeting_does_not_take_over_is_complained_of(follow, clickmeeting_sandbox):
     follow(TOUR, QUESTIONS)
-    clickmeeting_sandbox.fault("update_conference", "status", status=200)
+    clickmeeting_sandbox.fault("update_conference", "answer", json={"status": "ok"})
     states = follow(TOUR, QUESTIONS | {"duration": "2:00"})
     assert [states["complain", index] for index in (0, 1)] == ["skipped", "failed"]
 

@@ -262,7 +262,7 @@ class TestUpdate:
         assert len(sandbox.state["rooms"]) == 1
 
     def test_where_the_answer_only_says_ok_the_room_is_read(self, run, sandbox, room_id):
-        sandbox.fault("update_conference", "status", status=200)
+        sandbox.fault("update_conference", "answer", json={"status": "ok"})
         assert run(ClickMeetingUpdateConferenceOperator, room_id=room_id, access_type=3)["id"] == room_id
         assert sandbox.counts == {"update_conference": 1, "get_conference": 1}
 

@@ -315,7 +315,7 @@ class TestUpdated:
 
     def test_what_clickmeeting_does_not_take_over_is_told(self, told_by, sandbox):
         sandbox.add_room(**WEBINAR | {"duration": 1})
-        sandbox.fault("update_conference", "status", status=200)
+        sandbox.fault("update_conference", "answer", json={"status": "ok"})
         room, told = told_by(
             ClickMeetingCreateConferenceOperator, if_exists="update", **WEBINAR | {"lobby_enabled": False}
         )
