@@ -14,6 +14,7 @@ from pathlib import Path
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
 MIB = 1 << 20
+TOKEN = "benchmark"  # the control token of the sandbox
 
 Figures = dict[str, float]
 
@@ -34,11 +35,11 @@ def current_memory() -> float:
 @contextmanager
 def sandbox(folder: str) -> Iterator[SandboxControl]:
     """Run a sandbox with an empty account in a process of its own, and connect Airflow to it."""
-    command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty"]
+    command = [sys.executable, "-m", "airflow_clickmeeting.sandbox", "--seed", "empty", "--token", TOKEN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout
-            control = SandboxControl(server.stdout.readline().split()[3])
+            control = SandboxControl(server.stdout.readline().split()[3], token=TOKEN)
             os.environ |= {
                 "AIRFLOW_CONN_CLICKMEETING_DEFAULT": control.connection_json,
                 "AIRFLOW_HOME": folder,

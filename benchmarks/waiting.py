@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from measuring import current_memory
+from measuring import TOKEN, current_memory
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -97,7 +97,7 @@ async def measure(
     method: str, sensors: int, rooms: list[int], interval: float, seconds: float, spread: float
 ) -> dict[str, float]:
     """Let sensors wait in this event loop, and return the figures of their row."""
-    sandbox = SandboxControl(json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])["host"])
+    sandbox = SandboxControl(json.loads(os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"])["host"], token=TOKEN)
     now = sandbox.now
     waiting = []
 
@@ -210,9 +210,9 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as home,
-        local_sandbox(Path(sys.executable).parent, "--seed", "empty") as url,
+        local_sandbox(Path(sys.executable).parent, "--seed", "empty", "--token", TOKEN) as url,
     ):
-        sandbox = SandboxControl(url)
+        sandbox = SandboxControl(url, token=TOKEN)
         os.environ |= {
             "AIRFLOW_CONN_CLICKMEETING_DEFAULT": sandbox.connection_json,
             "AIRFLOW_HOME": home,

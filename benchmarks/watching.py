@@ -23,6 +23,7 @@ from local_airflow import local_sandbox
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
 PAGE_SIZE = 250
+TOKEN = "benchmark"  # the control token of the sandbox
 # of a hundred rooms: past and future webinars, permanent rooms, and for the rest one webinar that is about to start
 PAST, FUTURE, PERMANENT = 60, 34, 5
 
@@ -77,8 +78,8 @@ def main() -> None:
     from airflow_clickmeeting.triggers.feeds import FEEDS
 
     print(f"{'rooms':>6}  {'feed':<14} {'first poll':>11} {'next polls':>11} {'by hand':>9} {'ratio':>7}")
-    with local_sandbox(Path(sys.executable).parent, "--seed", "empty") as url:
-        sandbox = SandboxControl(url)
+    with local_sandbox(Path(sys.executable).parent, "--seed", "empty", "--token", TOKEN) as url:
+        sandbox = SandboxControl(url, token=TOKEN)
         os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"] = sandbox.connection_json
         for rooms in options.rooms:
             for feed in FEEDS:

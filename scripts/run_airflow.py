@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ CONNECTION = "clickmeeting_default"
 SPEED = "5000"
 WELCOME = """
   Airflow is ready:   {airflow}
-  Sandbox (the API):  {sandbox}
+  Sandbox (the API):  {sandbox} (control token: {token})
 
   You need no login. The connection "clickmeeting_default" uses the sandbox, where a week passes in
   two minutes: trigger "webinar_lifecycle", and follow the run to its end. The logs are in {home}.
@@ -39,11 +40,12 @@ def main() -> None:
     venv_bin = Path(sys.executable).parent
     home = ROOT / ".airflow"
     try:
-        with local_sandbox(venv_bin, "--speed", SPEED) as sandbox:
+        token = secrets.token_urlsafe(12)
+        with local_sandbox(venv_bin, "--speed", SPEED, "--token", token) as sandbox:
             print("Starting Airflow, which takes about 15 seconds ...", flush=True)
             with LocalAirflow(venv_bin, home, ROOT / "example_dags") as airflow:
                 connect(airflow, sandbox)
-                print(WELCOME.format(airflow=airflow.url, sandbox=sandbox, home=home), flush=True)
+                print(WELCOME.format(airflow=airflow.url, sandbox=sandbox, token=token, home=home), flush=True)
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
                 print("\nStopping Airflow; running tasks have 20 seconds to finish ...", flush=True)

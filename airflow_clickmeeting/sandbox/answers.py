@@ -6,15 +6,17 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 # With this linger option, the kernel sends a reset instead of a regular end when the socket is closed.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_WITHOUT_BODY = {204, 304}
+# A client may trust a clock that is far from its own only if the other side says that it is a sandbox.
+SANDBOX_HEADER = "x-clickmeeting-sandbox"
 
 
 @dataclass
@@ -32,11 +34,6 @@ class Connection:
         transport: asyncio.Transport = self.scope["state"]["transport"]
         return transport
 
-    @property
-    def closed(self) -> bool:
-        """Return whether the connection is closed or closing."""
-        return self.transport.is_closing()
-
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, by the client or by the sandbox."""
         while (await self.receive())["type"] != "http.disconnect":
@@ -49,57 +46,63 @@ class Connection:
         self.transport.abort()
         await self.wait_closed()
 
-    async def close(self) -> None:
-        """Close the connection after all written bytes are sent, and wait until it is closed."""
-        self.transport.close()
-        await self.wait_closed()
-
 
 @dataclass
 class Response:
-    """Describe one HTTP response. If the body is an iterator, the sandbox produces it while sending it."""
+    """Describe one HTTP response. If the body is an iterator, the sandbox produces it while sending it.
+
+    :param stop_after: the number of bytes of the body after which to close the connection; None sends all.
+    :param pause: the seconds after each part of the body.
+    """
 
     body: bytes | Iterator[bytes] = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    stop_after: int | None = None
+    pause: float = 0
 
-    async def send(self, connection: Connection, stop_after: int | None = None) -> None:
-        """Send the response.
+    def __post_init__(self) -> None:
+        self.headers = dict(self.headers)  # a fault changes it
+        if isinstance(self.body, bytes) and self.status not in _WITHOUT_BODY:
+            self.headers.setdefault("content-length", str(len(self.body)))
 
-        :param stop_after: the number of bytes of the body after which to close the connection; None sends all.
-        """
-        headers = dict(self.headers)
-        if isinstance(self.body, bytes):
-            headers.setdefault("content-length", str(len(self.body)))
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    async def send(self, connection: Connection) -> None:
+        """Send the response."""
+        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
         connection.entry["status"] = self.status
         await connection.send({"type": "http.response.start", "status": self.status, "headers": raw})
-        for piece in _limited(self._pieces(connection), stop_after):
+        is_empty = connection.scope["method"] == "HEAD" or self.status in _WITHOUT_BODY
+        for piece in () if is_empty else limited(self.pieces(), self.stop_after):
             await connection.send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(0)  # Lets the server notice that the client has closed the connection.
-            if connection.closed:
+            await asyncio.sleep(self.pause)  # also lets the server notice that the client has closed the connection
+            if connection.transport.is_closing():
                 await connection.wait_closed()
                 return
-        if stop_after is None:
+        if self.stop_after is None:
             await connection.send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            await connection.close()
+            connection.transport.close()
+            await connection.wait_closed()
 
-    def _pieces(self, connection: Connection) -> Iterator[bytes]:
-        if connection.scope["method"] == "HEAD":
-            return iter(())
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body in parts."""
         return iter((self.body,)) if isinstance(self.body, bytes) else self.body
 
     @property
     def length(self) -> int | None:
         """Return the length of the body, or None if it is unknown before the body is produced."""
-        if isinstance(self.body, bytes):
-            return len(self.body)
         length = self.headers.get("content-length")
         return int(length) if length else None
 
+    def replace_body(self, body: bytes | Iterator[bytes], length: int | None = None) -> None:
+        """Change the body. If its length is unknown, the client finds the end of the body by itself."""
+        self.body = body
+        length = len(body) if isinstance(body, bytes) else length
+        self.headers["content-length"] = "" if length is None else str(length)
 
-def _limited(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
+
+def limited(pieces: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
+    """Yield the first `limit` bytes; None yields all."""
     for piece in pieces:
         yield piece[:limit]
         if limit is not None:
@@ -115,6 +118,6 @@ def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def html_response(title: str, status: int = 200) -> Response:
-    """Return a web page like that of a proxy or a login form, which a client must not accept as JSON."""
-    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    """Return a web page like that of a proxy, which a client must not accept as JSON."""
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>"
     return Response(page.encode(), status, {"content-type": "text/html; charset=utf-8"})

@@ -5,58 +5,126 @@ from __future__ import annotations
 import asyncio
 import functools
 import hmac
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
-from airflow_clickmeeting.sandbox import routes, schedule
+from airflow_clickmeeting.sandbox import schedule
 from airflow_clickmeeting.sandbox.answers import Connection, Response, json_response
-from airflow_clickmeeting.sandbox.calls import Call, operation_path, read_call
+from airflow_clickmeeting.sandbox.calls import Call, read_call
 from airflow_clickmeeting.sandbox.errors import ApiError, not_found, plain
 from airflow_clickmeeting.sandbox.fault_delivery import deliver
+from airflow_clickmeeting.sandbox.operations import (
+    account,
+    chats,
+    conferences,
+    files,
+    recordings,
+    registrations,
+    sessions,
+    tokens,
+)
+from airflow_clickmeeting.sandbox.world import World
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+Handler = Callable[[World, Call], "Response | Any"]
 
-    from airflow_clickmeeting.sandbox.world import World
+
+_ROOM = "conferences/{room_id}"
+_SESSION = f"{_ROOM}/sessions/{{session_id}}"
+_LANG = "(?P<lang>[a-zA-Z]{2})"
+_STATUS = "(?P<status>active|inactive)"
+_REGISTRATIONS = "registrations(/(?P<status>all|active))?"
+
+_PATHS: list[tuple[str, str, Handler]] = [
+    ("GET", "ping", account.ping),
+    ("GET", "time_zone_list", account.list_timezones),
+    ("GET", r"time_zone_list/(?P<country>\w+)", account.list_timezones_by_country),
+    ("GET", "phone_gateways", account.list_phone_gateways),
+    ("GET", "conferences/skins", account.list_skins),
+    ("POST", "contacts", account.create_contact),
+    ("POST", "conference/availability", conferences.check_availability),
+    ("GET", f"conferences(/{_STATUS})?", conferences.list_conferences),
+    ("POST", "conferences", conferences.create_conference),
+    ("GET", _ROOM, conferences.get_conference),
+    ("PUT", _ROOM, conferences.update_conference),
+    ("DELETE", _ROOM, conferences.delete_conference),
+    ("POST", f"{_ROOM}/tokens", tokens.generate_tokens),
+    ("GET", f"{_ROOM}/tokens", tokens.list_tokens),
+    ("DELETE", f"{_ROOM}/tokens", tokens.deactivate_tokens),
+    ("POST", f"{_ROOM}/token", tokens.get_token_by_email),
+    ("POST", f"{_ROOM}/room/autologin_hash", tokens.generate_autologin_url),
+    ("POST", f"{_ROOM}/invitation/email/{_LANG}", registrations.send_invitation),
+    ("POST", f"{_ROOM}/registration", registrations.register_participant),
+    ("GET", f"{_ROOM}/{_REGISTRATIONS}", registrations.list_registrations),
+    ("GET", f"{_SESSION}/{_REGISTRATIONS}", registrations.list_session_registrations),
+    ("GET", f"{_ROOM}/sessions", sessions.list_sessions),
+    ("GET", _SESSION, sessions.get_session),
+    ("GET", f"{_SESSION}/attendees", sessions.list_session_attendees),
+    ("GET", f"{_SESSION}/generate-pdf/{_LANG}", sessions.generate_session_report),
+    ("GET", "conferences/recordings", recordings.list_all_recordings),
+    ("GET", f"{_ROOM}/recordings", recordings.list_recordings),
+    ("DELETE", f"{_ROOM}/recordings", recordings.delete_all_recordings),
+    ("DELETE", f"{_ROOM}/recordings/{{recording_id}}", recordings.delete_recording),
+    ("GET", "file-library", files.list_files),
+    ("GET", "file-library/conferences/{room_id}", files.list_conference_files),
+    ("POST", "file-library(/conferences/{room_id})?", files.upload_file),
+    ("GET", "file-library/{file_id}", files.get_file),
+    ("GET", "file-library/{file_id}/download", files.download_file),
+    ("DELETE", "file-library/{file_id}", files.delete_file),
+    ("GET", "chats", chats.list_chats),
+    ("GET", "chats/{session_id}", chats.download_chat),
+]
+# Each operation has the name of the function that implements it.
+NAMES = {handler.__name__ for _, _, handler in _PATHS}
+_ROUTES = [
+    (method, re.compile(re.sub(r"{(\w+_id)}", r"(?P<\1>[0-9]{1,18})", path)), run) for method, path, run in _PATHS
+]
+
+
+def _find(method: str, path: str) -> tuple[Handler | None, dict[str, str]]:
+    """Return the operation of a request with the ids of its path, or None and no ids."""
+    for own_method, pattern, handler in _ROUTES:
+        if own_method == method and (match := pattern.fullmatch(path)):
+            return handler, {name: value for name, value in match.groupdict().items() if value}
+    return None, {}
 
 
 async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> None:
     """Respond to one request to the API, and log it."""
     request = Request(scope, receive)
-    path = request.url.path
-    is_api = path.startswith("/v1/")
-    operation, ids = routes.find(request.method, operation_path(path)) if is_api else (None, {})
-    name = operation.name if operation else "unknown"
-    call = await read_call(request, name, ids)
+    path = request.url.path.rstrip("/")
+    inner = path.removeprefix("/v1").removesuffix(".json").strip("/")
+    operation, ids = _find(request.method, inner) if path.startswith("/v1/") else (None, {})
+    name = operation.__name__ if operation else "unknown"
+    call = await read_call(request, ids, has_extension=path.endswith(".json"))
     entry = world.requests.add(name, request, call.loggable, world.clock.now)
-    latency = world.switches.number("latency")
-    if latency:
-        await asyncio.sleep(latency)
+    await asyncio.sleep(world.switches.number("latency"))
+    connection = Connection(scope, receive, send, entry)
     try:
-        await deliver(
-            world, name, Connection(scope, receive, send, entry), functools.partial(_respond, world, operation, call)
-        )
+        await deliver(world, name, connection, functools.partial(_respond, world, operation, call))
     finally:
         if call.upload:
             await call.upload.close()
 
 
-def _respond(world: World, operation: routes.Operation | None, call: Call) -> Response:
+def _respond(world: World, operation: Handler | None, call: Call) -> Response:
     try:
-        _check_key(world, call)
+        _check_key(world, operation, call)
         if not operation:
             raise not_found("Resource")
-        schedule.add_started_sessions(world.account, world.switches, world.clock.now)
-        result = operation.handler(world, call)
+        schedule.add_started_sessions(world)
+        result = operation(world, call)
     except ApiError as error:
         as_string = world.switches.word("error_code") == "string"
-        return json_response(error.body(code_as_string=as_string), error.code)
+        return json_response(error.body(code_as_string=as_string), error.status)
     return result if isinstance(result, Response) else json_response(result)
 
 
-def _check_key(world: World, call: Call) -> None:
-    if call.operation == "ping" and not world.switches.on("ping_checks_key"):
+def _check_key(world: World, operation: Handler | None, call: Call) -> None:
+    if operation is account.ping and not world.switches.on("ping_checks_key"):
         return
     if not hmac.compare_digest(call.key.encode(), world.api_key.encode()):
         raise plain(401, "Wrong API key.")

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from airflow_clickmeeting.sandbox.account import Account
 from airflow_clickmeeting.sandbox.clock import MINUTE, floor
 from airflow_clickmeeting.sandbox.model import HOST_COMES_EARLY, ChatLine, Person, Room, Session, Visit
+from airflow_clickmeeting.sandbox.world import World
 
 
 def visits(room: Room, session: Session) -> Iterator[Visit]:
@@ -106,10 +106,10 @@ def first_entries(room: Room, session: Session, now: datetime) -> dict[str, date
     return entries
 
 
-def get_or_add_guest(account: Account, room: Room, email: str, nickname: str, now: datetime) -> Person:
+def get_or_add_guest(world: World, room: Room, email: str, nickname: str) -> Person:
     """Return the person with this e-mail address, or add a person, who can attend sessions from now on."""
     known = room.guests.get(email.lower())
     if not known:
-        known = Person(account.new_id("person"), nickname, email, since=now)
+        known = Person(world.account.new_id("person"), nickname, email, since=world.clock.now)
         room.guests[email.lower()] = known
     return known

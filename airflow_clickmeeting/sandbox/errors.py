@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from airflow_clickmeeting.sandbox.forms import Form, text
+
 REQUIRED = "This field is required."
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 class ApiError(Exception):
-    """Make the API respond with an error object. `errors` has a (name, message) pair for each error."""
+    """Make the API respond with an error object. `errors` has a (name, message) pair for each error.
+
+    `status` is the HTTP status; by default it is the code.
+    """
 
     def __init__(self, code: int, name: str, errors: Sequence[tuple[str | int, str]]) -> None:
-        super().__init__(name)
-        self.code = code
+        super().__init__("; ".join(f"{name}: {message}" for name, message in errors))
+        self.code = self.status = code
         self.name = name
         self.errors = errors
 
@@ -55,3 +62,15 @@ def invalid_fields(errors: Sequence[tuple[str | int, str]]) -> ApiError:
 def invalid_dates(message: str) -> ApiError:
     """Return the error 400 for an invalid date."""
     return plain(400, message, "INVALID_DATES")
+
+
+def require(form: Form, *names: str | int) -> None:
+    """Raise the error 422 if a parameter is missing or empty."""
+    if missing := [(name, REQUIRED) for name in names if not text(form, str(name))]:
+        raise invalid_fields(missing)
+
+
+def require_address(email: str) -> None:
+    """Raise the error 422 if a text is not an e-mail address."""
+    if not _EMAIL.fullmatch(email):
+        raise invalid("E-mail address is not valid.")

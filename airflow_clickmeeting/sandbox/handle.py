@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from http.client import HTTPConnection
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+
+from airflow_clickmeeting.sandbox.requests import RIGHT_KEY
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.server import Server
@@ -27,17 +30,20 @@ class SandboxControl:
 
     :param url: the URL of the sandbox's API, such as `http://127.0.0.1:8080/v1/`.
     :param api_key: the API key that the sandbox accepts.
+    :param token: the control token, which the sandbox prints in its first line. Without it, you can only read.
     """
 
-    def __init__(self, url: str, api_key: str = "sandbox") -> None:
+    def __init__(self, url: str, api_key: str = "sandbox", token: str = "") -> None:
         self.url = url
         self.api_key = api_key
+        self.token = token
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)
         try:
+            headers = {"Content-Type": "application/json", "X-Sandbox-Token": self.token}
             payload = None if body is None else json.dumps(body, default=_jsonable)
-            connection.request(method, f"/_sandbox/{path}", payload)
+            connection.request(method, f"/_sandbox/{path}", payload, headers)
             response = connection.getresponse()
             data = json.loads(response.read())
         finally:
@@ -96,8 +102,7 @@ class SandboxControl:
     @property
     def counts(self) -> dict[str, int]:
         """Return the number of requests for each operation. `media` is the file host, `unknown` any other URL."""
-        counts: dict[str, int] = self._request("GET", "requests/counts")
-        return counts
+        return dict(self._request("GET", "requests/counts"))
 
     def count(self, operation: str | None = None) -> int:
         """Return the number of requests for one operation, or for all operations together."""
@@ -105,9 +110,16 @@ class SandboxControl:
         return sum(counts.values()) if operation is None else counts.get(operation, 0)
 
     def log(self, operation: str | None = None) -> list[dict[str, Any]]:
-        """Return the logged requests, the oldest first: method, path, query, headers, form, status and time."""
+        """Return the logged requests, the oldest first: method, path, query, headers, form, status and time.
+
+        The sandbox shows no API keys. In the headers, this method puts the sandbox's key in its place again; any other
+        key is `(another key)`.
+        """
         query = f"?operation={quote(operation)}" if operation else ""
-        log: list[dict[str, Any]] = self._request("GET", f"requests{query}")["log"]
+        log = list(self._request("GET", f"requests{query}")["log"])
+        for headers in (entry["headers"] for entry in log):
+            if headers.get("x-api-key") == RIGHT_KEY:
+                headers["x-api-key"] = self.api_key
         return log
 
     def forget_requests(self) -> None:
@@ -132,29 +144,22 @@ class SandboxControl:
         :param end: the end of the session; by default the scheduled end of the room. If you set `start`, or if the room
             is permanent, the default is an hour after the start.
         :param attendees: the attendees. Each may have `email`, `nickname`, `role`, `visits`, `rating`,
-            `rating_comment`, `device`, `user_ip`, `city` and `country_iso3`. A visit is a pair of join time and leave
-            time. Each time is a datetime, a number of minutes after the start, or None for the start or the end of the
-            session.
+            `rating_comment`, `device`, `user_ip`, `city`, `country_iso3` and `polls`. A visit is a pair of join time
+            and leave time. Each time is a datetime, a number of minutes after the start, or None for the start or the
+            end of the session. `polls` is a list as ClickMeeting sends it: each poll has a `name` and `questions`,
+            each question a `question` and `answers`, each answer its `points` and its text, the `value`.
         :param count: the number of generated attendees to add.
         :param recordings: the recordings. Each may have `size` in bytes, `duration` in seconds, `name`, and
             `ready_after`, the seconds from the end of the session until it is ready.
         :param chat: the messages. Each is a text, or has `at`, `email`, `nickname` and `message`.
         """
-        script = {
-            "room_id": room_id,
-            "start": start,
-            "end": end,
-            "attendees": list(attendees),
-            "count": count,
-            "recordings": list(recordings),
-            "chat": list(chat),
-        }
+        lists = {"attendees": list(attendees), "recordings": list(recordings), "chat": list(chat)}
+        script = {"room_id": room_id, "start": start, "end": end, "count": count, **lists}
         return int(self._request("POST", "sessions", script)["id"])
 
     def add_room(self, **overrides: object) -> dict[str, Any]:
         """Create a room, also one in the past, and return it as the API shows it."""
-        room: dict[str, Any] = self._request("POST", "rooms", overrides)
-        return room
+        return dict(self._request("POST", "rooms", overrides))
 
     def add_field(self, room_id: int, label: str, required: bool = False) -> int:
         """Add a question to the registration form of a room, and return the id of the question."""
@@ -178,35 +183,23 @@ class SandboxControl:
         :param ready_at: the time from which lists show the recording; by default now.
         :param name: the name; by default that of the room.
         """
-        recording = {
-            "room_id": room_id,
-            "size": size,
-            "duration": duration,
-            "ready_at": ready_at,
-            "name": name,
-        }
+        recording = {"room_id": room_id, "size": size, "duration": duration, "ready_at": ready_at, "name": name}
         return int(self._request("POST", "recordings", recording)["id"])
 
     def bulk(self, rooms: int, sessions_per_room: int, attendees_per_session: int) -> None:
         """Add `rooms` ended webinars to the account, each with sessions and attendees, for example to measure a DAG."""
-        numbers = {
-            "rooms": rooms,
-            "sessions_per_room": sessions_per_room,
-            "attendees_per_session": attendees_per_session,
-        }
-        self._request("POST", "bulk", numbers)
+        each = {"sessions_per_room": sessions_per_room, "attendees_per_session": attendees_per_session}
+        self._request("POST", "bulk", {"rooms": rooms, **each})
 
     @property
     def outbox(self) -> list[dict[str, Any]]:
         """Return the mails that ClickMeeting would send. The sandbox sends none."""
-        outbox: list[dict[str, Any]] = self._request("GET", "outbox")
-        return outbox
+        return list(self._request("GET", "outbox"))
 
     @property
     def state(self) -> dict[str, Any]:
         """Return everything in the account: counts, rooms, contacts and files."""
-        state: dict[str, Any] = self._request("GET", "state")
-        return state
+        return dict(self._request("GET", "state"))
 
     def reset(self) -> None:
         """Reset data, clock, switches, faults and log to the start."""
@@ -232,6 +225,8 @@ class Sandbox(SandboxControl):
     :param seed: the data at the start: `empty`, or `demo` for a small account.
     :param speed: how many seconds the sandbox's clock moves in one real second.
     :param switches: the values of switches for uncertain behaviour of the API.
+    :param token: the control token; by default a random one.
+    :param allowed_hosts: the host names, besides `localhost` and IP addresses, that URLs of the sandbox may have.
     """
 
     def __init__(
@@ -242,14 +237,31 @@ class Sandbox(SandboxControl):
         seed: str = "empty",
         speed: float = 1.0,
         switches: Mapping[str, object] | None = None,
+        token: str = "",
+        allowed_hosts: Collection[str] = (),
     ) -> None:
-        super().__init__("", api_key)
-        self._port = port
-        self._seed = seed
-        self._speed = speed
-        self._switches = switches
+        super().__init__("", api_key, token or secrets.token_urlsafe(12))
+        self._port, self._allowed_hosts, self._seed = port, allowed_hosts, seed
+        self._speed, self._switches = speed, switches
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
+
+    def open(self) -> Server:
+        """Open the ports, and return the server, which serves while its method `run` runs.
+
+        :raises RuntimeError: if a package of the extra `sandbox` is missing.
+        :raises OSError: if the port is in use.
+        """
+        with extra_required():
+            from airflow_clickmeeting.sandbox.demo import SEEDS
+            from airflow_clickmeeting.sandbox.server import Server
+            from airflow_clickmeeting.sandbox.world import World
+
+        seed = SEEDS[self._seed]
+        world = World(self.api_key, self.token, speed=self._speed, switches=self._switches, seed=seed)
+        self._server = Server(world, self._port, self._allowed_hosts)
+        self.url = self._server.url
+        return self._server
 
     def start(self) -> None:
         """Start the server, and return when it accepts requests.
@@ -257,22 +269,10 @@ class Sandbox(SandboxControl):
         :raises RuntimeError: if a package of the extra `sandbox` is missing, or if the thread ends before the start.
         :raises OSError: if the port is in use.
         """
-        try:
-            from airflow_clickmeeting.sandbox.demo import SEEDS
-            from airflow_clickmeeting.sandbox.server import Server
-            from airflow_clickmeeting.sandbox.world import World
-        except ModuleNotFoundError as error:
-            raise RuntimeError(
-                f"The sandbox needs the package {error.name}."
-                " Install the package with: pip install 'airflow-clickmeeting[sandbox]'"
-            ) from error
-
-        world = World(self.api_key, speed=self._speed, switches=self._switches, seed=SEEDS[self._seed])
-        self._server = Server(world, self._port)
-        self.url = self._server.url
-        self._thread = threading.Thread(target=self._server.run, name="clickmeeting-sandbox", daemon=True)
+        server = self.open()
+        self._thread = threading.Thread(target=server.run, name="clickmeeting-sandbox", daemon=True)
         self._thread.start()
-        while not self._server.started:
+        while not server.started:
             if not self._thread.is_alive():
                 raise RuntimeError(
                     "The thread of the sandbox ended before it served requests. See its traceback on stderr."
@@ -282,7 +282,7 @@ class Sandbox(SandboxControl):
     def stop(self) -> None:
         """Stop the server, wait until it has ended, and free its ports. Without a running server, do nothing."""
         if self._server and self._thread:
-            self._server.stop()
+            self._server.should_exit = True
             self._thread.join()
         self._server = self._thread = None
 
@@ -290,10 +290,17 @@ class Sandbox(SandboxControl):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
+
+
+@contextmanager
+def extra_required() -> Iterator[None]:
+    """Raise `RuntimeError` with the command that installs a package whose import fails here."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"The sandbox needs the package {error.name}."
+            " Install the package with: pip install 'airflow-clickmeeting[sandbox]'"
+        ) from error

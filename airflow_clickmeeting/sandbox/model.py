@@ -1,10 +1,11 @@
-"""Define the objects of a ClickMeeting account: rooms, sessions, recordings, files and mails."""
+"""Define the objects of a ClickMeeting account: rooms, sessions, recordings and files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.sandbox.clock import HALF_HOUR, floor
@@ -32,10 +33,11 @@ class Person:
     user_ip: str = "192.0.2.1"
     city: str | None = None
     country_iso3: str | None = "POL"
+    polls: Sequence[Any] = ()
 
 
 class Visit(NamedTuple):
-    """Describe one entry of one person. A person who rejoins has several; only the first has the rating."""
+    """Describe one entry of one person. A person who rejoins has several; only the first has the rating and polls."""
 
     person: Person
     join: datetime
@@ -43,8 +45,7 @@ class Visit(NamedTuple):
     first: bool = True
 
 
-@dataclass
-class ChatLine:
+class ChatLine(NamedTuple):
     """Describe one message in the chat of a session."""
 
     at: datetime
@@ -97,16 +98,7 @@ class Recording:
     session_id: int | None = None
 
 
-@dataclass
-class Token:
-    """Describe an access token. It may be bound to an e-mail address."""
-
-    token: str
-    sent_to_email: str | None = None
-
-
-@dataclass
-class Field:
+class Field(NamedTuple):
     """Describe a question of the registration form."""
 
     id: int
@@ -127,24 +119,20 @@ class Registration:
     confirmed: datetime | None
 
 
-def standard_fields() -> list[Field]:
-    """Return the three questions that every registration form has."""
-    return [Field(FIRST_NAME, "First Name"), Field(LAST_NAME, "Last Name"), Field(EMAIL, "Email Address")]
-
-
-def standard_settings() -> dict[str, bool | str]:
-    """Return the settings of a new room."""
-    return {
-        "show_on_personal_page": True,
-        "thank_you_emails_enabled": True,
-        "connection_tester_enabled": False,
-        "phonegateway_enabled": False,
-        "recorder_autostart_enabled": False,
-        "room_invite_button_enabled": True,
-        "social_media_sharing_enabled": False,
-        "connection_status_enabled": True,
-        "thank_you_page_url": "",
-    }
+# The settings of a new room.
+SETTINGS: dict[str, bool | str] = {
+    "show_on_personal_page": True,
+    "thank_you_emails_enabled": True,
+    "connection_tester_enabled": False,
+    "phonegateway_enabled": False,
+    "recorder_autostart_enabled": False,
+    "room_invite_button_enabled": True,
+    "social_media_sharing_enabled": False,
+    "connection_status_enabled": True,
+    "thank_you_page_url": "",
+}
+# The three questions that every registration form has.
+FIELDS = [Field(FIRST_NAME, "First Name"), Field(LAST_NAME, "Last Name"), Field(EMAIL, "Email Address")]
 
 
 @dataclass
@@ -169,9 +157,9 @@ class Room:
     registration_template: int = 1
     skin_id: int | None = None
     set_status: str | None = None
-    settings: dict[str, bool | str] = field(default_factory=standard_settings)
-    fields: list[Field] = field(default_factory=standard_fields)
-    tokens: dict[str, Token] = field(default_factory=dict)
+    settings: dict[str, bool | str] = field(default_factory=SETTINGS.copy)
+    fields: list[Field] = field(default_factory=FIELDS.copy)
+    tokens: dict[str, str | None] = field(default_factory=dict)  # each with the e-mail address that it is bound to
     registrations: dict[str, Registration] = field(default_factory=dict)
     guests: dict[str, Person] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
@@ -223,15 +211,3 @@ class StoredFile:
     content: IO[bytes]
     uploaded_at: datetime
     room_id: int | None = None
-
-
-@dataclass
-class Mail:
-    """Describe a mail that ClickMeeting would send."""
-
-    recipient: str
-    kind: str
-    room_id: int
-    at: datetime
-    lang: str
-    details: dict[str, str] = field(default_factory=dict)

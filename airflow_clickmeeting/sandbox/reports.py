@@ -12,11 +12,9 @@ JOB_TIME = timedelta(minutes=1)
 JOB_POLLS = 3
 
 
-def request(session: Session, lang: str, now: datetime) -> Report:
-    """Return the job of a report, and start it if necessary. Each call counts as a poll."""
-    report = session.reports.setdefault(lang, Report(secrets.token_hex(8).upper(), now))
-    report.polls += 1
-    return report
+def request(session: Session, lang: str, now: datetime) -> None:
+    """Start the job of a report if necessary. Each call counts as a poll."""
+    session.reports.setdefault(lang, Report(secrets.token_hex(8).upper(), now)).polls += 1
 
 
 def progress(report: Report, now: datetime) -> int:
@@ -24,14 +22,6 @@ def progress(report: Report, now: datetime) -> int:
     by_clock = (now - report.requested) / JOB_TIME
     by_polls = (report.polls - 1) / (JOB_POLLS - 1)
     return max(0, min(100, int(100 * max(by_clock, by_polls))))
-
-
-def status(report: Report, now: datetime) -> str:
-    """Return `NEW`, `IN PROGRESS` or `FINISHED`."""
-    done = progress(report, now)
-    if done == 100:
-        return "FINISHED"
-    return "NEW" if done == 0 else "IN PROGRESS"
 
 
 def pdf(room: Room, session: Session, lang: str) -> bytes:

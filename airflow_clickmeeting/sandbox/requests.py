@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_ENTRIES = 100_000
+# The log shows these words instead of the API key of the sandbox, and instead of any other.
+RIGHT_KEY, OTHER_KEY = "(the API key)", "(another key)"
 
 
 class RequestLog:
-    """Count every request, and keep the last 100,000 in full."""
+    """Count every request, and keep the last 100,000 in full, but without API keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
         self.counts: Counter[str] = Counter()
         self.entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
 
@@ -26,8 +29,8 @@ class RequestLog:
             "operation": operation,
             "method": request.method,
             "path": request.url.path,
-            "query": dict(parse_qsl(request.url.query, keep_blank_values=True)),
-            "headers": dict(request.headers),
+            "query": self._masked(parse_qsl(request.url.query, keep_blank_values=True), "api_key"),
+            "headers": self._masked(request.headers.items(), "x-api-key"),
             "form": form,
             "status": None,
             "time": now.isoformat(),
@@ -35,6 +38,12 @@ class RequestLog:
         self.counts[operation] += 1
         self.entries.append(entry)
         return entry
+
+    def _masked(self, pairs: Any, secret: str) -> dict[str, str]:
+        shown = dict(pairs)
+        if secret in shown:
+            shown[secret] = RIGHT_KEY if shown[secret] == self._api_key else OTHER_KEY
+        return shown
 
     def entries_for(self, operation: str | None) -> list[dict[str, Any]]:
         """Return the logged requests of one operation, or of all operations for None."""

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow_clickmeeting.sandbox.account import Account
 from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.model import HOST_COMES_EARLY, LONG_AGO, Person, Recording, Room, Session
-from airflow_clickmeeting.sandbox.switches import Switches
+from airflow_clickmeeting.sandbox.world import World
 
 BYTES_PER_SECOND = 1000
 
 
-def add_started_sessions(account: Account, switches: Switches, now: datetime) -> None:
+def add_started_sessions(world: World) -> None:
     """Add the session of each scheduled room whose start has passed, unless it was added before."""
-    if not switches.on("auto_sessions"):
+    if not world.switches.on("auto_sessions"):
         return
-    for room in account.rooms.values():
+    for room in world.account.rooms.values():
         if room.starts_at and room.starts_at != room.held_start and room.set_status != "inactive":
             opened = max(room.starts_at - HOST_COMES_EARLY, floor(room.created_at))
-            if now >= opened:
-                _add_session(account, switches, room, opened, room.starts_at + room.duration)
+            if world.clock.now >= opened:
+                _add_session(world, room, opened, room.starts_at + room.duration)
 
 
-def _add_session(account: Account, switches: Switches, room: Room, opened: datetime, end: datetime) -> None:
-    host = Person(account.new_id("person"), "Hanna Host", "hanna.host@example.com", role="host")
-    session = Session(account.new_id("session"), opened, end, host, first_uid=account.new_id("person"))
+def _add_session(world: World, room: Room, opened: datetime, end: datetime) -> None:
+    new_id = world.account.new_id
+    host = Person(new_id("person"), "Hanna Host", "hanna.host@example.com", role="host")
+    session = Session(new_id("session"), opened, end, host, first_uid=new_id("person"))
     room.held_start = room.starts_at
     room.sessions.append(session)
     if room.settings["recorder_autostart_enabled"]:
         length = int(room.duration.total_seconds())
-        ready_at = end + timedelta(seconds=switches.number("recordings_delay"))
+        ready_at = end + timedelta(seconds=world.switches.number("recordings_delay"))
         size = length * BYTES_PER_SECOND
-        record(account, room, size=size, duration=length, ready_at=ready_at, session=session)
+        record(world, room, size=size, duration=length, ready_at=ready_at, session=session)
 
 
 def record(
-    account: Account,
+    world: World,
     room: Room,
     *,
     size: int,
@@ -46,18 +46,12 @@ def record(
     session: Session | None = None,
 ) -> Recording:
     """Add a recording that is ready from `ready_at` on. A recording without a session needs no processing."""
-    started = session.start if session else ready_at - timedelta(seconds=duration)
-    recording = Recording(
-        id=account.new_id("recording"),
-        name=name or room.name,
-        size=size,
-        duration=duration,
-        started=started,
-        ended=session.end if session else ready_at,
-        ready_at=ready_at,
-        session_id=session.id if session else None,
-    )
-    room.recordings[recording.id] = recording
+    started, ended = ready_at - timedelta(seconds=duration), ready_at
+    if session:
+        started, ended = session.start, session.end
+    new_id, session_id = world.account.new_id("recording"), session.id if session else None
+    recording = Recording(new_id, name or room.name, size, duration, started, ended, ready_at, session_id)
+    room.recordings[new_id] = recording
     return recording
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Collection
 from contextlib import suppress
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from airflow_clickmeeting.sandbox import api, media
+from airflow_clickmeeting.sandbox.access import page_refusal
+from airflow_clickmeeting.sandbox.answers import SANDBOX_HEADER
+from airflow_clickmeeting.sandbox.clock import http_date
 from airflow_clickmeeting.sandbox.control import control
 from airflow_clickmeeting.sandbox.world import World
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,17 +32,20 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
 
 
-class Server:
-    """Serve a world over HTTP. The constructor opens the ports, and raises `OSError` if a port is in use."""
+class Server(uvicorn.Server):
+    """Serve a world over HTTP. The constructor opens the ports, and raises `OSError` if a port is in use.
 
-    def __init__(self, world: World, port: int = 0) -> None:
+    :param allowed_hosts: the host names, besides `localhost` and IP addresses, that URLs of the sandbox may have.
+    """
+
+    def __init__(self, world: World, port: int = 0, allowed_hosts: Collection[str] = ()) -> None:
         self._world = world
         self._sockets = [_listen(port), _listen(0)]
         api_port, media_port = (listener.getsockname()[1] for listener in self._sockets)
         self.url = world.api_url = f"http://{LOOPBACK}:{api_port}/v1/"
         world.media_url = f"http://{LOOPBACK}:{media_port}/"
         config = uvicorn.Config(
-            _application(world, media_port),
+            _application(world, media_port, allowed_hosts),
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -52,23 +57,14 @@ class Server:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=1,
         )
-        self._uvicorn = uvicorn.Server(config)
+        super().__init__(config)
 
-    @property
-    def started(self) -> bool:
-        """Return whether the server accepts requests."""
-        return self._uvicorn.started
-
-    def run(self) -> None:
-        """Serve until `stop` is called, then close the files of the account."""
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `should_exit` is set, then close the files of the account."""
         try:
-            asyncio.run(self._uvicorn.serve(self._sockets))
+            asyncio.run(self.serve(sockets or self._sockets))
         finally:
             self._world.account.close()
-
-    def stop(self) -> None:
-        """Make `run` end. This method does not wait for it."""
-        self._uvicorn.should_exit = True
 
 
 def _listen(port: int) -> socket.socket:
@@ -84,29 +80,24 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-# A client may trust a clock that is far from its own only if the other side says that it is a sandbox.
-SANDBOX_HEADER = b"x-clickmeeting-sandbox"
-
-
-def _application(world: World, media_port: int) -> ASGIApp:
+def _application(world: World, media_port: int, allowed_hosts: Collection[str]) -> ASGIApp:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = {b"date": _date(world), SANDBOX_HEADER: b"1", **dict(message.get("headers", []))}
+                always = {b"date": http_date(world.clock.now).encode(), SANDBOX_HEADER.encode(): b"1"}
+                headers = always | dict(message.get("headers", []))
                 # a fault can remove a header by an empty value
                 message["headers"] = [(name, value) for name, value in headers.items() if value]
             await send(message)
 
-        app: Any = api.serve
-        if scope["server"][1] == media_port:
-            app = media.serve
-        elif scope["path"].startswith("/_sandbox"):
-            app = control
+        is_media = scope["server"][1] == media_port
+        serve: Any = media.serve if is_media else api.serve
+        if not is_media and scope["path"].startswith("/_sandbox"):
+            serve = control
         with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
-            await app(world, scope, receive, send_with_headers)
+            if refusal := page_refusal(scope, allowed_hosts, is_link=is_media):
+                await JSONResponse({"error": refusal}, 403)(scope, receive, send_with_headers)
+            else:
+                await serve(world, scope, receive, send_with_headers)
 
     return application
-
-
-def _date(world: World) -> bytes:
-    return format_datetime(world.clock.now, usegmt=True).encode()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_clickmeeting.sandbox.forms import flag, number, one_of
+
 Value = str | bool | float
+MAX_NUMBER = 1e9
 
 
 @dataclass(frozen=True)
@@ -20,69 +23,60 @@ class Switch:
         """Return the value in the type of this switch, or raise `ValueError` with the accepted values."""
         word = "null" if value is None else str(value).strip()
         if self.choices:
-            if word not in self.choices:
-                raise ValueError(f"Use one of: {', '.join(self.choices)}.")
-            return word
+            return str(one_of(*self.choices)(word))
         if isinstance(self.default, bool):
             if word.lower() not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
                 raise ValueError("Use true or false.")
-            return word.lower() in {"true", "1", "yes", "on"}
-        try:
-            number = float(word)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number < float("inf"):
-            raise ValueError("Use a number that is 0 or more.")
-        return number
+            return flag(word)
+        return float(number(0, MAX_NUMBER, float)(word))
 
 
-def _choice(about: str, *choices: str) -> Switch:
-    return Switch(choices[0], about, choices)
+def _words(choices: str, about: str) -> Switch:
+    words = tuple(choices.split())
+    return Switch(words[0], about, words)
 
 
 SWITCHES: dict[str, Switch] = {
-    "active_pages": _choice("whether the list of active rooms uses the parameter `page`", "honoured", "ignored"),
-    "all_recordings": _choice(
-        "key of the room's id in the list of all recordings; bare: no key, 404: no list",
-        "conference_id",
-        "room_id",
-        "bare",
-        "404",
+    "active_pages": _words("honoured ignored", "whether the list of active rooms uses the parameter `page`"),
+    "all_recordings": _words(
+        "conference_id room_id bare 404",
+        "key of the room's id in the list of all recordings; bare: none",
     ),
-    "archived": _choice("request by id for a room that is inactive for six months; gone: HTTP 404", "unlisted", "gone"),
+    "archived": _words("unlisted gone", "request by id for a room that is inactive for six months; gone: HTTP 404"),
     "attendees_delay": Switch(0.0, "seconds until the attendee list shows a change"),
     "auto_sessions": Switch(True, "scheduled rooms hold sessions without a script"),
-    "chat_format": _choice("format of the chat archive in that year", "2023", "2016"),
-    "created_status": _choice("HTTP status of a response that created a room", "201", "200"),
-    "delete_answer": _choice("type of the response that deleted a room", "object", "string"),
-    "empty_deactivate": _choice("deactivation of tokens with an empty list; wipe: of all tokens", "refuse", "wipe"),
-    "error_code": _choice("type of `code` in error objects", "int", "string"),
+    "chat_format": _words("2023 2016", "format of the chat archive in that year"),
+    "created_status": _words("201 200", "HTTP status of a response that created a room"),
+    "delete_answer": _words(
+        "object string by_extension", "response to a deletion; by_extension: an object after a path with .json"
+    ),
+    "empty_deactivate": _words("refuse wipe", "deactivation of tokens with an empty list; wipe: of all tokens"),
+    "error_code": _words("int string", "type of `code` in error objects"),
     "escape_names": Switch(False, "responses contain room names HTML-escaped"),
-    "expired_link": _choice("HTTP status of a signed link that has expired", "410", "403"),
+    "expired_link": _words("410 403", "HTTP status of a signed link that has expired"),
+    "guest_token": _words(
+        "free_or_new new free", "token of a guest of a room with tokens; free: none if all are bound"
+    ),
     "latency": Switch(0.0, "real seconds that the API waits before each response"),
-    "lobby_enabled": _choice("type of `lobby_enabled`", "bool", "string"),
+    "lobby_enabled": _words("bool string", "type of `lobby_enabled`"),
     "max_registrations": Switch(0.0, "highest number of registrations for a room; 0: no limit"),
     "max_rooms": Switch(0.0, "highest number of active rooms in the account; 0: no limit"),
     "media_redirect": Switch(False, "a file download redirects to the file host"),
-    "no_recordings": _choice(
-        "response to the list of recordings of a room without recordings", "error200", "404", "empty"
-    ),
-    "no_sessions": _choice("response to the list of sessions of a room without sessions", "empty", "404"),
-    "past_last_page": _choice("response to a page after the last page", "empty", "repeat", "404"),
+    "no_recordings": _words("error200 404 empty", "list of recordings of a room without recordings"),
+    "no_sessions": _words("empty 404", "response to the list of sessions of a room without sessions"),
+    "past_last_page": _words("empty repeat 404", "response to a page after the last page"),
     "ping_checks_key": Switch(True, "`ping` rejects a wrong API key"),
     "ranges": Switch(True, "the file host supports range requests"),
     "recordings_delay": Switch(1200.0, "seconds from the end of a session until its recording is ready"),
-    "renamed_room": _choice("URL of a room that gets a new name but no new URL", "new", "kept"),
-    "room_answer": _choice("shape of the room in the responses to get and update", "wrapped", "flat"),
-    "running_end": _choice("`end_date` of a session or an entry that has not ended", "null", "absent", "now"),
+    "renamed_room": _words("new kept", "URL of a room that gets a new name but no new URL"),
+    "room_answer": _words("wrapped flat", "shape of the room in the responses to get and update"),
+    "running_end": _words("null absent now", "`end_date` of a session or an entry that has not ended"),
     "sessions_delay": Switch(0.0, "seconds until the session list shows a change"),
-    "sizes": _choice("type of `recording_file_size`", "string", "int"),
-    "token_answer": _choice(
-        "type of the response to the search for a token by e-mail address", "array", "object", "string"
-    ),
-    "unconfirmed": _choice("`registration_confirmed` of a registration that is not confirmed", "string", "null"),
-    "unready_recordings": _choice(
-        "entry of a recording that ClickMeeting still processes; hidden: no entry", "hidden", "sizeless", "growing"
+    "sizes": _words("string int", "type of `recording_file_size`"),
+    "token_answer": _words("array object string", "response to the search for a token by e-mail address"),
+    "unconfirmed": _words("string null", "`registration_confirmed` of a registration that is not confirmed"),
+    "unready_recordings": _words(
+        "hidden sizeless growing", "entry of a recording that is being processed; hidden: none"
     ),
 }
 
@@ -94,9 +88,10 @@ class Switches:
         self._values = {name: switch.default for name, switch in SWITCHES.items()}
         self.set(values or {})
 
-    def set(self, values: Mapping[str, object]) -> None:
-        """Set some switches. If a name or a value is invalid, no switch changes."""
+    def set(self, values: Mapping[str, object]) -> dict[str, Value]:
+        """Set some switches, and return all. If a name or a value is invalid, no switch changes."""
         self._values |= {name: _read(name, value) for name, value in values.items()}
+        return self.as_dict()
 
     def word(self, name: str) -> str:
         """Return the value of a switch that has words as values."""

@@ -38,6 +38,62 @@ def test_an_invitation_binds_one_token(api, token_room):
     assert missing.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("how", "tokens", "bound"),
+    [
+        ("free_or_new", 0, ["ada@example.com"]),
+        ("free_or_new", 1, ["ada@example.com"]),
+        ("new", 1, [None, "ada@example.com"]),
+        ("free", 1, ["ada@example.com"]),
+        ("free", 0, []),
+    ],
+)
+@pytest.mark.parametrize("way", ["invitation", "registration"])
+def test_who_is_invited_or_registers_gets_a_token(api, sandbox, register, way, how, tokens, bound):
+    sandbox.switch(guest_token=how)
+    room = sandbox.add_room(access_type=3, registration={"enabled": 1})["id"]
+    if tokens:
+        api.post(f"conferences/{room}/tokens", data={"how_many": tokens})
+    for address in ("ada@example.com", "ADA@example.com"):
+        if way == "registration":
+            assert register(room, address).status_code == 200
+        else:
+            path = f"conferences/{room}/invitation/email/en"
+            assert api.post(path, data={"attendees[0][email]": address}).json() == {"status": "OK"}
+    assert [token["sent_to_email"] for token in tokens_of(api, room)] == bound
+    found = api.post(f"conferences/{room}/token", data={"email": "ada@example.com"})
+    assert found.status_code == (200 if "ada@example.com" in bound else 404)
+
+
+def test_no_token_is_made_in_a_room_without_tokens(api, sandbox, room, register):
+    register(room)
+    assert sandbox.state["counts"]["tokens"] == 0
+
+
+def test_each_person_can_be_invited_in_a_role(api, sandbox, room):
+    path = f"conferences/{room}/invitation/email/en"
+    people = {"attendees[0][email]": "ada@example.com", "attendees[0][role]": "presenter"}
+    people |= {"attendees[1][email]": "grace@example.com", "attendees[2][email]": "linus@example.com"}
+    assert api.post(path, data={**people, "attendees[2][role]": ""}).status_code == 200
+    assert [mail["role"] for mail in sandbox.outbox] == ["presenter", "listener", "listener"]
+    assert api.post(path, data={**people, "role": "presenter", "attendees[2][role]": "listener"}).status_code == 200
+    assert [mail["role"] for mail in sandbox.outbox[3:]] == ["presenter", "presenter", "listener"]
+    assert api.post(path, data={**people, "attendees[1][role]": "host"}).json()["errors"][0]["name"] == "role"
+    assert len(sandbox.outbox) == 6
+
+
+def test_people_come_in_the_role_of_their_invitation(api, sandbox, room):
+    people = {f"attendees[{number}][email]": f"guest{number}@example.com" for number in range(8)}
+    roles = {f"attendees[{number}][role]": "presenter" for number in range(0, 8, 2)}
+    api.post(f"conferences/{room}/invitation/email/en", data={**people, **roles})
+    sandbox.advance(timedelta(hours=3))
+    (session,) = api.get(f"conferences/{room}/sessions").json()
+    rows = api.get(f"conferences/{room}/sessions/{session['id']}/attendees").json()
+    came = {row["email"]: row["role"] for row in rows if row["email"] and row["email"].startswith("guest")}
+    assert set(came.values()) == {"presenter", "listener"}
+    assert all(role == ("listener" if int(email[5]) % 2 else "presenter") for email, role in came.items())
+
+
 def test_a_used_token_has_a_date(api, sandbox, token_room):
     api.post(f"conferences/{token_room}/tokens", data={"how_many": 1})
     api.post(f"conferences/{token_room}/invitation/email/en", data={"attendees[0][email]": "ada@example.com"})

@@ -102,6 +102,15 @@ def test_an_update_is_partial(api, sandbox, room):
     assert after["updated_at"] > before["updated_at"]
 
 
+@pytest.mark.parametrize("name", ["encryption_enabled", "settings[encryption_enabled]"])
+def test_encryption_is_a_setting_also_when_it_stands_beside_the_settings(api, name):
+    room = api.post("conferences", data={**NEW, name: 1}).json()["room"]
+    assert room["settings"]["encryption_enabled"] is True
+    assert "encryption_enabled" not in room
+    changed = api.put(f"conferences/{room['id']}", data={name: 0}).json()["conference"]
+    assert changed["settings"] == {**room["settings"], "encryption_enabled": False}
+
+
 def test_a_refused_update_changes_nothing(api, room):
     assert api.put(f"conferences/{room}", data={"name": "New", "access_type": 9}).status_code == 422
     assert api.get(f"conferences/{room}").json()["conference"]["name"] == "Webinar"

@@ -140,6 +140,18 @@ def test_sessions(api, finished):
     assert all(row["start_date"][16:19] == ":00" for row in rows)
 
 
+def test_polls(api, sandbox, room):
+    answers = [{"points": 1, "value": "Good"}, {"points": 0, "value": "Long"}]
+    polls = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": answers}]}]
+    attendees = [
+        {"email": "ada@example.com", "visits": [(0, 5), (6, 9)], "polls": polls},
+        {"email": "grace@example.com"},
+    ]
+    session = sandbox.play(room, start=sandbox.now - timedelta(hours=2), attendees=attendees)
+    rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
+    assert [row["polls"] for row in rows] == [polls, [], []]
+
+
 def test_session_registrations(api, finished, sandbox, register):
     room, session = finished
     register(room)

@@ -24,7 +24,7 @@ def test_the_error_for_an_unknown_switch_or_value_names_the_known_ones(sandbox):
         sandbox.switch(latency=0, sizes="float")
     with pytest.raises(ValueError, match=r"The switch 'ranges' cannot be 'maybe'\. Use true or false\."):
         sandbox.switch(ranges="maybe")
-    with pytest.raises(ValueError, match=r"The switch 'latency' cannot be 'nan'\. Use a number that is 0 or more\."):
+    with pytest.raises(ValueError, match=r"The switch 'latency' cannot be 'nan'\. Use a number from 0 to 1e\+09\."):
         sandbox.switch(latency="nan")
 
 
@@ -57,6 +57,15 @@ def test_deleting_a_room_may_answer_with_a_string(api, sandbox, room):
     assert api.delete(f"conferences/{room}").json() == "200 OK"
     again = api.delete(f"conferences/{room}")
     assert (again.status_code, again.json()) == (404, "404 Not Found")
+
+
+def test_the_extension_may_decide_how_the_deletion_of_a_room_is_answered(api, sandbox):
+    sandbox.switch(delete_answer="by_extension")
+    first, second = (sandbox.add_room()["id"] for _ in range(2))
+    assert api.delete(f"conferences/{first}.json").json() == {"result": "OK"}
+    assert api.delete(f"conferences/{first}.json").json()["code"] == 404
+    assert api.delete(f"conferences/{second}").json() == "200 OK"
+    assert api.delete(f"conferences/{second}/").json() == "404 Not Found"
 
 
 @pytest.mark.parametrize(("position", "status"), [("error200", 200), ("404", 404), ("empty", 200)])

@@ -43,6 +43,22 @@ def test_nested_json(api, room):
     assert answer.json()["exist"] == 0
 
 
+def test_an_upload_as_the_official_ruby_client_sends_it(api):
+    parts = [
+        "--AaB03x",
+        'Content-Disposition: form-data; name="uploaded"; filename="slides.pdf"',
+        "Content-Type: text/plain",
+        "",
+        "%PDF slides",
+        "--AaB03x--",
+        "",
+    ]
+    headers = {"Content-Type": "multipart/form-data, boundary=AaB03x"}
+    made = api.post("file-library", content="\r\n".join(parts), headers=headers).json()
+    assert (made["name"], made["document_type"]) == ("slides.pdf", "presentation_pdf")
+    assert api.get(f"file-library/{made['id']}/download").content == b"%PDF slides"
+
+
 def test_unknown_parameters_are_ignored(api):
     assert api.post("conferences", data={**NEW, "colour": "red", "settings[colour]": "red"}).status_code == 201
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import available_timezones
 
-from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found
+from airflow_clickmeeting.sandbox.calls import Call
+from airflow_clickmeeting.sandbox.errors import not_found, require, require_address
 from airflow_clickmeeting.sandbox.forms import text
+from airflow_clickmeeting.sandbox.world import World
 
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 CONTACT = ("email", "firstname", "lastname", "phone", "company", "country")
 _REGIONS = r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/.+|UTC"
 
@@ -57,29 +54,20 @@ def list_timezones_by_country(world: World, call: Call) -> Any:
 def list_phone_gateways(world: World, call: Call) -> Any:
     """List the dial-in phone numbers."""
     return [
-        _gateway("DE", "Germany, Berlin", "+49 30 000 00 00", 52.52, 13.4),
-        _gateway("PL", "Poland, Gdansk", "+48 58 000 00 00", 54.35, 18.65),
-        _gateway("US", "United States", "+1 555 010 0100", 38.9, -77.04),
+        {"code": code, "location": location, "value": number, "geo": {"lat": latitude, "long": longitude}}
+        for code, location, number, latitude, longitude in (
+            ("DE", "Germany, Berlin", "+49 30 000 00 00", 52.52, 13.4),
+            ("PL", "Poland, Gdansk", "+48 58 000 00 00", 54.35, 18.65),
+            ("US", "United States", "+1 555 010 0100", 38.9, -77.04),
+        )
     ]
-
-
-def _gateway(code: str, location: str, number: str, latitude: float, longitude: float) -> dict[str, Any]:
-    return {
-        "code": code,
-        "location": location,
-        "value": number,
-        "geo": {"lat": latitude, "long": longitude},
-    }
 
 
 def list_skins(world: World, call: Call) -> Any:
     """List the skins of rooms."""
+    images = "https://account-panel.clickmeeting.example/images/skins"
     return [
-        {
-            "id": skin_id,
-            "name": name,
-            "thumbnail_url": f"https://account-panel.clickmeeting.example/images/skins/{skin_id}/preview.png",
-        }
+        {"id": skin_id, "name": name, "thumbnail_url": f"{images}/{skin_id}/preview.png"}
         for skin_id, name in (("12", "Lecture hall"), ("3", "Plain"), ("7", "Night sky"))
     ]
 
@@ -87,10 +75,7 @@ def list_skins(world: World, call: Call) -> Any:
 def create_contact(world: World, call: Call) -> Any:
     """Add a contact, or update the contact with the same e-mail address."""
     contact = {name: text(call.form, name) for name in CONTACT if name in call.form}
-    missing = [(name, REQUIRED) for name in CONTACT[:3] if not contact.get(name)]
-    if missing:
-        raise invalid_fields(missing)
-    if not EMAIL.fullmatch(contact["email"]):
-        raise invalid("E-mail address is not valid.")
+    require(contact, *CONTACT[:3])
+    require_address(contact["email"])
     world.account.contacts.setdefault(contact["email"].lower(), {}).update(contact)
     return {"status": "OK"}

@@ -5,20 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance
 from airflow_clickmeeting.sandbox.answers import Response
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import ChatLine, Room, Session
 from airflow_clickmeeting.sandbox.operations.lookup import visible_sessions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 HEADER = ["Date", "E-mail", "Nickname", "Message"]
 
@@ -34,20 +31,17 @@ def _chats(world: World) -> Iterator[tuple[Room, Session, list[ChatLine]]]:
 
 def list_chats(world: World, call: Call) -> Any:
     """List the ended sessions that have a chat."""
-    listed = []
-    for room, session, _ in _chats(world):
-        start = session.start.astimezone(room.zone)
-        listed.append(
-            {
-                "id": session.id,
-                "name": room.name,
-                "timezone": room.timezone,
-                "date": start.strftime("%Y-%m-%d"),
-                "time": start.strftime("%H:%M"),
-                "download_link": f"{world.api_url}chats/{session.id}",
-            }
-        )
-    return listed
+    return [
+        {
+            "id": session.id,
+            "name": room.name,
+            "timezone": room.timezone,
+            "date": session.start.astimezone(room.zone).strftime("%Y-%m-%d"),
+            "time": session.start.astimezone(room.zone).strftime("%H:%M"),
+            "download_link": f"{world.api_url}chats/{session.id}",
+        }
+        for room, session, _ in _chats(world)
+    ]
 
 
 def download_chat(world: World, call: Call) -> Any:
@@ -55,13 +49,9 @@ def download_chat(world: World, call: Call) -> Any:
     for room, session, lines in _chats(world):
         if session.id == call.id("session_id"):
             stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
-            return Response(
-                iter((_archive(room, lines, world.switches.word("chat_format")),)),
-                headers={
-                    "content-type": "application/zip",
-                    "content-disposition": f"attachment; filename=chat_history_{session.id}_{stamp}.zip",
-                },
-            )
+            disposition = f"attachment; filename=chat_history_{session.id}_{stamp}.zip"
+            headers = {"content-type": "application/zip", "content-disposition": disposition}
+            return Response(iter((_archive(room, lines, world.switches.word("chat_format")),)), headers=headers)
     raise not_found("Chat")
 
 

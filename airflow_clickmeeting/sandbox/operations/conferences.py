@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.sandbox.answers import json_response
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.clock import floor
-from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_dates, invalid_fields, not_found, plain
-from airflow_clickmeeting.sandbox.forms import Form, flag, integer, text
+from airflow_clickmeeting.sandbox.errors import invalid_dates, not_found, plain, require
+from airflow_clickmeeting.sandbox.forms import Form, flag, integer
 from airflow_clickmeeting.sandbox.model import Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
 from airflow_clickmeeting.sandbox.operations.room_form import apply_changes, duration, free_slug, moment, read_changes
 from airflow_clickmeeting.sandbox.operations.shapes import room_object
 from airflow_clickmeeting.sandbox.schedule import drop_automatic, end_running
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 PAGE = 250
 MANDATORY = ("name", "room_type", "permanent_room", "access_type")
@@ -27,9 +25,7 @@ MANDATORY = ("name", "room_type", "permanent_room", "access_type")
 def list_conferences(world: World, call: Call) -> Any:
     """List the rooms of one status in pages of 250. Without a status, list all rooms, grouped by status."""
     if "status" not in call.ids:
-        return {
-            f"{status}_conferences": _room_objects(world, _rooms(world, status)) for status in ("active", "inactive")
-        }
+        return {f"{status}_conferences": _shown(world, _rooms(world, status)) for status in ("active", "inactive")}
     status = call.ids["status"]
     rooms = _rooms(world, status)
     page = max(integer(call.form.get("page")) or 1, 1)
@@ -41,7 +37,7 @@ def list_conferences(world: World, call: Call) -> Any:
             raise not_found("Page")
         if past_last == "repeat":
             page = max((len(rooms) - 1) // PAGE + 1, 1)
-    return _room_objects(world, rooms[(page - 1) * PAGE : page * PAGE])
+    return _shown(world, rooms[(page - 1) * PAGE : page * PAGE])
 
 
 def _rooms(world: World, status: str) -> list[Room]:
@@ -50,17 +46,13 @@ def _rooms(world: World, status: str) -> list[Room]:
     return [room for room in rooms if room.status(now) == status and not room.archived(now)]
 
 
-def _room_objects(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
+def _shown(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
     return [room_object(world, room) for room in rooms]
 
 
 def get_conference(world: World, call: Call) -> Any:
     """Return one room in the shape that the switch `room_answer` sets."""
-    return _room_response(world, room_of(world, call))
-
-
-def _room_response(world: World, room: Room) -> Any:
-    shown = room_object(world, room)
+    shown = room_object(world, room_of(world, call))
     return shown if world.switches.word("room_answer") == "flat" else {"conference": shown}
 
 
@@ -69,9 +61,7 @@ def create_conference(world: World, call: Call) -> Any:
     limit = world.switches.number("max_rooms")
     if limit and len(_rooms(world, "active")) >= limit:
         raise plain(403, "The limit of rooms is reached.", "LIMIT_REACHED")
-    missing = [(name, REQUIRED) for name in MANDATORY if not text(call.form, name)]
-    if missing:
-        raise invalid_fields(missing)
+    require(call.form, *MANDATORY)
     room = new_room(world, call.form)
     return json_response({"room": room_object(world, room)}, int(world.switches.word("created_status")))
 
@@ -82,12 +72,12 @@ def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
     changes = read_changes(world, form)
     room = Room(0, created_at=now, updated_at=now)
     apply_changes(room, changes)
-    if room.access_type == 2 and not room.password:
-        raise invalid_fields([("password", REQUIRED)])
+    if room.access_type == 2:
+        require({"password": room.password}, "password")
     room.name_url = room.name_url or free_slug(world, room.name)
-    room.duration = duration(form) or room.duration
+    room.duration = duration(form, room.duration)
     if not room.permanent_room:
-        room.starts_at = moment(text(form, "starts_at"), room.zone) or floor(now)
+        room.starts_at = moment(form, "starts_at", room.zone, now)
         if room.starts_at < floor(now) and not past_allowed:
             raise invalid_dates("Start date is in the past.")
     room.id = world.account.new_id("room")
@@ -98,19 +88,18 @@ def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
 def update_conference(world: World, call: Call) -> Any:
     """Change the sent parameters of a room, and nothing else."""
     room, form = room_of(world, call), call.form
-    rescheduled = "starts_at" in form or "duration" in form
-    if rescheduled and not text(form, "permanent_room"):
-        raise invalid_fields([("permanent_room", REQUIRED)])
+    if "starts_at" in form or "duration" in form:
+        require(form, "permanent_room")
     now = floor(world.clock.now, timedelta(seconds=1))
     changes = read_changes(world, form, room)
     permanent = flag(form["permanent_room"]) if "permanent_room" in form else room.permanent_room
-    new_duration = duration(form) or room.duration
-    sent = moment(text(form, "starts_at"), ZoneInfo(changes.get("timezone", room.timezone)))
-    starts_at = None if permanent else sent or room.starts_at or floor(now)
+    new_duration = duration(form, room.duration)
+    start = moment(form, "starts_at", ZoneInfo(changes.get("timezone", room.timezone)), room.starts_at or now)
+    starts_at = None if permanent else start
     if starts_at and starts_at != room.starts_at and starts_at < floor(now):
         raise invalid_dates("Start date is in the past.")
-    if changes.get("access_type", room.access_type) == 2 and not (changes.get("password") or room.password):
-        raise invalid_fields([("password", REQUIRED)])
+    if changes.get("access_type", room.access_type) == 2:
+        require({"password": changes.get("password") or room.password}, "password")
     _reschedule(room, starts_at, new_duration, world)
     renamed = changes.get("name", room.name) != room.name
     apply_changes(room, changes)
@@ -119,7 +108,7 @@ def update_conference(world: World, call: Call) -> Any:
     if room.set_status == "inactive":
         end_running(room, now, now)
     room.updated_at = now
-    return _room_response(world, room)
+    return get_conference(world, call)
 
 
 def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta, world: World) -> None:
@@ -134,7 +123,8 @@ def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta,
 
 def delete_conference(world: World, call: Call) -> Any:
     """Delete a room with its sessions, recordings, tokens and registrations."""
-    as_string = world.switches.word("delete_answer") == "string"
+    answer = world.switches.word("delete_answer")
+    as_string = answer == "string" or (answer == "by_extension" and not call.has_extension)
     if as_string and call.id() not in world.account.rooms:
         return json_response("404 Not Found", 404)
     del world.account.rooms[room_of(world, call).id]
@@ -143,11 +133,8 @@ def delete_conference(world: World, call: Call) -> Any:
 
 def check_availability(world: World, call: Call) -> Any:
     """Return OK if no other scheduled room overlaps this time, and an error if one does."""
-    start = moment(text(call.form, "start_time"), ZoneInfo("UTC"))
-    length = duration(call.form)
-    missing = [(name, REQUIRED) for name, value in (("start_time", start), ("duration", length)) if not value]
-    if not start or not length:
-        raise invalid_fields(missing)
+    require(call.form, "start_time", "duration")
+    start, length = moment(call.form, "start_time", UTC, world.clock.now), duration(call.form, timedelta())
     ignored = integer(call.form.get("id"))
     for room in _rooms(world, "active"):
         taken = room.starts_at and room.ends_at and room.starts_at < start + length and start < room.ends_at

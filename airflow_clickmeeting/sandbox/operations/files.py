@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from airflow_clickmeeting.sandbox import links
 from airflow_clickmeeting.sandbox.answers import Response
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_fields
 from airflow_clickmeeting.sandbox.media import file_bytes
 from airflow_clickmeeting.sandbox.model import StoredFile
 from airflow_clickmeeting.sandbox.operations.lookup import file_of, room_of
 from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, signed_url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 CONVERSION = timedelta(seconds=30)
 _TYPES = {
@@ -39,17 +35,13 @@ def document_type(name: str) -> str:
 
 def list_files(world: World, call: Call) -> Any:
     """List all files of the account."""
-    return _listed(world, world.account.files.values())
+    return [_item(world, stored) for stored in world.account.files.values()]
 
 
 def list_conference_files(world: World, call: Call) -> Any:
     """List the files of a room."""
     room = room_of(world, call)
-    return _listed(world, (one for one in world.account.files.values() if one.room_id == room.id))
-
-
-def _listed(world: World, stored: Iterable[StoredFile]) -> list[dict[str, Any]]:
-    return [_item(world, one) for one in stored]
+    return [_item(world, stored) for stored in world.account.files.values() if stored.room_id == room.id]
 
 
 def get_file(world: World, call: Call) -> Any:
@@ -58,20 +50,32 @@ def get_file(world: World, call: Call) -> Any:
 
 
 def _item(world: World, stored: StoredFile) -> dict[str, Any]:
-    kind = document_type(stored.name)
+    is_image = document_type(stored.name) == "image"
     done = max(0, min(100, int(100 * (world.clock.now - stored.uploaded_at) / CONVERSION)))
-    converted = done == 100 or kind == "image"
     return {
-        "id": stored.id,
-        "name": stored.name,
-        "document_type": kind,
-        "conversion_progress": 0 if kind == "image" else done,
-        "status": "converted" if converted else "waiting_for_conversion",
-        "status_message": "" if converted else "waiting for multiconverter to download file.",
-        "upload_date": naive_utc(stored.uploaded_at),
+        **_entry(stored, 0 if is_image else done, converted=is_image or done == 100),
         "url": signed_url(world, links.file_path(stored.id, stored.name)),
         "created_at": instant(stored.uploaded_at, UTC),
     }
+
+
+def _entry(stored: StoredFile, progress: int, *, converted: bool) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "name": stored.name,
+        "document_type": document_type(stored.name),
+        "conversion_progress": progress,
+        "status": "converted" if converted else "waiting_for_conversion",
+        "status_message": "" if converted else "waiting for multiconverter to download file.",
+        "upload_date": naive_utc(stored.uploaded_at),
+    }
+
+
+def store(world: World, name: str, size: int, content: IO[bytes], room_id: int | None) -> StoredFile:
+    """Add a file to the library, or to the files of a room."""
+    stored = StoredFile(world.account.new_id("file"), name, size, content, world.clock.now, room_id)
+    world.account.files[stored.id] = stored
+    return stored
 
 
 def upload_file(world: World, call: Call) -> Any:
@@ -81,25 +85,8 @@ def upload_file(world: World, call: Call) -> Any:
     if not upload or not upload.filename:
         raise invalid_fields([("uploaded", REQUIRED)])
     call.upload = None  # the account keeps the file, so the API must not close it after the request
-    stored = StoredFile(
-        id=world.account.new_id("file"),
-        name=upload.filename,
-        size=upload.size or 0,
-        content=upload.file,
-        uploaded_at=world.clock.now,
-        room_id=room_id,
-    )
-    world.account.files[stored.id] = stored
-    return {
-        "id": stored.id,
-        "name": stored.name,
-        "document_type": document_type(stored.name),
-        "conversion_progress": 0,
-        "upload_date": naive_utc(stored.uploaded_at),
-        "status": "waiting_for_conversion",
-        "status_message": "waiting for multiconverter to download file.",
-        "url": f"{world.api_url}file-library/{stored.id}/download",
-    }
+    stored = store(world, upload.filename, upload.size or 0, upload.file, room_id)
+    return {**_entry(stored, 0, converted=False), "url": f"{world.api_url}file-library/{stored.id}/download"}
 
 
 def download_file(world: World, call: Call) -> Any:
@@ -108,7 +95,7 @@ def download_file(world: World, call: Call) -> Any:
     if world.switches.on("media_redirect"):
         location = signed_url(world, links.file_path(stored.id, stored.name))
         return Response(status=302, headers={"location": location})
-    name = stored.name.replace('"', "")
+    name = "".join(letter for letter in stored.name if letter.isprintable() and letter != '"')
     return Response(
         file_bytes(stored, 0, stored.size),
         headers={

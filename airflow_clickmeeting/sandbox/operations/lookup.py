@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Room, Session, StoredFile
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 
 def room_of(world: World, call: Call) -> Room:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_clickmeeting.sandbox.answers import json_response
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Recording, Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of
 from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, ready_recordings, recording_url
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 
 def list_recordings(world: World, call: Call) -> Any:
@@ -24,9 +21,8 @@ def list_recordings(world: World, call: Call) -> Any:
     if listed or none == "empty":
         return listed
     error = not_found()
-    if none == "404":
-        raise error
-    return json_response(error.body(code_as_string=world.switches.word("error_code") == "string"))
+    error.status = 200 if none == "error200" else 404
+    raise error
 
 
 def list_all_recordings(world: World, call: Call) -> Any:

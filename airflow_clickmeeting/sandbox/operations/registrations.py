@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance, links
-from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid, invalid_fields, plain
+from airflow_clickmeeting.sandbox.calls import Call
+from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid_fields, plain, require, require_address
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
-from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Mail, Registration, Room
-from airflow_clickmeeting.sandbox.operations.account import EMAIL as ADDRESS
+from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Registration, Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
 from airflow_clickmeeting.sandbox.operations.tokens import bind_token
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 
 def _disabled() -> ApiError:
@@ -28,12 +25,9 @@ def register_participant(world: World, call: Call) -> Any:
     if not room.registration_enabled:
         raise _disabled()
     answers = group(call.form, "registration")
-    missing = [(field.id, REQUIRED) for field in room.fields if field.required and not text(answers, str(field.id))]
-    if missing:
-        raise invalid_fields(missing)
+    require(answers, *(field.id for field in room.fields if field.required))
     email = text(answers, str(EMAIL))
-    if not ADDRESS.fullmatch(email):
-        raise invalid("E-mail address is not valid.")
+    require_address(email)
     confirmation = group(call.form, "confirmation_email")
     mailed = flag(confirmation.get("enabled"))
     known = room.registrations.get(email.lower())
@@ -42,27 +36,25 @@ def register_participant(world: World, call: Call) -> Any:
         raise plain(403, "The limit of registrations is reached.", "LIMIT_REACHED")
     registration = known or _register(world, room, email, answers, confirmed=not mailed)
     if mailed:
-        lang = text(confirmation, "lang") or "en"
-        world.account.outbox.append(Mail(email, "confirmation", room.id, world.clock.now, lang))
+        _mail(world, room, email, "confirmation", lang=text(confirmation, "lang") or "en")
     return {"status": "OK", "exist": int(known is not None), "url": _url(room, registration), "r": registration.r}
 
 
+def _mail(world: World, room: Room, recipient: str, kind: str, **details: str) -> None:
+    """Add a mail to the outbox."""
+    mail = {"recipient": recipient, "kind": kind, "room_id": room.id, "time": world.clock.now.isoformat(), **details}
+    world.account.outbox.append(mail)
+
+
 def _register(world: World, room: Room, email: str, answers: dict[str, Any], *, confirmed: bool) -> Registration:
-    now = world.clock.now
+    now, new_id = world.clock.now, world.account.new_id("registration")
     nickname = f"{text(answers, str(FIRST_NAME))} {text(answers, str(LAST_NAME))}".strip()
-    registration_id = world.account.new_id("registration")
-    registration = Registration(
-        id=registration_id,
-        email=email,
-        nickname=nickname,
-        at=now,
-        fields={field.label: text(answers, str(field.id)) or None for field in room.fields},
-        r=links.registration_hash(room.pin, registration_id, email, nickname),
-        confirmed=now if confirmed else None,
-    )
+    fields = {field.label: text(answers, str(field.id)) or None for field in room.fields}
+    secret = links.registration_hash(room.pin, new_id, email, nickname)
+    registration = Registration(new_id, email, nickname, now, fields, secret, now if confirmed else None)
     room.registrations[email.lower()] = registration
-    attendance.get_or_add_guest(world.account, room, email, nickname, now)
-    bind_token(room, email)
+    attendance.get_or_add_guest(world, room, email, nickname)
+    bind_token(world, room, email)
     return registration
 
 
@@ -89,11 +81,7 @@ def list_session_registrations(world: World, call: Call) -> Any:
     """List the registrations of the people who attended a session."""
     room, session = session_of(world, call)
     attended = attendance.first_entries(room, session, world.clock.now)
-    return [
-        _item(world, room, registration, session.id)
-        for email, registration in room.registrations.items()
-        if email in attended
-    ]
+    return [_item(world, room, one, session.id) for email, one in room.registrations.items() if email in attended]
 
 
 def _item(world: World, room: Room, registration: Registration, session_id: int | None) -> dict[str, Any]:
@@ -115,23 +103,23 @@ def _item(world: World, room: Room, registration: Registration, session_id: int 
 
 
 def send_invitation(world: World, call: Call) -> Any:
-    """Add invitations to the outbox. In a room with tokens, bind a token to each e-mail address."""
+    """Add invitations to the outbox. In a room with tokens, each e-mail address gets a token."""
     room, form = room_of(world, call), call.form
-    emails = [text(one, "email") for one in items(form.get("attendees")) if isinstance(one, dict)]
-    if not emails or not all(emails):
+    people = [one if isinstance(one, dict) else {} for one in items(form.get("attendees"))]
+    if not people or not all(text(one, "email") for one in people):
         raise invalid_fields([("attendees", REQUIRED)])
-    if not all(ADDRESS.fullmatch(email) for email in emails):
-        raise invalid("E-mail address is not valid.")
-    role, template = text(form, "role") or "listener", text(form, "template") or "advanced"
-    if role not in {"listener", "presenter"}:
-        raise invalid_fields([("role", "This role is unknown.")])
+    template, role = text(form, "template") or "advanced", text(form, "role") or "listener"
     if template not in {"basic", "advanced"}:
         raise invalid_fields([("template", "This template is unknown.")])
-    now = world.clock.now
-    for one, email in zip(items(form["attendees"]), emails, strict=True):
-        name = f"{text(one, 'firstname')} {text(one, 'lastname')}".strip()
-        attendance.get_or_add_guest(world.account, room, email, name or email.partition("@")[0], now).role = role
-        bind_token(room, email)
-        details = {"role": role, "template": template}
-        world.account.outbox.append(Mail(email, "invitation", room.id, now, call.ids["lang"], details))
+    roles = [text(one, "role") or role for one in people]
+    if not {role, *roles} <= {"listener", "presenter"}:
+        raise invalid_fields([("role", "This role is unknown.")])
+    for one in people:
+        require_address(text(one, "email"))
+    for one, own_role in zip(people, roles, strict=True):
+        email = text(one, "email")
+        name = f"{text(one, 'firstname')} {text(one, 'lastname')}".strip() or email.partition("@")[0]
+        attendance.get_or_add_guest(world, room, email, name).role = own_role
+        bind_token(world, room, email)
+        _mail(world, room, email, "invitation", lang=call.ids["lang"], role=own_role, template=template)
     return {"status": "OK"}

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
-from airflow_clickmeeting.sandbox.clock import floor
+from airflow_clickmeeting.sandbox.clock import floor, read_moment
 from airflow_clickmeeting.sandbox.errors import invalid_dates, invalid_fields
-from airflow_clickmeeting.sandbox.forms import Form, flag, group, integer, text
-from airflow_clickmeeting.sandbox.model import Room, standard_settings
+from airflow_clickmeeting.sandbox.forms import Form, Reader, flag, group, integer, one_of, text
+from airflow_clickmeeting.sandbox.model import SETTINGS, Room
 from airflow_clickmeeting.sandbox.operations.account import timezones
+from airflow_clickmeeting.sandbox.world import World
 
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.world import World
-
-Reader = Callable[[Any], Any]
 _DURATION = re.compile(r"(\d{1,3}):(\d{1,2})|(\d{1,3}(?:\.\d+)?)")
-
-
-def _one_of(*choices: Any, convert: Callable[[Any], Any] = str) -> Reader:
-    def read(value: Any) -> Any:
-        if convert(value) not in choices:
-            raise ValueError(f"This value may be {', '.join(map(str, choices))}.")
-        return convert(value)
-
-    return read
 
 
 def _text(value: Any) -> str:
@@ -51,15 +37,15 @@ def _zone(value: Any) -> str:
 
 READERS: dict[str, Reader] = {
     "name": _filled,
-    "room_type": _one_of("meeting", "webinar"),
+    "room_type": one_of("meeting", "webinar"),
     "permanent_room": flag,
-    "access_type": _one_of(1, 2, 3, convert=integer),
+    "access_type": one_of(1, 2, 3, convert=integer),
     "password": str,
     "lobby_enabled": flag,
     "lobby_description": _text,
     "timezone": _zone,
     "skin_id": integer,
-    "status": _one_of("active", "inactive"),
+    "status": one_of("active", "inactive"),
 }
 
 
@@ -83,16 +69,18 @@ def read_changes(world: World, form: Form, room: Room | None = None) -> dict[str
         changes["registration_enabled"] = flag(registration["enabled"])
     if "template" in registration:
         changes["registration_template"] = integer(registration["template"]) or 1
-    changes["settings"] = _settings(group(form, "settings"))
+    changes["settings"] = _settings(form)
     return changes
 
 
-def _settings(sent: Form) -> dict[str, bool | str]:
-    known = standard_settings() | {"encryption_enabled": False}
+def _settings(form: Form) -> dict[str, bool | str]:
+    known = SETTINGS | {"encryption_enabled": False}
+    # one client sends `encryption_enabled` beside the settings
+    sent = {"encryption_enabled": form.get("encryption_enabled"), **group(form, "settings")}
     return {
         name: str(value) if isinstance(known[name], str) else flag(value)
         for name, value in sent.items()
-        if name in known
+        if name in known and value is not None
     }
 
 
@@ -105,30 +93,22 @@ def apply_changes(room: Room, changes: dict[str, Any]) -> None:
             setattr(room, "set_status" if name == "status" else name, value)
 
 
-def moment(value: str, zone: ZoneInfo) -> datetime | None:
+def moment(form: Form, name: str, zone: tzinfo, default: datetime) -> datetime:
     """Return a start time, rounded down to a minute. A time without an offset is in the time zone `zone`."""
-    if not value:
-        return None
+    value = text(form, name)
     try:
-        when = datetime.fromisoformat(value)
+        return floor(read_moment(value, zone) if value else default)
     except ValueError:
         raise invalid_dates("Start date is invalid.") from None
-    if not 1970 < when.year < 9000:
-        raise invalid_dates("Start date is out of range.")
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=zone)
-    return floor(when)
 
 
-def duration(form: Form) -> timedelta | None:
+def duration(form: Form, default: timedelta) -> timedelta:
     """Return the duration, written as hours and minutes (`1:30`) or as a number of hours (`1.5`)."""
     value = text(form, "duration")
     if not value:
-        return None
+        return default
     match = _DURATION.fullmatch(value)
-    length = timedelta()
-    if match:
-        length = timedelta(hours=float(match[3] or match[1]), minutes=int(match[2] or 0))
+    length = timedelta(hours=float(match[3] or match[1]), minutes=int(match[2] or 0)) if match else None
     if not length:
         raise invalid_fields([("duration", "This duration is invalid.")])
     return length

@@ -7,20 +7,18 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.sandbox import attendance, reports
 from airflow_clickmeeting.sandbox.answers import Response
+from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.errors import not_found
-from airflow_clickmeeting.sandbox.model import Report, Room, Session, Visit
+from airflow_clickmeeting.sandbox.model import Room, Session, Visit
 from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, session_time, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 ROWS_AT_ONCE = 500
 JSON = {"content-type": "application/json"}
@@ -113,22 +111,21 @@ def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str,
         "user_ip": person.user_ip,
         "city": person.city,
         "country_iso3": person.country_iso3,
-        "polls": [],
+        "polls": list(person.polls) if visit.first else [],
     }
 
 
 def generate_session_report(world: World, call: Call) -> Any:
     """Start the PDF report of a session, or return the status of a started one."""
-    _, session = session_of(world, call)
+    room, session = session_of(world, call)
     lang = call.ids["lang"].lower()
     if lang not in reports.LANGUAGES:
         raise not_found("Language")
-    report = reports.request(session, lang, world.clock.now)
-    state: dict[str, Any] = {"status": reports.status(report, world.clock.now)}
-    progress = reports.progress(report, world.clock.now)
-    if progress == 100:
-        state["url"] = _report_url(world, session, lang, report)
-    return {**state, "progress": progress}
+    reports.request(session, lang, world.clock.now)
+    state = _report(world, room, session, lang)
+    if state["progress"] < 100:
+        del state["url"]
+    return state if state["progress"] else {**state, "status": "NEW"}
 
 
 def _report(world: World, room: Room, session: Session, lang: str) -> dict[str, Any]:
@@ -137,12 +134,5 @@ def _report(world: World, room: Room, session: Session, lang: str) -> dict[str, 
         path = f"conferences/{room.id}/sessions/{session.id}/generate-pdf/{lang}"
         return {"generate_pdf_url": f"{world.api_url}{path}", "progress": 0}
     progress = reports.progress(report, world.clock.now)
-    return {
-        "status": "FINISHED" if progress == 100 else "IN PROGRESS",
-        "url": _report_url(world, session, lang, report),
-        "progress": progress,
-    }
-
-
-def _report_url(world: World, session: Session, lang: str, report: Report) -> str:
-    return f"{world.media_url}panel/pdf/{lang}/{session.id}/{report.code}"
+    url = f"{world.media_url}panel/pdf/{lang}/{session.id}/{report.code}"
+    return {"status": "FINISHED" if progress == 100 else "IN PROGRESS", "url": url, "progress": progress}

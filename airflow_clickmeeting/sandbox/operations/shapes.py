@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import html
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_clickmeeting.sandbox import links
 from airflow_clickmeeting.sandbox.model import Recording, Room
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 
 def instant(moment: datetime, zone: tzinfo) -> str:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance, links
-from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found
+from airflow_clickmeeting.sandbox.calls import Call
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found, require, require_address
 from airflow_clickmeeting.sandbox.forms import integer, items, text
-from airflow_clickmeeting.sandbox.model import Room, Token
-from airflow_clickmeeting.sandbox.operations.account import EMAIL
+from airflow_clickmeeting.sandbox.model import Room
 from airflow_clickmeeting.sandbox.operations.lookup import room_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
-
-if TYPE_CHECKING:
-    from airflow_clickmeeting.sandbox.calls import Call
-    from airflow_clickmeeting.sandbox.world import World
+from airflow_clickmeeting.sandbox.world import World
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 MAX_TOKENS_PER_CALL = 1000
@@ -35,15 +32,16 @@ def generate_tokens(world: World, call: Call) -> Any:
     how_many = integer(call.form.get("how_many", 1))
     if how_many is None or not 1 <= how_many <= MAX_TOKENS_PER_CALL:
         raise invalid_fields([("how_many", f"This value should be from 1 to {MAX_TOKENS_PER_CALL}.")])
-    taken = {token for other in world.account.rooms.values() for token in other.tokens}
-    added: list[Token] = []
-    while len(added) < how_many:
+    added = [_add_token(world, room, None) for _ in range(how_many)]
+    return {"access_tokens": [_token(code, None, None) for code in added]}
+
+
+def _add_token(world: World, room: Room, email: str | None) -> str:
+    while True:
         code = "".join(secrets.choice(LETTERS) for _ in range(6))
-        if code not in taken:
-            taken.add(code)
-            room.tokens[code] = Token(code)
-            added.append(room.tokens[code])
-    return {"access_tokens": [_token(token, None) for token in added]}
+        if not any(code in other.tokens for other in world.account.rooms.values()):
+            room.tokens[code] = email
+            return code
 
 
 def list_tokens(world: World, call: Call) -> Any:
@@ -53,35 +51,35 @@ def list_tokens(world: World, call: Call) -> Any:
     for session in visible_sessions(world, room):
         for email, joined in attendance.first_entries(room, session, world.clock.now).items():
             used.setdefault(email, instant(joined, room.zone))
-    return {
-        "access_tokens": [
-            _token(token, used.get((token.sent_to_email or "").lower())) for token in room.tokens.values()
-        ]
-    }
+    shown = [_token(code, email, used.get((email or "").lower())) for code, email in room.tokens.items()]
+    return {"access_tokens": shown}
 
 
-def _token(token: Token, first_use: str | None) -> dict[str, Any]:
-    return {"token": token.token, "sent_to_email": token.sent_to_email, "first_use_date": first_use}
+def _token(code: str, email: str | None, first_use: str | None) -> dict[str, Any]:
+    return {"token": code, "sent_to_email": email, "first_use_date": first_use}
 
 
 def bound_tokens(room: Room, email: str) -> list[str]:
     """Return the tokens that are bound to an e-mail address."""
-    return [one.token for one in room.tokens.values() if (one.sent_to_email or "").lower() == email.lower()]
+    return [code for code, bound in room.tokens.items() if (bound or "").lower() == email.lower()]
 
 
-def bind_token(room: Room, email: str) -> None:
-    """Bind a free token to an e-mail address, unless the address has one."""
-    if room.access_type == 3 and not bound_tokens(room, email):
-        free = next((token for token in room.tokens.values() if token.sent_to_email is None), None)
-        if free:
-            free.sent_to_email = email
+def bind_token(world: World, room: Room, email: str) -> None:
+    """Bind a token of the room to an e-mail address, unless the address has one; `guest_token` decides which."""
+    if room.access_type != 3 or bound_tokens(room, email):
+        return
+    which = world.switches.word("guest_token")
+    free = next((code for code, bound in room.tokens.items() if bound is None), None)
+    if free and which != "new":
+        room.tokens[free] = email
+    elif which != "free":
+        _add_token(world, room, email)
 
 
 def get_token_by_email(world: World, call: Call) -> Any:
     """Return the token of an e-mail address, in the shape that the switch `token_answer` sets."""
     room, email = _token_room(world, call), text(call.form, "email")
-    if not email:
-        raise invalid_fields([("email", REQUIRED)])
+    require(call.form, "email")
     found = bound_tokens(room, email)
     if not found:
         raise not_found("Token")
@@ -105,11 +103,8 @@ def generate_autologin_url(world: World, call: Call) -> Any:
     """Return an auto-login hash for one person with one role."""
     room, form = room_of(world, call), call.form
     needed = ["email", "nickname", "role", *{2: ["password"], 3: ["token"]}.get(room.access_type, [])]
-    missing = [(name, REQUIRED) for name in needed if not text(form, name)]
-    if missing:
-        raise invalid_fields(missing)
-    if not EMAIL.fullmatch(text(form, "email")):
-        raise invalid("E-mail address is not valid.")
+    require(form, *needed)
+    require_address(text(form, "email"))
     if text(form, "role") not in ROLES:
         raise invalid_fields([("role", "This role is unknown.")])
     if room.access_type == 2 and text(form, "password") != room.password:
