@@ -1,21 +1,26 @@
 """Define the exceptions of the provider.
 
-All of them are subclasses of Airflow's `AirflowException`, because a sensor's `soft_fail` works only with those.
+All of them are subclasses of Airflow's `AirflowException`, because a sensor's `soft_fail` works only with those. A
+retry would meet the errors with an asterisk again, so they are also `AirflowFailException`s, after which Airflow does
+not retry a task.
 
     AirflowException
     |-- ClickMeetingError             any error of a request; the base of those below
-    |   |-- AuthenticationError       401, 403: the API key is wrong, or is not allowed to do this
-    |   |-- NotFoundError             404: the room, session or file does not exist
-    |   |-- ValidationError           400, 409, 422: ClickMeeting rejected an argument
+    |   |-- AuthenticationError       401: the API key is wrong
+    |   |   `-- ForbiddenError *      403: the API key is not allowed to do this, or a limit of the account is reached
+    |   |-- NotFoundError *           404: the room, session or file does not exist
+    |   |-- ValidationError *         400, 409, 422: ClickMeeting rejected an argument
     |   |-- RateLimitedError          429: too many requests
     |   |-- ServerError               5xx: ClickMeeting failed
     |   |-- ConnectionFailedError     no response
     |   |-- UnexpectedAnswerError     a response that the provider cannot read
-    |   `-- RoomExistsError           a room exists already, or several rooms match
+    |   `-- RoomExistsError *         a room exists already, or several rooms match
     `-- AirflowFailException
-        `-- DeletionRefusedError      a safety check blocks a deletion
+        |-- DeletionRefusedError *    a safety check blocks a deletion
+        `-- WrongArgumentError *      the provider rejected an argument of an operator or sensor; also a ValueError
 
-An argument that the provider itself rejects raises `ValueError`, before any request is sent.
+The hooks and everything below them reject an argument with a `ValueError`, before any request is sent. Operators and
+sensors raise it as a `WrongArgumentError`.
 """
 
 from __future__ import annotations
@@ -35,12 +40,14 @@ __all__ = [
     "ClickMeetingError",
     "ConnectionFailedError",
     "DeletionRefusedError",
+    "ForbiddenError",
     "NotFoundError",
     "RateLimitedError",
     "RoomExistsError",
     "ServerError",
     "UnexpectedAnswerError",
     "ValidationError",
+    "WrongArgumentError",
     "error_for",
     "error_from_json",
     "error_to_json",
@@ -99,19 +106,28 @@ class ClickMeetingError(AirflowException):
         extended = replace(self.problem, message=f"{self.problem.message}; {more}")
         return type(self)(extended, self.operation, self.conn_id, self.path)
 
+    def retryable(self, more: str) -> ClickMeetingError:
+        """Return an error that Airflow retries, with `more` at the end of ClickMeeting's message."""
+        extended = replace(self.problem, kind="other", message=f"{self.problem.message.rstrip('.')}; {more}")
+        return ClickMeetingError(extended, self.operation, self.conn_id, self.path)
+
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[ApiError, str, str, str]]:
         return type(self), (self.problem, self.operation, self.conn_id, self.path)
 
 
 class AuthenticationError(ClickMeetingError):
-    """The API key is wrong, or is not allowed to do this (401, 403)."""
+    """The API key is wrong (401), which somebody may correct before a retry."""
 
 
-class NotFoundError(ClickMeetingError):
+class ForbiddenError(AuthenticationError, AirflowFailException):
+    """The API key is not allowed to do this, or a limit of the account is reached (403)."""
+
+
+class NotFoundError(ClickMeetingError, AirflowFailException):
     """The room, session or file does not exist, or was deleted (404)."""
 
 
-class ValidationError(ClickMeetingError):
+class ValidationError(ClickMeetingError, AirflowFailException):
     """ClickMeeting rejected an argument (400, 409, 422); `fields` has the messages for each argument."""
 
 
@@ -131,7 +147,7 @@ class UnexpectedAnswerError(ClickMeetingError):
     """The provider cannot read the response: it is not JSON, has another shape, or is a redirect."""
 
 
-class RoomExistsError(ClickMeetingError):
+class RoomExistsError(ClickMeetingError, AirflowFailException):
     """A room exists that must not exist, or several rooms match and only the DAG's author knows which one is meant."""
 
 
@@ -142,10 +158,15 @@ class DeletionRefusedError(AirflowFailException):
     """
 
 
+class WrongArgumentError(ValueError, AirflowFailException):
+    """The provider rejected an argument of an operator or a sensor; the message names it and says what it must be."""
+
+
 # Errors that may concern one room only, so that a task can continue with the others. A wrong key, a rate limit or a
 # lost connection concerns all rooms.
-OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError)
+OF_ONE_ROOM = (NotFoundError, ValidationError, UnexpectedAnswerError, ServerError, ForbiddenError)
 
+FORBIDDEN = 403
 _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
     "authentication": AuthenticationError,
     "not_found": NotFoundError,
@@ -160,7 +181,8 @@ _BY_KIND: Mapping[Kind, type[ClickMeetingError]] = {
 
 def error_for(problem: ApiError, operation: str, conn_id: str, path: str = "") -> ClickMeetingError:
     """Return the exception for an error that the API layer found; its kind decides the class."""
-    return _BY_KIND[problem.kind](problem, operation, conn_id, path)
+    is_forbidden = (problem.kind, problem.code) == ("authentication", FORBIDDEN)
+    return (ForbiddenError if is_forbidden else _BY_KIND[problem.kind])(problem, operation, conn_id, path)
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Required, TypedDict
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -53,20 +53,31 @@ class FailureLog:
 
     :param log: gets a warning at the first failure with a reason, and one with the number of failures at the end.
     :param unit: what is counted, in the plural, for messages, such as `rows`.
+    :param missing_may_pass: whether "not found" may be no failure at a retry, for example because the retry lists the
+        rooms again, and leaves out those that do not exist any more.
     """
 
     log: Logger | logging.Logger
     unit: str = "rows"
+    missing_may_pass: bool = False
     kept: list[Failure] = field(default_factory=list, init=False)
     #: the number of all failures; `kept` has only the first hundred
     count: int = field(default=0, init=False)
+    #: how many of them a retry may cure
+    curable: int = field(default=0, init=False)
     #: the last ClickMeeting error among the failures, for a task that raises it instead of a count
     error: ClickMeetingError | None = field(default=None, init=False)
+    #: how many failures concern each session, by the ids of its room and itself; a room as a whole has None as session
+    by_place: Counter[tuple[int | None, int | None]] = field(default_factory=Counter, init=False)
+    #: the classes of the errors; `str` stands for failures without an error
+    kinds: set[type] = field(default_factory=set, init=False)
     _reasons: Counter[str] = field(default_factory=Counter, init=False)
 
     def add(
         self,
         reason: str | Exception,
+        permanent: bool | None = None,
+        /,
         *,
         row: int | None = None,
         room_id: int | None = None,
@@ -76,20 +87,30 @@ class FailureLog:
         """Add a failure, and log its reason if it is new.
 
         :param reason: the error, or its message.
+        :param permanent: whether a retry would fail for the same reason; by default the class of the error says so.
         :param row: the number of the row in a list, from 1.
         :param room_id: the room that failed, or the room of the session or recording.
         :param session_id: the session that failed.
         :param recording_id: the recording that failed.
         """
+        self.kinds.add(type(reason))
         if isinstance(reason, ClickMeetingError):
             self.error = reason
+        self.curable += not (self.is_permanent(reason) if permanent is None else permanent)
         ids = {"row": row, "room_id": room_id, "session_id": session_id, "recording_id": recording_id}
         failure: Failure = {"reason": str(reason)}
         failure |= {name: value for name, value in ids.items() if value is not None}  # type: ignore[typeddict-item]
         self.count += 1
+        self.by_place[room_id, session_id] += 1
         self._count_reason(failure)
         if len(self.kept) < MAX_FAILURES_KEPT:
             self.kept.append(failure)
+
+    def is_permanent(self, reason: str | Exception) -> bool:
+        """Return whether a retry would fail with the same error; of an error's message alone, this is not known."""
+        if self.missing_may_pass and isinstance(reason, NotFoundError):
+            return False
+        return isinstance(reason, AirflowFailException)
 
     def _count_reason(self, failure: Failure) -> None:
         if failure["reason"] not in self._reasons:
@@ -107,17 +128,19 @@ class FailureLog:
             self.log.warning("%d %s failed for one reason: %s", count, self.unit, reason)
 
     def check(self, max_failures: float, total: int, advice: str) -> None:
-        """Fail the task if there are more failures than it may have.
+        """Fail the task if there are more failures than it may have, without retries if no retry can cure any of them.
 
         :param max_failures: a number of failures; below 1, a share of `total`.
         :param total: how many rows, rooms, sessions or recordings were tried.
         :param advice: sentences that say what a retry does, and what the user can do.
-        :raises AirflowException: with the number of failures, the first five of them, and `advice`.
+        :raises AirflowException: with the number of failures, the first five of them, and `advice`; it is an
+            `AirflowFailException` if all failures are permanent.
         """
         if self.count > allowed_failures(max_failures, total):
             first = format_first([format_failure(failure) for failure in self.kept], count=self.count)
             failed = f"{self.count} of {total} {self.unit} failed (max_failures={max_failures:g})"
-            raise AirflowException(f"{failed}: {first.rstrip('.')}. {advice}")
+            kind = AirflowException if self.curable else AirflowFailException
+            raise kind(f"{failed}: {first.rstrip('.')}. {advice}")
 
 
 def allowed_failures(max_failures: float, total: int) -> int:

@@ -97,6 +97,16 @@ def get_provider_info() -> dict[str, object]:
                         "description": "Seconds to wait until ClickMeeting accepts the connection.",
                         "schema": {"type": ["number", "null"], "default": 10, "minimum": 1},
                     },
+                    "total_timeout": {
+                        "label": "Total timeout (s)",
+                        "description": "Seconds until the end of a response; downloads have no such limit.",
+                        "schema": {"type": ["number", "null"], "default": 300, "minimum": 1},
+                    },
+                    "max_response_size": {
+                        "label": "Largest response (bytes)",
+                        "description": "The most bytes of a response to hold in memory; downloads have no such limit.",
+                        "schema": {"type": ["integer", "null"], "default": 67108864, "minimum": 1024},
+                    },
                     "max_attempts": {
                         "label": "Attempts",
                         "description": "Maximum number of attempts for a request that is safe to repeat.",

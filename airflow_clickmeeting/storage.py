@@ -1,20 +1,25 @@
 """Read and write files on any object storage.
 
 A file is written under a temporary name, and gets its own name only when it is complete. So a reader never sees half a
-file, and a task that fails leaves the old file unchanged.
+file, and a task that fails leaves the old file unchanged. What a killed task leaves behind is removed by the next task
+that writes the same file.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import inspect
+import logging
 import os
 import pathlib
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import IO, TYPE_CHECKING
-
-from airflow_clickmeeting.api.validate import bad_argument
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -25,19 +30,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AtomicFile",
+    "UnreadableFileError",
     "add_line",
     "atomic_file",
     "is_local",
     "located",
     "open_atomic",
-    "permissions",
     "safe_name",
     "upload",
 ]
 
-PART_SUFFIX = ".part"
 LOCAL_PROTOCOLS = ("", "file", "local")
 OWNER_ONLY = 0o600
+#: what the system gives a new file, less the umask
+DEFAULT_MODE = 0o666
+TEMPORARY = re.compile(r"(.+)\.[0-9a-f]{16}\.part", re.DOTALL)
+#: An object storage shows a temporary file from its last byte to its renaming, which takes minutes for the longest
+#: recordings. Other storages show it earlier, but change its time with each write, and no task writes once a day.
+ABANDONED_AFTER = timedelta(days=1)
+#: the largest share of the time that listing a folder may take
+MAX_TIME_SHARE = 0.01
+
+log = logging.getLogger(__name__)
 
 
 def located(path: Path, name: str, *, argument: str = "path") -> ObjectStoragePath:
@@ -62,21 +76,8 @@ def safe_name(name: str) -> str:
 
     The result cannot point to another folder, as `../../etc/passwd` would.
     """
-    last = name.replace("\\", "/").rsplit("/", 1)[-1].replace("\0", "").strip()
+    last = "".join(filter(str.isprintable, name.replace("\\", "/").rsplit("/", 1)[-1])).strip()
     return last if last not in ("", ".", "..") else "file"
-
-
-def permissions(name: str, value: int | str) -> int:
-    """Return the permissions of a file as a number.
-
-    :param name: the argument's name, for the error.
-    :param value: a number such as `0o600`, or octal digits as text such as `"600"`.
-    :raises ValueError: for anything else; also for the number 600, which is most likely meant as octal digits.
-    """
-    text = f"{value:o}" if isinstance(value, int) and not isinstance(value, bool) else str(value).strip()
-    if not re.fullmatch("(0o)?0?[0-7]{1,3}", text):
-        bad_argument(name, value, "permissions in octal digits, such as '600' or 0o600")
-    return int(text, 8)
 
 
 def is_local(path: ObjectStoragePath) -> bool:
@@ -84,10 +85,17 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in LOCAL_PROTOCOLS
 
 
-class AtomicFile:
-    """A file that is written as `NAME.part` in the same folder, and renamed to `NAME` when it is complete.
+class UnreadableFileError(ValueError):
+    """A file does not exist, or is not complete; as it may come, Airflow retries the task."""
 
-    The folder is created if it does not exist.
+
+class AtomicFile:
+    """A file that is written as `NAME.RANDOM.part` in the same folder, and renamed to `NAME` when it is complete.
+
+    The folder is created if it does not exist. The temporary name is new, so that two tasks which write the same file
+    do not mix their bytes, and no link in its place is followed. The next `AtomicFile` of the same name removes what a
+    killed task left: on the disk of a machine at once, because the lock of a running task shows which files are in use;
+    on other storages after a day.
 
     :param path: the file.
     :param mode: the permissions of a local file; until it is complete, only its owner can read it. By default the
@@ -97,24 +105,19 @@ class AtomicFile:
     def __init__(self, path: ObjectStoragePath, mode: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._part = path.parent / f"{path.name}{PART_SUFFIX}"
-        self._mode = mode if is_local(path) else None
-        if self._mode is not None:
-            self._create_private()
+        self._mode = mode
+        _remove_leftovers(path)
         self._open()
 
-    def _create_private(self) -> None:
-        """Create an empty file that only its owner can open.
-
-        The permissions must be set before the first byte is written: a process that has opened a file can read on after
-        the permissions change.
-        """
-        self._part.unlink(missing_ok=True)
-        os.close(os.open(self._part.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
-
     def _open(self) -> None:
-        # The path's own `open` would report the temporary file to Airflow's lineage.
-        self.file: IO[bytes] = self._part.fs.open(self._part.path, mode="wb")
+        self._part = self._path.parent / f"{self._path.name}.{token_hex(8)}.part"
+        self._lock = _create_locked(self._part.path, self._mode) if is_local(self._path) else None
+        self.file: IO[bytes]
+        if self._lock is None:
+            # the path's own `open` would report the temporary file to Airflow's lineage
+            self.file = self._part.fs.open(self._part.path, mode="wb")
+        else:
+            self.file = os.fdopen(os.dup(self._lock), "wb")
         self.size = 0
         self._sha256 = hashlib.sha256()
 
@@ -131,20 +134,97 @@ class AtomicFile:
 
     def restart(self) -> None:
         """Discard the bytes written so far, and start with an empty file, as for a download that is tried again."""
-        self.file.close()
+        self.discard()
         self._open()
 
     def commit(self) -> None:
         """Close the file and give it its own name; an older file with this name is replaced."""
         self.file.close()
+        if self._lock is None:
+            self._part.rename(self._path)
+            return
         if self._mode is not None:
-            pathlib.Path(self._part.path).chmod(self._mode)
-        self._part.rename(self._path)
+            os.fchmod(self._lock, self._mode)
+        pathlib.Path(self._part.path).replace(self._path.path)
+        self._unlock()
 
     def discard(self) -> None:
         """Remove the temporary file; an older file with the final name stays."""
-        self.file.close()
+        with suppress(Exception):  # such as that of a full disk, which has no place for what is still in the buffer
+            self.file.close()
         self._part.unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _create_locked(path: str, mode: int | None) -> int:
+    """Create a file, and return its descriptor; until that is closed, the file is locked.
+
+    With a mode, only the owner can open the file. This must be so before the first byte is written: a process that has
+    opened a file can read on after the permissions change.
+
+    :raises FileExistsError: if there is a file or a link at this path.
+    """
+    permission = DEFAULT_MODE if mode is None else OWNER_ONLY
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, permission)
+    with suppress(OSError):  # a network file system without locks: there, nothing is removed later
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if os.fstat(descriptor).st_nlink:
+        return descriptor
+    os.close(descriptor)  # another task took the file for a leftover just before it was locked
+    return _create_locked(path, mode)
+
+
+_last_listed: tuple[str, float, list[str]] = ("", 0.0, [])
+
+
+def _temporary_names(path: ObjectStoragePath) -> list[str]:
+    """Return the names of temporary files in the folder of a file, at least of those that belong to the file.
+
+    An export may write many thousand files into one folder. So the folder is listed again only when that takes no more
+    than one percent of the time, and object storages are asked for names with the right beginning only.
+    """
+    global _last_listed
+    folder, fs = path.parent, path.fs
+    if not is_local(path) and "prefix" in inspect.signature(fs.find).parameters:
+        return [str(each).rpartition("/")[2] for each in fs.find(folder.path, prefix=f"{path.name}.")]
+    listed, valid_until, names = _last_listed
+    started_at = time.monotonic()
+    if listed != str(folder) or started_at >= valid_until:
+        found = [str(each).rpartition("/")[2] for each in fs.ls(folder.path, detail=False)]
+        names = [name for name in found if TEMPORARY.fullmatch(name)]
+        ended_at = time.monotonic()
+        _last_listed = str(folder), ended_at + (ended_at - started_at) / MAX_TIME_SHARE, names
+    return names
+
+
+def _remove_leftovers(path: ObjectStoragePath) -> None:
+    """Remove the temporary files of a file whose writers were killed; no error of this stops a task."""
+    with suppress(Exception):
+        for name in _temporary_names(path):
+            if (match := TEMPORARY.fullmatch(name)) and match[1] == path.name:
+                with suppress(Exception):
+                    _remove_leftover(path.parent / name)
+
+
+def _remove_leftover(part: ObjectStoragePath) -> None:
+    """Remove a temporary file unless its writer still lives."""
+    if not is_local(part):
+        if datetime.now(UTC) - part.fs.modified(part.path) < ABANDONED_AFTER:
+            return
+        part.unlink()
+    else:
+        descriptor = os.open(part.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+        finally:
+            os.close(descriptor)
+    log.info("Removed the incomplete file %s, which a killed task had left", part)
 
 
 @contextmanager
@@ -195,16 +275,16 @@ def upload(path: Path, name: str | None = None) -> Upload:
 
     :param path: a file on any object storage.
     :param name: the file's name on ClickMeeting; by default its own.
-    :raises ValueError: if the file does not exist or is empty.
+    :raises UnreadableFileError: a `ValueError`, if the file does not exist or is empty.
     """
     from airflow_clickmeeting.api.call import Upload
 
     source = located(path, "")
     if not source.is_file():
-        raise ValueError(f"path must be a file that exists; there is none at {str(source)!r}.")
+        raise UnreadableFileError(f"path must be a file that exists; there is none at {str(source)!r}.")
     size = source.stat().st_size
     if not size:
-        raise ValueError(f"path must be a file with something in it; {str(source)!r} is empty.")
+        raise UnreadableFileError(f"path must be a file with something in it; {str(source)!r} is empty.")
 
     def open_source() -> IO[bytes]:
         file: IO[bytes] = source.open("rb")

@@ -60,7 +60,12 @@ def planned_rooms():
         return [each for each in params["plan"] if start_of(each) > hook.now()]
 
     webinars = upcoming()
-    rooms = ClickMeetingCreateConferenceOperator.partial(task_id="rooms", if_exists="update").expand_kwargs(webinars)
+    rooms = ClickMeetingCreateConferenceOperator.partial(
+        task_id="rooms",
+        if_exists="update",
+        # without this, a room that somebody made permanent would stay so
+        permanent_room=False,
+    ).expand_kwargs(webinars)
 
     @task
     def with_ids(webinars: list[dict], rooms: list[dict]) -> list[dict]:

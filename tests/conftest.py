@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-pytest_plugins = ["databases", "killing"]
+pytest_plugins = ["databases", "killing", "mutations"]
 
 HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
 DATABASE = f"sqlite:///{HOME / 'airflow.db'}"

@@ -98,12 +98,14 @@ EXCEPTIONS = [
     "ClickMeetingError",
     "ConnectionFailedError",
     "DeletionRefusedError",
+    "ForbiddenError",
     "NotFoundError",
     "RateLimitedError",
     "RoomExistsError",
     "ServerError",
     "UnexpectedAnswerError",
     "ValidationError",
+    "WrongArgumentError",
 ]
 
 

@@ -1,18 +1,28 @@
-"""Who may read a file, from its first byte on."""
+"""Test files under their temporary names: who may read them, what two writers do, and what a killed one leaves."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import resource
+import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_clickmeeting.storage import open_atomic
+from airflow_clickmeeting import storage
+from airflow_clickmeeting.storage import AtomicFile, add_line, open_atomic, safe_name
+
+RANDOM = "0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +37,28 @@ def mode_of(path: Path) -> str:
     return f"{path.stat().st_mode & 0o777:o}"
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write(path: Path, content: bytes = b"whole", mode: int | None = None) -> None:
+    with open_atomic(ObjectStoragePath(path), mode) as file:
+        file.write(content)
+
+
+def killed_while_writing(path: Path) -> Path:
+    """Let a process be killed while it writes a file, and return what it leaves."""
+    if not (process := os.fork()):
+        with open_atomic(ObjectStoragePath(path)) as file:
+            file.write(b"half")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    (left,) = path.parent.glob(f"{path.name}.*.part")
+    assert left.read_bytes() == b"half"
+    return left
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o000, 0o777])
 @pytest.mark.parametrize("scheme", ["", "file://", "local://"])
 def test_a_file_is_its_owners_alone_until_it_is_whole(tmp_path, scheme, mode):
@@ -36,19 +68,11 @@ def test_a_file_is_its_owners_alone_until_it_is_whole(tmp_path, scheme, mode):
     with open_atomic(ObjectStoragePath(f"{scheme}{path}"), mode) as file:
         file.write(b"secret")
         file.flush()
-        assert mode_of(path.with_name("links.csv.part")) == "600"
+        (part,) = path.parent.glob("links.csv.*.part")
+        assert mode_of(part) == "600"
     assert mode_of(path) == f"{mode:o}"
     path.chmod(0o600)
     assert path.read_bytes() == b"secret"
-
-
-def test_what_a_killed_task_left_is_not_written_into(tmp_path):
-    left = tmp_path / "links.csv.part"
-    left.write_text("left")
-    with left.open() as reader:
-        with open_atomic(ObjectStoragePath(tmp_path / "links.csv"), 0o600) as file:
-            file.write(b"secret")
-        assert reader.read() == "left"
 
 
 def test_where_nothing_is_said_the_system_decides(tmp_path):
@@ -73,3 +97,212 @@ def test_object_stores_have_no_permissions():
     with open_atomic(path, 0o600) as file:
         file.write(b"secret")
     assert path.read_bytes() == b"secret"
+
+
+# --- two writers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_and_its_retry_do_not_share_a_temporary_file(tmp_path):
+    path = tmp_path / "links.csv"
+    zombie, retry = (AtomicFile(ObjectStoragePath(path)) for _ in range(2))
+    zombie.write(b"zombie")
+    retry.write(b"retry")
+    assert len(names(tmp_path)) == 2
+    retry.commit()
+    assert path.read_bytes() == b"retry"
+    zombie.write(b", to its end")
+    zombie.commit()
+    assert path.read_bytes() == b"zombie, to its end"
+    assert names(tmp_path) == ["links.csv"]
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_in_the_place_of_a_temporary_file_is_neither_followed_nor_overwritten(tmp_path, mocker, kind):
+    mocker.patch.object(storage, "token_hex", return_value=RANDOM)
+    victim, trap = tmp_path / "victim", tmp_path / f"links.csv.{RANDOM}.part"
+    victim.write_text("precious")
+    trap.symlink_to(victim) if kind == "link" else trap.hardlink_to(victim)
+    with trap.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # of a running task, so it is not removed
+        with pytest.raises(FileExistsError):
+            write(tmp_path / "links.csv", b"secret")
+    assert victim.read_text() == "precious"
+    assert names(tmp_path) == [trap.name, "victim"]
+
+
+def test_a_link_with_the_name_of_the_file_is_replaced_and_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "links.csv").symlink_to(victim)
+    write(tmp_path / "links.csv")
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "links.csv").read_bytes() == b"whole"
+
+
+def test_a_folder_with_the_name_of_the_file_is_an_error_and_stays_empty(tmp_path):
+    (tmp_path / "links.csv").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path / "links.csv")
+    assert names(tmp_path) == ["links.csv"]
+    assert names(tmp_path / "links.csv") == []
+
+
+def test_a_file_that_is_begun_again_has_nothing_of_before(tmp_path):
+    file = AtomicFile(ObjectStoragePath(tmp_path / "talk.mp4"))
+    file.write(b"the older and longer half")
+    file.restart()
+    file.write(b"new")
+    file.commit()
+    assert (file.size, (tmp_path / "talk.mp4").read_bytes()) == (3, b"new")
+    assert names(tmp_path) == ["talk.mp4"]
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """A disk on which no file can have more than 100 bytes, not even the one that pytest writes its output to."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("error", [None, KeyError])
+def test_a_full_disk_leaves_the_older_file_and_no_part(tmp_path, error):
+    path = tmp_path / "links.csv"
+    path.write_text("older")
+    with pytest.raises(error or OSError), small_disk(), open_atomic(ObjectStoragePath(path)) as file:  # noqa: PT012
+        file.write(bytes(101))  # which stays in the buffer until the file is closed
+        if error:
+            raise error
+    assert path.read_text() == "older"
+    assert names(tmp_path) == ["links.csv"]
+
+
+# --- what a killed writer leaves --------------------------------------------------------------------------------------
+
+
+def test_the_next_task_removes_what_a_killed_one_left(tmp_path, caplog):
+    path = tmp_path / "links.csv"
+    left = killed_while_writing(path)
+    with left.open("rb") as reader, caplog.at_level("INFO"):
+        write(path, b"secret")
+        assert reader.read() == b"half"
+    assert names(tmp_path) == ["links.csv"]
+    assert f"Removed the incomplete file {left}, which a killed task had left" in caplog.text
+
+
+def test_only_leftovers_of_the_same_file_are_removed(tmp_path):
+    path = tmp_path / "links.csv"
+    others = ["other.csv", "links.csv.part", f"links.csv.{RANDOM}", f"links.csv.{RANDOM[1:]}.part", "links.csv.x.part"]
+    others += [f"other.csv.{RANDOM}.part", f"links.csv.gz.{RANDOM}.part", f"alinks.csv.{RANDOM}.part"]
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / f"links.csv.{RANDOM[::-1]}.part").symlink_to(tmp_path / "other.csv")
+    (tmp_path / f"links.csv.{RANDOM}.part").mkdir()
+    before = names(tmp_path)
+    write(path)
+    assert names(tmp_path) == sorted([*before, "links.csv"])
+
+
+def test_a_file_that_is_taken_for_a_leftover_before_it_is_locked_is_made_again(tmp_path, mocker):
+    lock, early = fcntl.flock, []
+
+    def locked_late(descriptor: int, operation: int) -> None:
+        if not early:
+            early.extend(tmp_path.glob("*.part"))
+            early[0].unlink()
+        lock(descriptor, operation)
+
+    mocker.patch.object(fcntl, "flock", locked_late)
+    write(tmp_path / "links.csv")
+    assert (names(tmp_path), len(early)) == (["links.csv"], 1)
+
+
+def test_without_locks_files_are_written_and_nothing_is_removed(tmp_path, mocker):
+    mocker.patch.object(fcntl, "flock", side_effect=OSError(errno.ENOLCK, "No locks available"))
+    (tmp_path / f"links.csv.{RANDOM}.part").touch()
+    write(tmp_path / "links.csv")
+    assert names(tmp_path) == ["links.csv", f"links.csv.{RANDOM}.part"]
+
+
+def test_a_long_folder_is_not_listed_for_each_file(tmp_path, mocker):
+    mocker.patch.object(storage, "MAX_TIME_SHARE", 1e-9)
+    listing = mocker.spy(LocalFileSystem, "ls")
+    for number in range(5):
+        write(tmp_path / "long" / f"{number}.csv")
+    assert listing.call_count == 1
+
+
+def find_by_prefix(fs: MemoryFileSystem, path: str, prefix: str = "") -> list[str]:
+    """Find files by the beginning of their names, as object storages do."""
+    return [name for name in fs.store if name.startswith(f"{path}/{prefix}")]
+
+
+@pytest.mark.parametrize("finds_by_prefix", [True, False])
+def test_on_an_object_storage_a_leftover_is_removed_after_a_day(finds_by_prefix, mocker):
+    attach("memory", fs=MemoryFileSystem())
+    if finds_by_prefix:
+        mocker.patch.object(MemoryFileSystem, "find", find_by_prefix)
+        mocker.patch.object(MemoryFileSystem, "ls", side_effect=AssertionError("this may take minutes"))
+    folder = ObjectStoragePath(f"memory://{uuid.uuid4().hex}")
+    old, new = folder / f"links.csv.{RANDOM}.part", folder / f"links.csv.{RANDOM[::-1]}.part"
+    other = folder / f"links.csv.gz.{RANDOM}.part"
+    for part in (old, new, other):
+        part.write_bytes(b"half")
+    for part, age in ((old, timedelta(days=1, minutes=1)), (new, timedelta(hours=23)), (other, timedelta(days=9))):
+        folder.fs.store[part.path].modified = datetime.now(UTC) - age
+    with open_atomic(folder / "links.csv") as file:
+        file.write(b"whole")
+    left = {name.rpartition("/")[2] for name in folder.fs.store if name.startswith(f"{folder.path}/")}
+    assert left == {"links.csv", new.name, other.name}
+
+
+def test_a_storage_that_cannot_be_listed_is_written_to(mocker):
+    attach("memory", fs=MemoryFileSystem())
+    mocker.patch.object(MemoryFileSystem, "ls", side_effect=PermissionError)
+    path = ObjectStoragePath(f"memory://{uuid.uuid4().hex}/links.csv")
+    with open_atomic(path) as file:
+        file.write(b"whole")
+    assert path.fs.cat(path.path) == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("talk.mp4", "talk.mp4"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("/etc/shadow", "shadow"),
+        ("a/..", "file"),
+        ("", "file"),
+        ("x\n\x1b[31m\0.pdf", "x[31m.pdf"),
+        ("Zażółć gęślą 🎉.pdf", "Zażółć gęślą 🎉.pdf"),
+    ],
+)
+def test_a_name_from_elsewhere_stays_in_its_folder(name, safe):
+    assert safe_name(name) == safe
+
+
+def test_a_line_is_added_to_a_file_that_may_not_be_there_yet(tmp_path):
+    path = ObjectStoragePath(tmp_path / "deep" / "audit.jsonl")
+    for line in (b"first\n", b"second\n"):
+        add_line(path, line)
+    assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_a_line_is_added_also_where_a_file_must_be_there_first(mocker):
+    attach("memory", fs=MemoryFileSystem())
+    real = MemoryFileSystem._open
+
+    def strict(fs: MemoryFileSystem, path: str, mode: str = "rb", **options):
+        if mode == "ab" and path not in fs.store:
+            raise FileNotFoundError(path)
+        return real(fs, path, mode=mode, **options)
+
+    mocker.patch.object(MemoryFileSystem, "_open", strict)
+    path = ObjectStoragePath(f"memory://{uuid.uuid4().hex}/audit.jsonl")
+    for line in (b"first\n", b"second\n"):
+        add_line(path, line)
+    assert path.read_bytes() == b"first\nsecond\n"

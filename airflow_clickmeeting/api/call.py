@@ -48,6 +48,7 @@ class Call(Generic[T]):
     :param empty_if_ok: another call, for a list for which ClickMeeting returns "not found" if it is empty. If the other
         call succeeds, the room exists and the result is an empty list; otherwise the other call's error is raised.
     :param name: the name of the operation, for logs and errors.
+    :param warning: what the hook logs as a warning when it sends the request.
     """
 
     method: Method
@@ -61,6 +62,7 @@ class Call(Generic[T]):
     treat_as: Mapping[Kind, T] = field(default_factory=dict, repr=False)
     empty_if_ok: Call[Any] | None = field(default=None, repr=False)
     name: str = ""
+    warning: str | None = field(default=None, repr=False)
 
     def __hash__(self) -> int:
         # equal calls share a response, so they need a hash, but the dicts of query and form have none

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast
 from airflow_clickmeeting.api import parse, times, validate
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import Kind
-from airflow_clickmeeting.api.room_form import room_form
+from airflow_clickmeeting.api.room_form import room_form, unknown_keys
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.types import (
     Attendee,
@@ -44,6 +44,8 @@ T = TypeVar("T")
 MAX_TOKENS = 1000
 #: the number of rooms on a page that is not the last one
 PAGE_SIZE = 250
+#: the roles that an invitation can give
+INVITED_ROLES = ("listener", "presenter")
 
 
 def operation(build: Callable[P, Call[T]]) -> Callable[P, Call[T]]:
@@ -132,8 +134,11 @@ def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
     :param lobby_enabled: whether people wait in a lobby.
     :param lobby_description: the text that people read in the lobby.
     :param skin_id: an id from `list_skins`.
+    :param encryption_enabled: whether the room has end-to-end encryption; the same as this key in `settings`, where it
+        is sent. Perhaps ClickMeeting accepts it for new rooms only.
     :param registration: `{"enabled": True, "template": 1}`; templates are 1 to 3.
-    :param settings: such as `{"recorder_autostart_enabled": True}`; the `settings` of a room have all possible keys.
+    :param settings: such as `{"recorder_autostart_enabled": True}`. Keys that the provider does not know are sent, and
+        the log has a warning with the known ones.
     """
     defaults = {"room_type": "webinar", "access_type": "open", "permanent_room": False}
     given = {name: value for name, value in parameters.items() if value is not None}
@@ -142,31 +147,33 @@ def create_conference(**parameters: Unpack[RoomParameters]) -> Call[Room]:
     if access == validate.ACCESS_TYPES["password"] and not given.get("password"):
         raise ValueError("password is missing: access_type 'password' needs one that people can enter.")
     form = room_form(**cast("RoomParameters", defaults | given))
-    return Call("POST", "conferences", form=form, read=parse.room)
+    return Call("POST", "conferences", form=form, read=parse.room, warning=unknown_keys(form))
 
 
 @operation
 def update_conference(room_id: Id, *, status: str | None = None, **parameters: Unpack[RoomParameters]) -> Call[Room]:
     """Update the given parameters of a room, and return the room. A second call changes nothing more.
 
-    The parameters are those of `create_conference`. A new `name` changes the room's URL. With `starts_at` or
-    `duration`, ClickMeeting requires `permanent_room` too, so it is sent as false if it is not given.
+    The parameters are those of `create_conference`. A new `name` changes the room's URL. `starts_at` and `duration`
+    need `permanent_room` too, because ClickMeeting requires it: pass the room's own value, which `get_conference`
+    returns. False makes a permanent room a scheduled one.
 
     ClickMeeting may return only `{"status": "ok"}` instead of the room.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
     """
-    timed = parameters.get("starts_at") is not None or parameters.get("duration") is not None
-    if timed and parameters.get("permanent_room") is None:
-        parameters["permanent_room"] = False
-    form = room_form(**parameters) | {
-        "status": None if status is None else validate.one_of("status", status, ("active", "inactive"))
-    }
+    form = room_form(**parameters)
+    if form["permanent_room"] is None and (form["starts_at"] or form["duration"]):
+        raise ValueError(
+            "permanent_room is missing: ClickMeeting requires it with starts_at and duration. Give the room's own "
+            "value, which get_conference returns; False makes a permanent room a scheduled one."
+        )
+    form |= {"status": None if status is None else validate.one_of("status", status, ("active", "inactive"))}
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
     read = parse.identified(parse.updated_room, validate.identifier("room_id", room_id))
-    return Call("PUT", _room_path(room_id), form=form, read=read, repeatable=True)
+    return Call("PUT", _room_path(room_id), form=form, read=read, repeatable=True, warning=unknown_keys(form))
 
 
 @operation
@@ -301,7 +308,7 @@ def register_participant(
     room_id: Id,
     *,
     registration: Mapping[Id, str],
-    confirmation_email: bool | Id | None = None,
+    confirmation_email: bool | Id | Mapping[str, Any] | None = None,
     lang: str | None = None,
 ) -> Call[Registered]:
     """Register a person for a room.
@@ -312,9 +319,11 @@ def register_participant(
     :param room_id: a room with registration on.
     :param registration: the values by field number: 1 is the first name, 2 the last name, 3 the e-mail address; the
         others are different in each room.
-    :param confirmation_email: whether ClickMeeting sends a mail to the person.
-    :param lang: the two-letter code of the mail's language.
+    :param confirmation_email: whether ClickMeeting sends a mail to the person; or a dict as ClickMeeting takes it,
+        `{"enabled": True, "lang": "en"}`.
+    :param lang: the two-letter code of the mail's language, if the dict does not have it.
     """
+    confirmation = confirmation_form(confirmation_email, lang)
     path = f"{_room_path(room_id)}/registration"
     fields: dict[int, Any] = {}
     for key, value in validate.table("registration", registration).items():
@@ -322,14 +331,25 @@ def register_participant(
     for number, label in ((1, "First Name"), (2, "Last Name")):
         validate.filled(f"registration[{number}] ({label})", fields.get(number))
     fields[3] = validate.email("registration[3] (Email Address)", fields.get(3))
-    form = {
-        "registration": fields,
-        "confirmation_email": {
-            "enabled": validate.flag("confirmation_email", confirmation_email),
-            "lang": None if lang is None else validate.language(lang),
-        },
-    }
+    form = {"registration": fields, "confirmation_email": confirmation}
     return Call("POST", path, form=form, read=parse.registered)
+
+
+def confirmation_form(confirmation_email: bool | Id | Mapping[str, Any] | None, lang: str | None) -> dict[str, Any]:
+    """Return the `confirmation_email` of a registration as ClickMeeting takes it; values that are not given are None.
+
+    The parameters are those of `register_participant`.
+    """
+    given = confirmation_email if isinstance(confirmation_email, Mapping) else {"enabled": confirmation_email}
+    if unknown := given.keys() - {"enabled", "lang"}:
+        raise ValueError(f"confirmation_email must have only the keys 'enabled' and 'lang'; got {sorted(unknown)}.")
+    if lang is not None and given.get("lang") is not None:
+        raise ValueError("lang must be left out where confirmation_email has a 'lang'.")
+    enabled, language = given.get("enabled"), given.get("lang") if lang is None else lang
+    return {
+        "enabled": None if enabled is None else validate.flag("confirmation_email", enabled),
+        "lang": None if language is None else validate.language(language),
+    }
 
 
 @operation
@@ -362,15 +382,21 @@ def send_invitation(
     """Invite people by a mail that ClickMeeting sends. Each call sends the mails again.
 
     :param room_id: the room; with access by token, each address gets its own token.
-    :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname` and `lastname`.
+    :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname`, `lastname` and the person's
+        own `role`. Each address gets one mail, even if it is in the list twice or written in several ways: in capitals,
+        with blanks around it, or with its domain in Unicode or as `xn--...`. The first one counts.
     :param lang: the two-letter code of the mail's language.
-    :param role: `listener` or `presenter`.
+    :param role: `listener` or `presenter`, for people without a role of their own.
     :param template: `basic` or `advanced`.
     """
     people = validate.rows("attendees", attendees, "e-mail addresses or dicts with 'email'")
+    attendees_by_address: dict[str, dict[str, Any]] = {}
+    for index, each in enumerate(people):
+        person = _attendee(f"attendees[{index}]", each)
+        attendees_by_address.setdefault(validate.email_key(person["email"]), person)
     form = {
-        "attendees": [_attendee(index, each) for index, each in enumerate(people)],
-        "role": None if role is None else validate.one_of("role", role, ("listener", "presenter")),
+        "attendees": [*attendees_by_address.values()],
+        "role": None if role is None else validate.one_of("role", role, INVITED_ROLES),
         "template": None if template is None else validate.one_of("template", template, ("basic", "advanced")),
     }
     path = f"{_room_path(room_id)}/invitation/email/{validate.language(lang)}"
@@ -412,7 +438,8 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
     """List the recordings of a room; the links to them expire after a few minutes."""
-    return _list_call(room_id, "{room}/recordings", parse.recordings_of(validate.identifier("room_id", room_id)))
+    item = parse.recording_of(validate.identifier("room_id", room_id))
+    return _list_call(room_id, "{room}/recordings", parse.listed(item))
 
 
 @operation
@@ -463,13 +490,13 @@ def get_file(file_id: Id) -> Call[File]:
 
 
 @operation
-def upload_file(upload: Upload, *, room_id: Id | None = None) -> Call[File]:
+def upload_file(upload: Upload, *, room_id: Id = validate.ALL) -> Call[File]:
     """Upload a file to the account's library, or to a room. Each call adds another file.
 
     :param upload: the file; `airflow_clickmeeting.storage.upload` returns it for a path.
-    :param room_id: the room; None for the account's library.
+    :param room_id: the room, or `all` for the account's library, whose files all rooms can use.
     """
-    path = "file-library" if room_id is None else f"file-library/{_room_path(room_id)}"
+    path = "file-library" if validate.is_all(room_id) else f"file-library/{_room_path(room_id)}"
     return Call("POST", path, upload=upload, read=parse.file)
 
 
@@ -574,6 +601,9 @@ def _optional_id(name: str, value: Id | None) -> int | None:
     return None if value is None else validate.identifier(name, value)
 
 
-def _attendee(index: int, person: str | Mapping[str, str]) -> dict[str, str]:
-    row = {"email": person} if isinstance(person, str) else validate.table(f"attendees[{index}]", person)
-    return {**row, "email": validate.email(f"attendees[{index}]['email']", row.get("email"))}
+def _attendee(name: str, person: str | Mapping[str, str]) -> dict[str, Any]:
+    row = {"email": person} if isinstance(person, str) else validate.table(name, person)
+    found = {**row, "email": validate.email(f"{name}['email']", row.get("email"))}
+    if found.get("role") is not None:
+        found["role"] = validate.one_of(f"{name}['role']", found["role"], INVITED_ROLES)
+    return found

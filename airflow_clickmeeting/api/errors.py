@@ -53,5 +53,16 @@ class ApiError:
     no_effect: bool = False
 
 
-class ParseError(Exception):
-    """A response is JSON, but does not have the shape that the operation expects."""
+class LimitError(Exception):
+    """A response is larger, or takes longer, than the connection's settings allow."""
+
+
+class StallError(LimitError):
+    """Too little of a download arrives; unlike other limits, another attempt may be faster."""
+
+
+class ParseError(ValueError):
+    """A response is JSON, but it, or a value in it, does not have the shape that the operation expects.
+
+    The hooks raise it as an `UnexpectedAnswerError`.
+    """

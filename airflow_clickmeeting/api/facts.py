@@ -16,7 +16,8 @@ def over_since(session: Session, since: str) -> bool:
     :param session: an item of the list of sessions; without an `end_date` it is still running.
     :param since: ISO 8601 text with an offset; its seconds are ignored, see `minute_of`.
     """
-    return not session.get("end_date") or times.parse(str(session["end_date"])) >= minute_of(since)
+    ended = ended_at(session)
+    return ended is None or ended >= minute_of(since)
 
 
 def over_for(session: Session, settle: float, now: datetime) -> bool:
@@ -29,7 +30,17 @@ def over_for(session: Session, settle: float, now: datetime) -> bool:
     :param settle: seconds.
     :param now: the present time by ClickMeeting's clock.
     """
-    return bool(session.get("end_date")) and times.parse(str(session["end_date"])) <= now - timedelta(seconds=settle)
+    ended = ended_at(session)
+    return ended is not None and ended <= now - timedelta(seconds=settle)
+
+
+def ended_at(session: Session) -> datetime | None:
+    """Return the end of a session; None while it runs, which a missing, null or empty `end_date` says.
+
+    :raises ParseError: if `end_date` is anything else.
+    """
+    end = session.get("end_date")
+    return None if end is None or end == "" else times.parse(end)
 
 
 def recorded(recording: Recording) -> bool:

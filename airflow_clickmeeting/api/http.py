@@ -9,14 +9,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from os import SEEK_END
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_clickmeeting.api.call import Call, Upload
-from airflow_clickmeeting.api.errors import ApiError, ParseError, kind_of
+from airflow_clickmeeting.api.errors import ApiError, LimitError, ParseError, kind_of
 from airflow_clickmeeting.api.redact import mask
 
 T = TypeVar("T")
@@ -26,8 +26,19 @@ DEFAULT_URL = "https://api.clickmeeting.com/v1"
 MAX_EXCERPT = 200
 # separates the parts of an upload; long enough that no file has it in it by chance
 BOUNDARY = "airflow-clickmeeting-7f1e0b9c4d6a"
+#: seconds; whoever has to wait longer asks again after an hour
+MAX_RETRY_AFTER = 3600.0
 #: bytes of a file to read or write at a time
 CHUNK = 1 << 20
+HTML = ("text/html", "application/xhtml+xml")
+#: the media types of which a server that knows no better sends everything
+UNTYPED = ("", "text/plain")
+#: how web pages and error objects begin
+NO_FILE = (b"<!doctype html", b"<html", b"{")
+#: how long ago a file must have been modified so that the date identifies its version
+MIN_AGE = timedelta(minutes=1)
+#: bytes of a response to read at a time, before its compression is undone: they may become a thousand times as many
+PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -85,15 +96,28 @@ class Answer:
     sent_at: datetime | None = None
 
     @classmethod
-    def head(cls, status: int, headers: Mapping[str, str]) -> Answer:
-        """Return a response without a body, from its status and its headers, whose names may be in any case."""
+    def of(cls, status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Return a response from its status, its headers with names in any case, and its body if it was read."""
         lower = {name.lower(): value for name, value in headers.items()}
-        return cls(status, lower, sent_at=server_time(lower))
+        return cls(status, lower, body, sent_at=server_time(lower))
 
     @property
     def content_type(self) -> str:
         """The media type in lower case and without parameters; empty if the response has none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def too_large(most: int) -> LimitError:
+    """Return the error for a response of more than `most` bytes."""
+    return LimitError(
+        f"the response has more than {most} bytes, the limit for what is held in memory. If that is right, raise "
+        "max_response_size in the connection's extra"
+    )
+
+
+def too_slow(limit: float) -> LimitError:
+    """Return the error for a response that did not end within `limit` seconds."""
+    return LimitError(f"the response did not end within {limit:g} s, the total_timeout in the connection's extra")
 
 
 def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -167,34 +191,79 @@ def php_pairs(values: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def has_file(call: Call[Any], answer: Answer) -> bool:
-    """Return whether the body is the file that a raw call requests; only the status and headers are used."""
-    ok = 200 <= answer.status < 300 and answer.headers.get("content-length") != "0"
-    return call.raw and ok and answer.content_type not in ("application/json", "text/html")
+    """Return whether the body is the whole file that a raw call requests.
+
+    A part of a file that was not requested is none, and neither is a web page or a JSON object, which are errors.
+
+    :param answer: the response, with the beginning of its body.
+    """
+    kind = answer.content_type
+    if not call.raw or answer.status != 200 or not answer.body or kind in HTML or kind.endswith(("/json", "+json")):
+        return False
+    return kind not in UNTYPED or not answer.body.lstrip()[:15].lower().startswith(NO_FILE)
 
 
-def continued(request: Request, size: int) -> Request:
-    """Return a request that continues a download after its first `size` bytes; unchanged if `size` is zero."""
-    return replace(request, headers={**request.headers, "Range": f"bytes={size}-"}) if size else request
+def file_size(answer: Answer) -> int | None:
+    """Return the size of the file in a response by its `Content-Length`; None if it is unknown, or for packed bytes."""
+    length = answer.headers.get("content-length", "")
+    is_packed = answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) and not is_packed else None
 
 
-def continues(answer: Answer, size: int) -> bool:
-    """Return whether a response continues a download after its first `size` bytes instead of sending the whole file."""
-    return answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {size}-")
+def continued(request: Request, size: int, first: Answer | None) -> Request:
+    """Return the request for a file without compression, or for the rest of it after its first `size` bytes.
+
+    The rest is requested only if the first response identifies the version of the file, so that no bytes of another
+    version follow.
+
+    :param first: the response that the first bytes came with.
+    """
+    headers = {**request.headers, "Accept-Encoding": "identity"}
+    if size and first and (version := _version(first)):
+        headers |= {"Range": f"bytes={size}-", "If-Range": first.headers[version]}
+    return replace(request, headers=headers)
 
 
-def has_list(answer: Answer, body: IO[bytes]) -> bool:
+def continues(answer: Answer, size: int, first: Answer | None) -> bool:
+    """Return whether a response has the rest of a file after its first `size` bytes, in the version of the first one.
+
+    A server may ignore `If-Range`, so its response must prove that: with the same version, offset and total size.
+    """
+    if answer.status != 206 or not size or not first or not (version := _version(first)):
+        return False
+    total = file_size(first) or 0
+    is_rest = answer.headers.get("content-range") == f"bytes {size}-{total - 1}/{total}"
+    return is_rest and answer.headers.get(version) == first.headers[version]
+
+
+def _version(first: Answer) -> str | None:
+    """Return the name of the header that identifies the version of a file; None without a reliable one.
+
+    A weak ETag stands for files that differ. A file that was modified just before may be modified once more in the same
+    second, so its date is not reliable.
+    """
+    if file_size(first) is None:
+        return None
+    if "etag" in first.headers:
+        return "etag" if re.fullmatch('"[^"]*"', first.headers["etag"]) else None
+    modified = _http_date(first.headers.get("last-modified", ""))
+    return "last-modified" if modified and first.sent_at and first.sent_at - modified >= MIN_AGE else None
+
+
+def has_list(status: int, body: IO[bytes]) -> bool:
     """Return whether a response is a JSON list; the status and both ends of the body decide, without parsing it.
 
     A list has no error object, so it can be parsed later.
 
     :param body: the body as a file, which is at its beginning afterwards.
     """
+    body.seek(0)
     start, end = body.read(MAX_EXCERPT), b""
     if start:
         body.seek(-len(start), SEEK_END)
         end = body.read()
     body.seek(0)
-    return 200 <= answer.status < 300 and start.lstrip().startswith(b"[") and end.rstrip().endswith(b"]")
+    return 200 <= status < 300 and start.lstrip().startswith(b"[") and end.rstrip().endswith(b"]")
 
 
 def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] = ()) -> T | ApiError:
@@ -209,14 +278,14 @@ def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] 
         return call.read(answer.body)
     try:
         data = json.loads(answer.body)
-    except ValueError:
-        error = _error_without_json(answer, now, secrets)
+    except (ValueError, RecursionError):
+        error = _error_without_json(call, answer, now, secrets)
     else:
         found = _find_error(data, answer, now)
         if found is None:
             try:
                 return call.read(data)
-            except (ParseError, TypeError, ValueError, KeyError) as reason:
+            except ParseError as reason:
                 found = ApiError("unexpected", f"{reason} ({_excerpt(answer.body, secrets)})", answer.status)
         error = found
     # a web page is from a proxy or a login form, so it never stands for a result
@@ -254,8 +323,12 @@ def _find_error(data: Any, answer: Answer, now: datetime) -> ApiError | None:
     return _build_error(code, _format_message(error) or f"HTTP {answer.status}", answer, now, error)
 
 
-def _error_without_json(answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
-    content = "an empty body" if not answer.body.strip() else f"no JSON: {_excerpt(answer.body, secrets)}"
+def _error_without_json(call: Call[Any], answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
+    content = f"no {'file' if call.raw else 'JSON'}: {_excerpt(answer.body, secrets)}"
+    if not answer.body.strip():
+        content = "an empty body"
+    elif answer.status == 206:
+        content = "a part of a file, which was not requested"
     if 300 <= answer.status < 400:
         target = urlsplit(answer.headers.get("location", ""))
         # without path and query, which may contain a secret
@@ -289,7 +362,7 @@ def _build_error(
 
 
 def _to_code(value: Any) -> int:
-    return int(value) if str(value).isdecimal() else 0
+    return int(value) if re.fullmatch("[1-9][0-9]{2}", str(value)) else 0
 
 
 def _error_items(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -324,16 +397,18 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds until `Retry-After`, which may be a date; the response's `Date` counts, or else `now`."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
-        return float(value)
+        return min(float(value), MAX_RETRY_AFTER)
     if (when := _http_date(value)) is None:
         return None
-    return max(0.0, (when - (server_time(headers) or now)).total_seconds())
+    return min(max(0.0, (when - (server_time(headers) or now)).total_seconds()), MAX_RETRY_AFTER)
 
 
 def _http_date(text: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not 1970 <= when.year < 9990:
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 

@@ -60,7 +60,10 @@ def _parse_item(text: str, position: int) -> tuple[Any, int, bool]:
 
     A comma or the end of the list must follow it. Otherwise the item may be a number that continues in the next chunk.
     """
-    item, end = _parse(text, _whitespace(text, position).end())  # type: ignore[union-attr]
+    try:
+        item, end = _parse(text, _whitespace(text, position).end())  # type: ignore[union-attr]
+    except RecursionError:
+        raise ValueError("an item is nested too deeply") from None
     delimiter = _delimiter(text, end)
     if not delimiter:
         raise ValueError(f"a comma or the end of the list must follow each item; found {text[end : end + 1]!r}")

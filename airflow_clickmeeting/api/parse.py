@@ -6,7 +6,7 @@ The functions that read a response raise a `ParseError` if it has another shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from html import unescape
@@ -31,8 +31,12 @@ T = TypeVar("T")
 
 #: the recorded words for success, in lower case
 SUCCESS = ("ok", "deleted")
+#: more digits than any number of ClickMeeting has
+MAX_DIGITS = 40
 _DENIAL = re.compile("err|fail|denied|false|no", re.IGNORECASE)
 _ROOM_FLAGS = ("lobby_enabled", "registration_enabled", "paid_enabled", "automated_enabled", "permanent_room")
+#: what decisions and searches compare
+_ROOM_TEXTS = ("name", "name_url", "room_type", "status", "timezone")
 _ROOM_LISTS = ("active_conferences", "scheduled_conferences", "inactive_conferences")
 
 
@@ -41,13 +45,28 @@ class listed(Generic[T]):  # noqa: N801 - used like a function; a class, so that
     """Reads a list of items.
 
     :param item: reads one item.
+    :param unwrap: returns the list in a response.
+    :param skip: called with the reason for each item that cannot be read, which is then left out; without it, such an
+        item is an error.
     """
 
     item: Callable[[Any], T]
+    unwrap: Callable[[Any], list[Any]] = lambda data: _require_list(data)
+    skip: Callable[[str], object] | None = None
 
     def __call__(self, data: Any) -> list[T]:
         """Return the items of a list in a response."""
-        return [self.item(each) for each in _require_list(data)]
+        return list(self._read(self.unwrap(data)))
+
+    def _read(self, items: list[Any]) -> Iterator[T]:
+        for number, each in enumerate(items, start=1):
+            try:
+                yield self.item(each)
+            except ParseError as error:
+                reason = f"item {number} of the list: {error}"
+                if self.skip is None:
+                    raise ParseError(reason) from None
+                self.skip(reason)
 
 
 @dataclass(frozen=True)
@@ -70,20 +89,19 @@ class identified(Generic[T]):  # noqa: N801 - as `listed`
 
 
 @dataclass(frozen=True)
-class recordings_of:  # noqa: N801 - as `listed`
-    """Reads the recordings of a room, and refuses those that say they belong to another one.
+class recording_of:  # noqa: N801 - as `listed`
+    """Reads a recording of a room, and refuses one that says it belongs to another room.
 
     :param room_id: the room.
     """
 
     room_id: int
 
-    def __call__(self, data: Any) -> list[Recording]:
-        """Return the recordings in a response."""
-        found = [recording(each) for each in _require_list(data)]
-        for each in found:
-            if each.get("conference_id", self.room_id) != self.room_id:
-                raise ParseError(f"expected recordings of room {self.room_id}, got one of room {each['conference_id']}")
+    def __call__(self, data: Any) -> Recording:
+        """Return a recording of a list."""
+        found = recording(data)
+        if (room_id := found.get("conference_id", self.room_id)) != self.room_id:
+            raise ParseError(f"expected a recording of room {self.room_id}, got one of room {room_id!r}")
         return found
 
 
@@ -129,7 +147,10 @@ def deleted(data: Any) -> bool:
 
 def strings(data: Any) -> list[str]:
     """Return a list of texts."""
-    return [str(each) for each in _require_list(data)]
+    found = _require_list(data)
+    if odd := next((each for each in found if not isinstance(each, str | int)), None):
+        raise ParseError(f"expected a list of texts, got {_type_name(odd)} in it")
+    return [str(each) for each in found]
 
 
 def room(data: Any) -> Room:
@@ -149,11 +170,13 @@ def room_item(data: Any) -> Room:
     """Return a room with its flags as booleans, its numbers as numbers, and without HTML entities in its texts."""
     found = dict(_require_object(data))
     found.update({key: _to_bool(found[key]) for key in _ROOM_FLAGS if key in found})
+    for key in _ROOM_TEXTS:
+        if not isinstance(found.get(key), str | None):
+            raise ParseError(f"expected text as the {key} of a room, got {_type_name(found[key])}")
     for key in ("name", "lobby_description"):
         if isinstance(found.get(key), str):
             found[key] = unescape(found[key])
-    _convert_numbers(found, "id", "room_pin", "access_type")
-    return cast("Room", found)
+    return cast("Room", _convert_numbers(found, "id", "room_pin", "access_type"))
 
 
 def registration_labels(room: Room) -> dict[int, str]:
@@ -163,22 +186,31 @@ def registration_labels(room: Room) -> dict[int, str]:
     """
     registration: Any = room.get("registration")
     fields: Any = registration.get("fields") if isinstance(registration, dict) else registration
-    fields = fields or dict(room).get("fields") or []
-    own = [each for each in fields if isinstance(each, dict) and "id" in each and "label" in each]
-    return STANDARD | {int(each["id"]): str(each["label"]) for each in own}
+    fields = fields or dict(room).get("fields")
+    own = [each for each in fields if isinstance(each, dict)] if isinstance(fields, list) else []
+    return STANDARD | {
+        int(each["id"]): str(each["label"]) for each in own if "label" in each and str(each.get("id")).isdecimal()
+    }
 
 
-def rooms(data: Any) -> list[Room]:
-    """Return the rooms of a list, or of an object with a list for each status."""
+def _room_list(data: Any) -> list[Any]:
     if isinstance(data, dict) and any(key in data for key in _ROOM_LISTS):
-        data = [each for key in _ROOM_LISTS for each in _require_list(data.get(key) or [])]
-    return [_require_id(room_item(each), "a room") for each in _require_list(data)]
+        return [each for key in _ROOM_LISTS for each in _require_list(data.get(key) or [])]
+    return _require_list(data)
 
 
 def tokens(data: Any) -> list[Token]:
     """Return the tokens of a list, which may stand under the key `access_tokens`."""
     found = data if isinstance(data, list) else _require_object(data).get("access_tokens")
-    return [cast("Token", dict(_require_object(each))) for each in _require_list(found)]
+    return listed(token)(found)
+
+
+def token(data: Any) -> Token:
+    """Return a token, with the values of its use."""
+    found = dict(_require_object(data))
+    if not isinstance(found.get("token"), str):
+        raise ParseError(f"expected a token, got an object with {_type_name(found.get('token'))} as its token")
+    return cast("Token", found)
 
 
 def new_tokens(data: Any) -> list[Token]:
@@ -206,7 +238,8 @@ def _session_with_id(session_id: int, data: Any) -> Session:
 
 def session_item(data: Any) -> Session:
     """Return a session of a list, with its numbers as numbers."""
-    return cast("Session", _convert_numbers(dict(_require_object(data)), "id", "total_visitors", "max_visitors"))
+    found = _convert_numbers(dict(_require_object(data)), "id", "total_visitors", "max_visitors")
+    return cast("Session", _require_id(found, "a session"))
 
 
 def attendee(data: Any) -> Attendee:
@@ -247,9 +280,11 @@ def recording(data: Any) -> Recording:
         found["conference_id"] = found["room_id"]
     if "recording_name" in found:
         found["recording_name"] = unescape(str(found["recording_name"]))
-    return cast(
-        "Recording", _convert_numbers(found, "id", "conference_id", "recording_file_size", "recording_duration")
-    )
+    _convert_numbers(found, "id", "conference_id", "recording_file_size", "recording_duration")
+    for key in ("conference_id", "recording_file_size", "recording_duration"):
+        if found.get(key) is not None and not _is_whole(found[key]):
+            raise ParseError(f"expected a whole number as the {key} of a recording, got {_type_name(found[key])}")
+    return cast("Recording", _require_id(found, "a recording"))
 
 
 def file(data: Any) -> File:
@@ -265,7 +300,7 @@ def chat(data: Any) -> Chat:
         found.setdefault("timezone", found.pop("time_zone"))
     if "name" in found:
         found["name"] = unescape(str(found["name"]))
-    return cast("Chat", _convert_numbers(found, "id"))
+    return cast("Chat", _require_id(_convert_numbers(found, "id"), "a chat"))
 
 
 def _require_success(word: object) -> None:
@@ -274,9 +309,14 @@ def _require_success(word: object) -> None:
 
 
 def _require_id(found: T, kind: str) -> T:
-    if "id" not in cast("dict[str, Any]", found):
-        raise ParseError(f"expected {kind}, got an object without an id")
+    number = cast("dict[str, Any]", found).get("id")
+    if not _is_whole(number) or not number:
+        raise ParseError(f"expected {kind} with a number as its id, got {_type_name(number)} as its id")
     return found
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
 
 
 def _require_object(data: Any) -> dict[str, Any]:
@@ -311,5 +351,11 @@ def _to_bool(value: Any) -> bool:
 def _convert_numbers(found: dict[str, Any], *keys: str) -> dict[str, Any]:
     for key in keys:
         if isinstance(value := found.get(key), str):
-            found[key] = int(value) if value.isdecimal() else None
+            found[key] = int(value) if value.isdecimal() and len(value) < MAX_DIGITS else None
+        elif isinstance(value, float) and value.is_integer():
+            found[key] = int(value)
     return found
+
+
+#: the reader of a list of rooms, or of an object with a list for each status
+rooms = listed(lambda data: _require_id(room_item(data), "a room"), _room_list)

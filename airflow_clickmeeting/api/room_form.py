@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from airflow_clickmeeting.api import times, validate
 from airflow_clickmeeting.api.times import Length, When
-from airflow_clickmeeting.api.types import ROOM_PARAMETERS, RoomParameters
+from airflow_clickmeeting.api.types import KNOWN_KEYS, ROOM_PARAMETERS, RoomParameters
+from airflow_clickmeeting.api.validate import Id
 
 
 def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
@@ -44,8 +45,23 @@ def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
         "lobby_description": given("lobby_description"),
         "skin_id": _convert(given("skin_id"), lambda value: validate.identifier("skin_id", value)),
         "registration": _registration_settings(given("registration")),
-        "settings": validate.flags("settings", given("settings")),
+        "settings": _settings(given("settings"), given("encryption_enabled")),
     }
+
+
+def unknown_keys(form: Mapping[str, Any]) -> str | None:
+    """Return a warning about keys of `registration` and `settings` that the provider does not know; None without any.
+
+    :param form: the result of `room_form`, or a part of it.
+    """
+    warnings = []
+    for name, known in KNOWN_KEYS.items():
+        if unknown := sorted(form.get(name, {}).keys() - {*known}):
+            warnings.append(
+                f"{name} has keys that the provider does not know, so ClickMeeting may ignore them: "
+                f"{', '.join(map(repr, unknown))}. The known keys are {', '.join(map(repr, known))}."
+            )
+    return " ".join(warnings) or None
 
 
 def start_of(form: Mapping[str, Any]) -> datetime | None:
@@ -70,6 +86,17 @@ def _timing(starts_at: When | None, duration: Length | None, timezone: str | Non
         start, name = times.room_time("starts_at", starts_at, timezone)
     length = None if duration is None else times.duration("duration", duration)
     return {"starts_at": start, "timezone": name, "duration": length}
+
+
+def _settings(settings: Mapping[str, Any] | None, encryption_enabled: bool | Id | None) -> dict[str, Any]:
+    found = validate.flags("settings", settings)
+    encrypted = validate.flag("encryption_enabled", encryption_enabled)
+    if encrypted is None:
+        return found
+    name = "encryption_enabled"
+    if name in found and validate.flag(f"settings['{name}']", found[name]) != encrypted:
+        raise ValueError(f"{name} is {encrypted}, but settings['{name}'] is {found[name]!r}. Give one of them.")
+    return {**found, name: encrypted}
 
 
 def _registration_settings(registration: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import pendulum
 from pendulum.tz.exceptions import AmbiguousTime, NonExistingTime
 from pendulum.tz.timezone import Timezone
 
-from airflow_clickmeeting.api.validate import bad_argument
+from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.validate import bad_argument, shown
 
 When = datetime | str
 Length = timedelta | str
@@ -161,8 +162,16 @@ def _is_iso(value: object) -> bool:
 
 
 def parse(text: str) -> datetime:
-    """Return a time that ClickMeeting returned as an aware datetime; its times without an offset are UTC."""
-    when = datetime.fromisoformat(text)
+    """Return a time that ClickMeeting returned as an aware datetime; its times without an offset are UTC.
+
+    :raises ParseError: for anything else, and for a time before 1970 or after 9990, with which nothing can be computed.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ParseError(f"expected an ISO 8601 time, got {shown(text)}") from None
+    if not 1970 <= when.year < 9990:
+        raise ParseError(f"expected a time from 1970 to 9990, got {shown(text)}")
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when
 
 

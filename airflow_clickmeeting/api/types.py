@@ -31,11 +31,28 @@ class RoomParameters(TypedDict, total=False):
     lobby_enabled: bool | Id | None
     lobby_description: str | None
     skin_id: Id | None
+    encryption_enabled: bool | Id | None
     registration: Mapping[str, Any] | None
     settings: Mapping[str, Any] | None
 
 
 ROOM_PARAMETERS = tuple(RoomParameters.__annotations__)
+#: the keys of parameters that are dicts, as far as they are known
+KNOWN_KEYS: dict[str, tuple[str, ...]] = {
+    "registration": ("enabled", "template"),
+    "settings": (
+        "connection_status_enabled",
+        "connection_tester_enabled",
+        "encryption_enabled",
+        "phonegateway_enabled",
+        "recorder_autostart_enabled",
+        "room_invite_button_enabled",
+        "show_on_personal_page",
+        "social_media_sharing_enabled",
+        "thank_you_emails_enabled",
+        "thank_you_page_url",
+    ),
+}
 
 
 class Room(TypedDict, total=False):

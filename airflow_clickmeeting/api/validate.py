@@ -6,8 +6,14 @@ Most functions take the argument's name and its value, and raise a `ValueError` 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ContextDecorator
+from datetime import datetime, timedelta
+from types import TracebackType
 from typing import Any, NoReturn
+
+from airflow_clickmeeting.api.redact import mask, without_addresses
 
 Id = int | str
 
@@ -34,15 +40,56 @@ def bad_argument(name: str, value: object, expected: str) -> NoReturn:
     :param expected: what the argument must be, such as `a whole number`.
     :raises ValueError: always.
     """
-    shown = repr(value)
-    raise ValueError(
-        f"{name} must be {expected}; got {shown if len(shown) <= MAX_SHOWN else f'{shown[:MAX_SHOWN]}...'}."
-    )
+    raise ValueError(f"{name} must be {expected}; got {shown(value)}.")
 
 
-def identifier(name: str, value: Id | None) -> int:
-    """Return an id as a number; a template that rendered to an empty text or to `None` is an error."""
-    return whole_number(name, value, expected="the positive number of something that exists on ClickMeeting")
+class argument_errors(ContextDecorator, AbstractContextManager[None]):  # noqa: N801 - used like a function
+    """A context manager, or a decorator, that raises the `ValueError` for a wrong argument as another class.
+
+    It leaves subclasses of `ValueError` alone: a decoder or a parser raises them, and they concern data, not arguments.
+
+    :param kind: the class to raise, whose only argument is the message.
+    """
+
+    def __init__(self, kind: type[ValueError]) -> None:
+        self._kind = kind
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and kind is ValueError:
+            raise self._kind(*error.args).with_traceback(traceback) from error.__cause__
+
+
+def shown(value: object) -> str:
+    """Return a value as an error may show it: shortened, and without e-mail addresses.
+
+    Of a dict, a list or another object, also as text, only the type is shown: a whole room contains secrets.
+    """
+    if value in ({}, [], ()):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"a dict{'; pass its id' * ('id' in value)}"
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        return f"text that begins with {value.lstrip()[0]!r}"
+    if not isinstance(value, str | int | float | datetime | timedelta | None):
+        return f"a {type(value).__name__}"
+    text = without_addresses(mask(repr(value[: 2 * MAX_SHOWN] if isinstance(value, str) else value)))
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def is_left_out(value: object) -> bool:
+    """Return whether an argument is missing, or is a template that rendered a missing value: None, "" or "None"."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def identifier(name: str, value: Id | None, *, also: str = "") -> int:
+    """Return an id as a number; a template that rendered to an empty text or to `None` is an error.
+
+    :param also: what else the argument may be, for the error.
+    """
+    expected = "the positive number of something that exists on ClickMeeting"
+    return whole_number(name, value, expected=f"{expected}, or {also}" if also else expected)
 
 
 def rooms_and_session(room_id: Id | Sequence[Id], session_id: Id = ALL) -> tuple[tuple[int, ...] | None, int | None]:
@@ -122,6 +169,27 @@ def filled(name: str, value: object) -> str:
     return value
 
 
+def api_path(name: str, value: object) -> str:
+    """Return a path below the API's URL; an address, or a path that leads out of the API, is an error."""
+    path = filled(name, value).strip()
+    if "//" in path or ".." in re.split(r"[/\\]", path):
+        bad_argument(name, value, "a path below the API's URL, such as 'conferences/123', without '..' or a host")
+    return path
+
+
+def permissions(name: str, value: int | str) -> int:
+    """Return the permissions of a file as a number.
+
+    :param name: the argument's name, for the error.
+    :param value: a number such as `0o600`, or octal digits as text such as `"600"`.
+    :raises ValueError: for anything else; also for the number 600, which is most likely meant as octal digits.
+    """
+    text = f"{value:o}" if isinstance(value, int) and not isinstance(value, bool) else str(value).strip()
+    if not re.fullmatch("(0o)?0?[0-7]{1,3}", text):
+        bad_argument(name, value, "permissions in octal digits, such as '600' or 0o600")
+    return int(text, 8)
+
+
 def secret(name: str, value: object) -> str | None:
     """Return a password or token, or None. The error does not show the value, since it may be a secret."""
     if value is not None and (not isinstance(value, str) or not value.strip() or value == "None"):
@@ -168,6 +236,29 @@ def email(name: str, value: object) -> str:
     if not is_email(address):
         bad_argument(name, value, "an e-mail address")
     return address
+
+
+def email_key(address: str) -> str:
+    """Return an e-mail address in the one spelling that all spellings of it share.
+
+    The case and blanks around it do not count, nor whether a domain with letters outside ASCII is written in Unicode or
+    as `xn--...`. `ß` and `ss` stay different, as in the rules for domains of today.
+    """
+    address = address.strip().lower()
+    if address.isascii() and "xn--" not in address:
+        return address
+    visible = "".join(letter for letter in address if unicodedata.category(letter) != "Cf")
+    local, _, domain = visible.rpartition("@")
+    labels = re.split("[.\u3002]", unicodedata.normalize("NFKC", domain))
+    return f"{unicodedata.normalize('NFC', local)}@{'.'.join(map(_decoded_label, labels))}"
+
+
+def _decoded_label(label: str) -> str:
+    try:
+        found = label.removeprefix("xn--").encode("ascii").decode("punycode") if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
+    return unicodedata.normalize("NFKC", found.lower())
 
 
 def is_email(text: str) -> bool:

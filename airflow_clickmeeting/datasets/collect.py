@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.datasets.fetch import Fetcher, Source
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Row
@@ -46,9 +47,11 @@ class DatasetReader:
         self.dataset = dataset
         self.source = source
         self.scope = scope
-        self.failures = FailureLog(log, "items")
+        self.failures = FailureLog(log, "items", missing_may_pass=scope.rooms is None)
         self.rooms = 0
         self.sessions = 0
+        #: how often the list of rooms changed while it was read, and was read again
+        self.restarts = 0
         #: how many places had no failure as a whole: rooms or sessions with rows, and rooms with nothing in the scope
         self.places_read = 0
         self._log = log
@@ -103,8 +106,10 @@ class DatasetReader:
     def _list_rooms(self) -> list[RoomOrSession]:
         if self.scope.rooms is not None:
             return [RoomOrSession(room_id) for room_id in self.scope.rooms]
-        listed = self._fetcher.hook.iter_conferences("all")
-        return sorted((RoomOrSession(room["id"], room=room) for room in listed), key=lambda place: place.room_id)
+        pages = RoomPages("all", skip=self.failures.add)
+        found = [RoomOrSession(room["id"], room=room) for room in self.hook.walk(pages)]
+        self.restarts = pages.restarts
+        return sorted(found, key=lambda place: place.room_id)
 
     def _in_period(self, rows: Iterator[Row], skip: Callable[[str], None]) -> Iterator[Row]:
         """Yield the rows in the scope's period; `find_places` has already chosen sessions by their end."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.api import calls, parse, times
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.api.errors import ApiError, ParseError
+from airflow_clickmeeting.api.facts import ended_at
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Item, Row
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
@@ -48,8 +49,14 @@ class Fetcher:
         if self._executor:
             self._executor.close()
 
-    def start_fetch(self, call: Call[list[T]]) -> Callable[[], Unread[T]]:
-        """Start a call in a thread, and return the function that waits for its response."""
+    def start_fetch(self, place: RoomOrSession, call: Call[list[T]]) -> Callable[[], Unread[T]]:
+        """Start a call in a thread, and return the function that waits for its response.
+
+        An item that cannot be read becomes one failure of the place, however often the response is read.
+        """
+        if isinstance(call.read, parse.listed):
+            skip = cache(partial(self.failures.add, room_id=place.room_id, session_id=place.session_id))
+            call = replace(call, read=replace(call.read, skip=skip))
         if self._executor:
             return self._executor.start(self.hook.fetched, call).result
         return partial(self.hook.fetched, call)
@@ -60,7 +67,7 @@ class Fetcher:
 
     def fetch(self, requests: Iterable[tuple[RoomOrSession, Call[list[T]]]]) -> Iterator[tuple[RoomOrSession, Any]]:
         """Make a call for each place, and yield the items in the same order; None if the call failed."""
-        for place, response in self.ordered((place, self.start_fetch(call)) for place, call in requests):
+        for place, response in self.ordered((place, self.start_fetch(place, call)) for place, call in requests):
             yield place, self.read(place, response)
 
     def read(self, place: RoomOrSession, response: Callable[[], Unread[T]]) -> Iterable[T] | None:
@@ -149,13 +156,13 @@ def _select_sessions(
     """Yield the sessions of a room that are in the scope."""
     known = False
     for session in sessions:
-        place = room._replace(session=session, session_id=session.get("id"))
+        place = room._replace(session=session, session_id=session["id"])
         known = known or place.session_id == scope.session_id
         try:
             if _in_scope(scope, session):
                 yield place
-        except (KeyError, TypeError, ValueError) as error:
-            fetcher.failures.add(f"the session's times or id cannot be read: {error}", **place.ids)
+        except ParseError as error:
+            fetcher.failures.add(f"the session's times cannot be read: {error}", **place.ids)
     if scope.session_id and not known:
         missing = ApiError("not_found", f"session {scope.session_id} does not exist in room {room.room_id}")
         fetcher.failures.add(fetcher.hook.error(missing, calls.list_sessions(room.room_id)), **room.ids)
@@ -163,13 +170,11 @@ def _select_sessions(
 
 def _in_scope(scope: Scope, session: Session) -> bool:
     if scope.session_id:
-        return session.get("id") == scope.session_id
-    if not session.get("end_date"):
+        return session["id"] == scope.session_id
+    if (end := ended_at(session)) is None:
         return False
-    if not session.get("id"):
-        raise ValueError("the id is missing")
-    times.parse(session["start_date"])
-    return scope.period.holds(times.parse(cast("str", session["end_date"])))
+    times.parse(session.get("start_date", ""))
+    return scope.period.holds(end)
 
 
 def _as_list(call: Call[Any]) -> Call[list[Any]]:

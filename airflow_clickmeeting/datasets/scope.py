@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from airflow_clickmeeting.api import times, validate
+from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.types import Room, Session
 
@@ -38,19 +38,23 @@ class Period:
     def of(cls, since: When | None, until: When | None, interval: Interval) -> Period:
         """Validate an operator's `since` and `until`, and return their period.
 
-        :param interval: the run's data interval, used if neither `since` nor `until` is given; an empty interval means
-            no bounds.
+        :param interval: the run's data interval, whose start and end are used where `since` and `until` are not given;
+            an empty interval means no bounds.
         :raises ValueError: naming the argument and its valid values.
         """
-        if since is None and until is None:
-            start, end = interval
-            return cls(start, end) if start and end and start < end else cls()
+        start, end = interval
+        if not (start and end and start < end):
+            start = end = None
         found = cls(
-            None if since is None else times.instant("since", since),
-            None if until is None else times.instant("until", until),
+            start if since is None else times.instant("since", since),
+            end if until is None else times.instant("until", until),
         )
-        if found.since and found.until and found.until < found.since:
-            validate.bad_argument("until", until, f"no earlier than since, which is {since}")
+        if found.since and found.until and found.until <= found.since:
+            raise ValueError(
+                f"until must be later than since; got {found.since.isoformat()} and {found.until.isoformat()}. A cron "
+                "schedule gives runs with an empty data interval in Airflow 3: use "
+                "schedule=CronDataIntervalTimetable(...), or leave since and until out to read data of all times."
+            )
         return found
 
     @property

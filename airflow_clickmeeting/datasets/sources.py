@@ -87,9 +87,9 @@ class AttendanceSummarySource(AttendanceSource):
 def _start_requests(fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Responses]:
     """Start the calls for attendance; consecutive sessions of a room share one call for the registrations."""
     for room_id, sessions in groupby(places, key=lambda place: place.room_id):
-        registrations = _once(fetcher.start_fetch(calls.list_registrations(room_id)))
+        registrations = _once(fetcher.start_fetch(RoomOrSession(room_id), calls.list_registrations(room_id)))
         for place in sessions:
-            entries = fetcher.start_fetch(calls.list_session_attendees(room_id, place.session_id or 0))
+            entries = fetcher.start_fetch(place, calls.list_session_attendees(room_id, place.session_id or 0))
             yield place, entries, registrations
 
 

@@ -110,7 +110,7 @@ def read_text(key: str, item: Item) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if not isinstance(value, int | float) or isinstance(value, bool):
-        bad_argument(key, type(value), "a text")
+        bad_argument(key, value, "a text")
     return str(value)
 
 

@@ -99,7 +99,11 @@ class Deleter:
         }
 
     def gone(self, call: Call[bool], room_id: int) -> Deletion:
-        """Return the result for a room or recording that does not exist any more, after an audit line about it."""
+        """Return the result for a room or recording that does not exist any more, after an audit line about it.
+
+        :raises ClickMeetingError: if the API itself is not there, since at a wrong URL nothing exists.
+        """
+        self.hook.ping()
         if not self.dry_run:
             self.audit.record_gone(call, room_id)
         return self._not_deleted(room_id)

@@ -227,11 +227,11 @@ class Purge:
 
     def _keep(self, judged: Deletion) -> None:
         self._kept.append(judged)
-        self._failures.add(f"blocked by: {'; '.join(judged['blockers'])}", room_id=judged["room_id"])
+        self._failures.add(f"blocked by: {'; '.join(judged['blockers'])}", True, room_id=judged["room_id"])
 
     def _add_failure(self, room_id: int, error: Exception | str) -> None:
         reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        self._failures.add(reason, room_id=room_id)
+        self._failures.add(reason, self._failures.is_permanent(error), room_id=room_id)
 
     def _check_failures(self, max_failures: float, old: int) -> None:
         requests_failed = self._failures.count > len(self._kept)

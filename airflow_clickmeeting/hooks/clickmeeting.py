@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, Retrying, stop_after_attempt
 
 from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.api.errors import ApiError, ParseError
+from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_clickmeeting.api.types import Room
+    from airflow_clickmeeting.api.validate import Id
     from airflow_clickmeeting.storage import Path
 
 __all__ = ["ClickMeetingAsyncHook", "ClickMeetingHook", "DownloadResult"]
@@ -43,6 +44,8 @@ Unread = Callable[[], Iterable[T]]
 
 MAX_IN_MEMORY = 1 << 20
 PARSED_AT_ONCE = 1000
+#: bytes of a list in a temporary file; the longest list that was measured, of a million people, had 300 MB
+MAX_LIST = 4 << 30
 
 
 class DownloadResult(TypedDict):
@@ -106,8 +109,13 @@ class ClickMeetingHook(BaseClickMeetingHook):
         """
 
         def attempt(call: Call[T]) -> T:
-            with self._send(call, follow=call.raw) as (answer, response):
-                answer = replace(answer, body=response.content)
+            body = bytearray()
+            with self._send(call, follow=call.raw) as response:
+                for piece in response.iter_content(http.PIECE):
+                    body += piece
+                    if len(body) > self.settings.max_response_size:
+                        raise http.too_large(self.settings.max_response_size)
+                answer = http.Answer.of(response.status_code, response.headers, bytes(body))
                 result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
                 return _conclude(self, call, answer, result, self.settings)
 
@@ -125,42 +133,59 @@ class ClickMeetingHook(BaseClickMeetingHook):
 
         def attempt(call: Call[list[T]]) -> Unread[T]:
             body = SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when the last reader drops it
-            with self._send(call, follow=False) as (answer, response):
-                for piece in response.iter_content(http.CHUNK):
+            with self._send(call, follow=False) as response:
+                for piece in response.iter_content(http.PIECE):
                     body.write(piece)
+                    if body.tell() > MAX_LIST:
+                        raise http.too_large(MAX_LIST)
                 size = body.tell()
-                body.seek(0)
-                is_list = http.has_list(answer, body)
+                is_list = http.has_list(response.status_code, body)
                 if is_list and size > MAX_IN_MEMORY:
                     return partial(self._stream_items, call, body)
-                whole = replace(answer, body=body.read(MAX_IN_MEMORY))
+                read = partial(self._read, call, response, body.read(MAX_IN_MEMORY))
                 if is_list:
-                    return partial(self._read, call, whole)
-                items = self._read(call, whole)
+                    return read
+                items = read()
                 return lambda: items
 
         return self._complete(call, attempt, cast("Unread[T]", list))
 
-    def download(self, call: Call[bytes], path: Path, *, name: str = "") -> DownloadResult:
+    def download(self, call: Call[bytes], path: Path, *, name: str = "", file_mode: Id | None = None) -> DownloadResult:
         """Stream the file in a call's response to object storage; a second run overwrites it.
+
+        If the connection breaks, the next attempt continues where it stopped, but only with the same version of the
+        file; otherwise it starts again. An older file stays until the new one is complete.
 
         :param call: such as `calls.download_file(1)`.
         :param path: the file, or a folder that ends in a slash.
         :param name: the file's name in such a folder.
+        :param file_mode: the permissions of a local file, such as `"600"` or `0o600`; by default the system decides.
         :return: `path`, `size` in bytes and `sha256`.
+        :raises ClickMeetingError: if no attempt brings the whole file.
         """
-        return self._download(call, lambda: http.request(call, self.settings.url), path, name)
+        return self._download(call, lambda: http.request(call, self.settings.url), path, name, file_mode)
 
     def download_link(
-        self, url: str | Callable[[], str], path: Path, *, name: str = "", size: int | None = None
+        self,
+        url: str | Callable[[], str],
+        path: Path,
+        *,
+        name: str = "",
+        size: int | None = None,
+        file_mode: Id | None = None,
     ) -> DownloadResult:
-        """Stream the file behind a link of ClickMeeting; the key goes along only if it is on the API's origin.
+        """Stream the file behind a link of ClickMeeting, as `download` does.
+
+        The key goes along only if the link is on the API's origin.
 
         :param url: the link, or a function that returns a new one for each attempt, since links expire after minutes.
         :param path: the file, or a folder that ends in a slash.
         :param name: the file's name in such a folder.
-        :param size: the expected size in bytes; if another number arrives, the download fails and an older file stays.
+        :param size: the size in bytes that ClickMeeting lists. If another number arrives, the download fails and an
+            older file stays, unless the response's `Content-Length` confirms that number: then the list is wrong.
+        :param file_mode: as in `download`.
         :return: `path`, `size` in bytes and `sha256`.
+        :raises ClickMeetingError: if no attempt brings the whole file.
         """
         call = Call("GET", "link", read=parse.file_bytes, raw=True, name="download_link")
 
@@ -168,14 +193,17 @@ class ClickMeetingHook(BaseClickMeetingHook):
             link = url() if callable(url) else url
             return http.Request("GET", validate.web_address("url", link), {}, None)
 
-        return self._download(call, request, path, name, size)
+        return self._download(call, request, path, name, file_mode, size)
 
     def iter_conferences(self, status: str = "active") -> Iterator[Room]:
         """Yield all rooms, and request the next page of 250 rooms when the last one is used up.
 
         :param status: `active`, `inactive` or `all`.
         """
-        pages = RoomPages(status)
+        return self.walk(RoomPages(status))
+
+    def walk(self, pages: RoomPages) -> Iterator[Room]:
+        """Yield the rooms of all pages, and request the next page when the last one is used up."""
         while call := pages.call:
             yield from pages.take(self.run(call))
 
@@ -192,25 +220,48 @@ class ClickMeetingHook(BaseClickMeetingHook):
         return True, f"Connected to {self.settings.url}: {len(rooms)} active rooms on the first page"
 
     def _download(
-        self, call: Call[bytes], request: Callable[[], http.Request], path: Path, name: str, size: int | None = None
+        self,
+        call: Call[bytes],
+        request: Callable[[], http.Request],
+        path: Path,
+        name: str,
+        file_mode: Id | None,
+        size: int | None = None,
     ) -> DownloadResult:
-        """Download a file; after an interruption, continue if the server can, or else start over."""
+        first: http.Answer | None = None
 
         def attempt(call: Call[bytes]) -> None:
-            with self._send(call, http.continued(request(), part.size), follow=True) as (answer, response):
-                if not http.has_file(call, answer):
-                    self._read(call, replace(answer, body=response.content))
-                    return
-                if part.size and not http.continues(answer, part.size):
-                    part.restart()
-                for piece in response.iter_content(http.CHUNK):
+            nonlocal first
+            with self._send(call, http.continued(request(), part.size, first), follow=True) as response:
+                answer = http.Answer.of(response.status_code, response.headers)
+                # packed bytes may become a thousand times as many
+                pieces = response.iter_content(http.PIECE if http.file_size(answer) is None else http.CHUNK)
+                if not http.continues(answer, part.size, first):
+                    if part.size and answer.status in (206, 416):  # the rest of another version, or no such rest
+                        part.restart()
+                        attempt(call)
+                        return
+                    whole = replace(answer, body=_beginning(pieces))
+                    if not http.has_file(call, whole):
+                        self._read(call, response, whole.body)
+                        raise self.error(ApiError("unexpected", "the response has no file"), call)
+                    first = whole
+                    if part.size:
+                        part.restart()
+                    part.write(whole.body)
+                for piece in pieces:
                     part.write(piece)
 
         target = located(path, name or call.title)
-        with atomic_file(target) as part:
+        mode = None if file_mode is None else validate.permissions("file_mode", file_mode)
+        with atomic_file(target, mode) as part:
             self._retry(call, attempt)
-            if size not in (None, part.size):
-                raise self.error(ApiError("unexpected", f"{part.size} bytes arrived instead of {size}"), call)
+            announced = first and http.file_size(first)
+            if (expected := size if announced is None else announced) not in (None, part.size):
+                raise self.error(ApiError("unexpected", f"{part.size} bytes arrived instead of {expected}"), call)
+        if size not in (None, part.size):
+            message = "%s: ClickMeeting lists %d bytes, but %d were announced and arrived; the list is wrong"
+            self.log.warning(message, call.title, size, part.size)
         _log_call(self, call, f"{part.size} bytes")
         return {"path": str(target), "size": part.size, "sha256": part.sha256}
 
@@ -219,13 +270,13 @@ class ClickMeetingHook(BaseClickMeetingHook):
         try:
             while some := list(islice(items, PARSED_AT_ONCE)):
                 yield from call.read(some)
-        except (ParseError, TypeError, ValueError, KeyError) as error:
+        except ValueError as error:
             raise self.error(ApiError("unexpected", str(error)), call) from None
 
     @contextmanager
     def _send(
         self, call: Call[Any], request: http.Request | None = None, *, follow: bool
-    ) -> Iterator[tuple[http.Answer, requests.Response]]:
+    ) -> Iterator[requests.Response]:
         """Send a request, by default that of the call, and yield the response before its body is read."""
         from airflow_clickmeeting.hooks import transport_requests as transport
 
@@ -233,15 +284,17 @@ class ClickMeetingHook(BaseClickMeetingHook):
             time.sleep(pause)
         request = request or http.request(call, self.settings.url)
         try:
-            with transport.send(self._session, request, self.settings, follow=follow) as response:
-                yield http.Answer.head(response.status_code, response.headers), response
+            limit = None if call.raw else self.settings.total_timeout
+            with transport.send(self._session, request, self.settings, follow=follow, total_timeout=limit) as response:
+                yield response
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
             # not from the error: its text contains the URL, which may be a signed link
             raise self.error(problem, call) from None
 
-    def _read(self, call: Call[T], answer: http.Answer) -> T:
+    def _read(self, call: Call[T], response: requests.Response, body: bytes) -> T:
+        answer = http.Answer.of(response.status_code, response.headers, body)
         result = http.decode(call, answer, datetime.now(UTC), (self.settings.key,))
         return _conclude(self, call, answer, result, self.settings)
 
@@ -256,6 +309,8 @@ class ClickMeetingHook(BaseClickMeetingHook):
             return empty
 
     def _retry(self, call: Call[T], attempt: Callable[[Call[T]], R]) -> R:
+        if call.warning:
+            self.log.warning("%s", call.warning)
         stop = stop_after_attempt(self.settings.max_attempts)
         return Retrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))(attempt, call)
 
@@ -293,25 +348,38 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
         :raises ClickMeetingError: a subclass that says what went wrong.
         """
         settings = await self.get_settings()
-        stop = stop_after_attempt(settings.max_attempts)
-        retrying = AsyncRetrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))
+        if call.warning:
+            self.log.warning("%s", call.warning)
         try:
-            return await retrying(self._attempt, call, settings)
+            return await self._retry(call, settings)
         except NotFoundError:
             if call.empty_if_ok is None:
                 raise
             await self.run(call.empty_if_ok)
             return cast("T", [])
         except AuthenticationError:
-            self._settings = None  # triggers live long, and the key may have been changed meanwhile
-            raise
+            # triggers live long, and the key may have been changed meanwhile
+            self._settings = None
+            changed = await self.get_settings()
+            if changed.key == settings.key:
+                raise
+            return await self._retry(call, changed)
+
+    async def _retry(self, call: Call[T], settings: Settings) -> T:
+        stop = stop_after_attempt(settings.max_attempts)
+        retrying = AsyncRetrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))
+        return await retrying(self._attempt, call, settings)
 
     async def iter_conferences(self, status: str = "active") -> AsyncIterator[Room]:
         """Yield all rooms, and request the next page of 250 rooms when the last one is used up.
 
         :param status: `active`, `inactive` or `all`.
         """
-        pages = RoomPages(status)
+        async for room in self.walk(RoomPages(status)):
+            yield room
+
+    async def walk(self, pages: RoomPages) -> AsyncIterator[Room]:
+        """Yield the rooms of all pages, and request the next page when the last one is used up."""
         while call := pages.call:
             for room in pages.take(await self.run(call)):
                 yield room
@@ -325,12 +393,16 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
         request = http.request(call, settings.url)
         try:
             async with client.send(request, follow=call.raw) as response:
-                head = http.Answer.head(response.status_code, response.headers)
-                answer = replace(head, body=await response.aread())
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > settings.max_response_size:
+                        raise http.too_large(settings.max_response_size)  # noqa: TRY301 - becomes the error below
         except Exception as error:
             if (problem := transport.problem_of(error, request.url)) is None:
                 raise
             raise self.error(problem, call) from None
+        answer = http.Answer.of(response.status_code, response.headers, bytes(body))
         result = http.decode(call, answer, datetime.now(UTC), (settings.key,))
         return _conclude(self, call, answer, result, settings)
 
@@ -347,6 +419,14 @@ def _conclude(
         raise hook.error(result, call)
     _log_call(hook, call, _summary(result))
     return result
+
+
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    """Return the first bytes of a body: enough for an error, or to see that it is none."""
+    body = b""
+    while len(body) < http.PIECE and (piece := next(pieces, b"")):
+        body += piece
+    return body
 
 
 def _log_call(hook: BaseClickMeetingHook, call: Call[Any], outcome: str) -> None:

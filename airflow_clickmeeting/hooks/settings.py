@@ -23,7 +23,9 @@ class Settings:
     :param conn_id: the connection that the settings were read from.
     :param url: the API's URL, without a slash at its end.
     :param key: the API key.
-    :param timeout: the seconds to wait for a response.
+    :param timeout: the seconds to wait for a response, or for more of it.
+    :param total_timeout: the seconds from the end of a request to the end of its response; downloads have none.
+    :param max_response_size: the most bytes of a response that are held in memory, after its compression is undone.
     :param connect_timeout: the seconds to wait for a connection.
     :param max_attempts: how many times to send a request at most.
     :param max_requests_per_second: the rate limit; None is no limit.
@@ -36,6 +38,8 @@ class Settings:
     url: str
     key: str = field(repr=False)
     timeout: float = 60
+    total_timeout: float = 300
+    max_response_size: int = 64 << 20
     connect_timeout: float = 10
     max_attempts: int = 5
     max_requests_per_second: float | None = None
@@ -133,6 +137,8 @@ def _proxies(name: str, value: Any) -> tuple[tuple[str, str], ...]:
 
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "timeout": _positive_number,
+    "total_timeout": _positive_number,
+    "max_response_size": _whole_number,
     "connect_timeout": _positive_number,
     "max_attempts": _whole_number,
     "max_requests_per_second": _positive_number,

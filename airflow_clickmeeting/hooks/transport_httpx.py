@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,10 +13,14 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from airflow_clickmeeting.api.errors import ApiError
-from airflow_clickmeeting.api.http import Multipart, Request, origin
+from airflow_clickmeeting.api.errors import ApiError, LimitError
+from airflow_clickmeeting.api.http import Multipart, Request, origin, too_slow
+from airflow_clickmeeting.api.redact import mask_record
 from airflow_clickmeeting.hooks.policy import RateLimiter
 from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(mask_record)
 
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -53,12 +58,24 @@ class Client:
         """Send a request, and yield the response before its body is read.
 
         :param follow: whether to follow redirects.
+        :raises LimitError: if the response does not end in time; an upload may take any time.
         """
-        body: Any = _async_pieces(request.body) if isinstance(request.body, Multipart) else request.body
-        async with self.http.stream(
-            request.method, request.url, headers=dict(request.headers), content=body, follow_redirects=follow
-        ) as response:
-            yield response
+        body: Any = request.body
+        limit: float | None = self.settings.total_timeout
+        if isinstance(request.body, Multipart):
+            body, limit = _async_pieces(request.body), None
+        try:
+            async with (
+                asyncio.timeout(limit) as timer,
+                self.http.stream(
+                    request.method, request.url, headers=dict(request.headers), content=body, follow_redirects=follow
+                ) as response,
+            ):
+                yield response
+        except TimeoutError:
+            if limit is None or not timer.expired():
+                raise
+            raise too_slow(limit) from None
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, Client]] = WeakKeyDictionary()
@@ -74,6 +91,8 @@ def client_for(settings: Settings) -> Client:
 
 def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return the error for an exception of `httpx`, without the URLs and credentials that its text may contain."""
+    if isinstance(error, LimitError):
+        return ApiError("unexpected", str(error))
     if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
         return None
     host = url.split("/")[2]

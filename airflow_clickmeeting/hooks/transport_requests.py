@@ -2,19 +2,143 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import threading
+import time
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3 import exceptions as urllib3_failures
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_clickmeeting.api.errors import ApiError
-from airflow_clickmeeting.api.http import Request, origin
+from airflow_clickmeeting.api.errors import ApiError, LimitError, StallError
+from airflow_clickmeeting.api.http import Request, origin, too_slow
+from airflow_clickmeeting.api.redact import mask_record
 from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
 
 MAX_CONNECTIONS = 64
+logging.getLogger("urllib3.connectionpool").addFilter(mask_record)
+#: seconds; zero would mean that the socket does not wait at all
+MIN_TIMEOUT = 0.001
+#: A download may take any time, as long as so many bytes arrive in so many seconds, or in `timeout` if that is longer.
+STALL_BYTES = 1 << 16
+STALL_SECONDS = 60.0
+
+#: the `seconds` from the end of this thread's request to the end of its response; None is for downloads
+_time_limit = threading.local()
+
+
+class _TimedResponse(HTTPResponse):
+    """A response that must end in time, since a server that sends a byte now and then beats every other timeout."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if hasattr(_time_limit, "seconds"):
+            limit = _time_limit.seconds
+            reader = _StallReader(self.fp, sock) if limit is None else _TimedReader(self.fp, sock, limit)
+            self.fp = io.BufferedReader(reader)
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until a moment.
+
+    :param file: the file of the socket.
+    :param sock: the socket.
+    :param limit: the seconds from now.
+    """
+
+    def __init__(self, file: Any, sock: Any, limit: float) -> None:
+        self._file = file
+        self._socket = sock
+        self._limit = limit
+        self._end = time.monotonic() + limit
+        self._timeout = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if (left := self._end - time.monotonic()) <= 0:
+            raise self._too_slow()
+        self._socket.settimeout(max(min(left, self._timeout or left), MIN_TIMEOUT))
+        try:
+            return cast("int | None", self._file.raw.readinto(buffer))
+        except TimeoutError:
+            if time.monotonic() < self._end:
+                raise
+            raise self._too_slow() from None
+
+    def _too_slow(self) -> LimitError:
+        return too_slow(self._limit)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _StallReader(_TimedReader):
+    """Reads a download from a socket as long as enough of it arrives.
+
+    :param file: the file of the socket.
+    :param sock: the socket.
+    """
+
+    def __init__(self, file: Any, sock: Any) -> None:
+        super().__init__(file, sock, max(STALL_SECONDS, sock.gettimeout() or 0))
+        self._count = 0
+        self._returned_at = time.monotonic()
+
+    def readinto(self, buffer: Any) -> int | None:
+        # the time that the task took to store the bytes does not count
+        self._end += time.monotonic() - self._returned_at
+        self._count += (count := super().readinto(buffer)) or 0
+        self._returned_at = time.monotonic()
+        if self._count >= STALL_BYTES:
+            self._count = 0
+            self._end = self._returned_at + self._limit
+        return count
+
+    def _too_slow(self) -> LimitError:
+        return StallError(f"the download stalled: fewer than {STALL_BYTES} bytes arrived in {self._limit:g} s")
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections whose responses must end in time."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._use_timed_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._use_timed_pools(manager)
+        return manager
+
+    @staticmethod
+    def _use_timed_pools(manager: PoolManager) -> None:
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 class ClickMeetingSession(requests.Session):
@@ -33,11 +157,12 @@ class ClickMeetingSession(requests.Session):
         # the API needs no cookies, and their jar is not safe for threads
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=MAX_CONNECTIONS))
+            self.mount(scheme, _Adapter(pool_maxsize=MAX_CONNECTIONS))
 
     def _bind_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop(KEY_HEADER, None)
-        if origin(request.url or "") == origin(self._settings.url):
+        url = request.url or ""
+        if url.startswith(f"{self._settings.url}/") or origin(url) == origin(self._settings.url):
             request.headers[KEY_HEADER] = self._settings.key
         return request
 
@@ -47,12 +172,16 @@ class ClickMeetingSession(requests.Session):
         self._bind_key(prepared_request)
 
 
-def send(session: requests.Session, request: Request, settings: Settings, *, follow: bool) -> requests.Response:
+def send(
+    session: requests.Session, request: Request, settings: Settings, *, follow: bool, total_timeout: float | None
+) -> requests.Response:
     """Send a request, and return the response before its body is read; use it as a context manager.
 
     :param follow: whether to follow redirects.
+    :param total_timeout: the seconds from the end of the request to the end of the response.
     """
     body: Any = request.body
+    _time_limit.seconds = total_timeout
     return session.request(
         request.method,
         request.url,
@@ -69,6 +198,8 @@ def send(session: requests.Session, request: Request, settings: Settings, *, fol
 
 def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return the error for an exception of `requests`, without the URLs and credentials that its text may contain."""
+    if isinstance(error, LimitError):
+        return ApiError("connection" if isinstance(error, StallError) else "unexpected", str(error))
     if not isinstance(error, failures.RequestException):
         return None
     host = url.split("/")[2]

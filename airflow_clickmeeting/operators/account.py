@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
@@ -75,10 +76,11 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
     """Send any request to the API, for operations that have no operator of their own.
 
     A second run sends the request again. If the response is lost, the hook itself repeats only a GET: any other request
-    may already have had its effect.
+    may already have had its effect. No safety check of the other operators applies.
 
-    :param method: `GET`, `POST`, `PUT` or `DELETE`.
+    :param method: `GET`, `POST`, `PUT` or `DELETE`; all but `GET` need `allow_write`.
     :param path: the path below the API's URL, such as `conferences/123/anything`.
+    :param allow_write: whether the request may change or delete something.
     :param query: the parameters of the URL.
     :param form: the body; nested dicts and lists are encoded as PHP reads them.
     :return: the decoded response, unchanged, but without the keys that hold secrets unless `include_secrets` is set.
@@ -90,6 +92,7 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
         "path",
         "query",
         "form",
+        "allow_write",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"query": "json", "form": "json"}
 
@@ -100,9 +103,11 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
         method: str = "GET",
         query: Mapping[str, Any] | None = None,
         form: Mapping[str, Any] | None = None,
+        allow_write: bool | Id = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.allow_write = allow_write
         self.method = method
         self.path = path
         self.query = query
@@ -112,9 +117,12 @@ class ClickMeetingCallOperator(ClickMeetingOperator):
         from airflow_clickmeeting.api.call import Call
 
         methods: dict[str, Method] = {"get": "GET", "post": "POST", "put": "PUT", "delete": "DELETE"}
+        method = methods[validate.one_of("method", self.method, methods)]
+        if method != "GET" and not validate.decided("allow_write", self.allow_write):
+            raise ValueError(f"method is {method}, which may change or delete something: set allow_write=True for it.")
         call: Call[Any] = Call(
-            methods[validate.one_of("method", self.method, methods)],
-            validate.filled("path", self.path),
+            method,
+            validate.api_path("path", self.path),
             query=validate.table("query", self.query),
             form=validate.table("form", self.form),
         )

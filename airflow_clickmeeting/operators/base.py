@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.log import mask_secret
 
-from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.api.validate import Id, argument_errors
+from airflow_clickmeeting.exceptions import WrongArgumentError
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
+from airflow_clickmeeting.rendered import RenderedArguments
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
@@ -27,7 +29,7 @@ T = TypeVar("T")
 MAX_MASKED = 100
 
 
-class ClickMeetingOperator(BaseOperator):
+class ClickMeetingOperator(RenderedArguments):
     """Base of all operators for ClickMeeting.
 
     :param clickmeeting_conn_id: the connection with the API key.
@@ -37,6 +39,12 @@ class ClickMeetingOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("clickmeeting_conn_id",)
     ui_color = "#e8f4fb"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "execute" in vars(cls):
+            # a retry would find the same wrong argument
+            cls.execute = argument_errors(WrongArgumentError)(cls.execute)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -137,6 +145,8 @@ class DeletionOperator(ClickMeetingOperator):
         "archive",
         "audit_path",
     )
+    # all of them decide what is deleted, or what proves it
+    decisive_fields = ("grace", "archive", "audit_path", "status", "max_deletions")
 
     def __init__(
         self,

@@ -26,9 +26,18 @@ class PeopleOperator(ClickMeetingOperator):
         DAG.
     :param sql_conn_id: the database of the query, of any type whose hook uses Airflow's common SQL provider.
     :param columns: fields by the list's own column names, if these are different; None leaves a column out.
+    :param encoding: the encoding of a file of people, such as `cp1250`, `iso-8859-2` or `utf-16`; by default UTF-8,
+        with or without a byte order mark.
     """
 
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "people", "sql", "sql_conn_id", "columns")
+    template_fields: Sequence[str] = (
+        *ClickMeetingOperator.template_fields,
+        "people",
+        "sql",
+        "sql_conn_id",
+        "columns",
+        "encoding",
+    )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 
@@ -39,6 +48,7 @@ class PeopleOperator(ClickMeetingOperator):
         sql: str | None = None,
         sql_conn_id: str | None = None,
         columns: Mapping[str, str | None] | None = None,
+        encoding: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -46,6 +56,7 @@ class PeopleOperator(ClickMeetingOperator):
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.columns = columns
+        self.encoding = encoding
 
 
 class RoomPeopleOperator(PeopleOperator):
@@ -65,17 +76,21 @@ class RoomPeopleOperator(PeopleOperator):
         super().__init__(**kwargs)
         self.room_id = room_id
 
+    #: the function in `people.columns` that matches columns with fields
+    columns_of: ClassVar[str] = "contact_columns"
+
     def people_list(self) -> PeopleList:
         """Read and check all rows.
 
         :raises ValueError: for wrong arguments, for a list without anybody, and for a file that cannot be read.
         """
         from airflow_clickmeeting.api import validate
-        from airflow_clickmeeting.people.columns import contact_columns
+        from airflow_clickmeeting.people import columns as people_columns
         from airflow_clickmeeting.people.people_list import PeopleList
 
-        columns = contact_columns(validate.table("columns", self.columns))
-        return PeopleList("people", self.people, columns, sql=self.sql, sql_conn_id=self.sql_conn_id)
+        columns = getattr(people_columns, self.columns_of)(validate.table("columns", self.columns))
+        source = {"sql": self.sql, "sql_conn_id": self.sql_conn_id, "encoding": self.encoding}
+        return PeopleList("people", self.people, columns, **source)
 
 
 class BulkOperator(PeopleOperator):
@@ -87,13 +102,23 @@ class BulkOperator(PeopleOperator):
 
     :param ledger: a JSON lines file on any object storage, or a folder that ends in a slash, that keeps the outcome of
         each person. With the same ledger, another try or task sends only those who have not been sent.
+    :param file_mode: the permissions of a local ledger, as octal digits in a text or a number such as `0o640`; by
+        default only the owner can read it.
     :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
         the rate of all requests together.
     :param max_failures: how many rows may be invalid or fail before the task fails, after all were tried: a number, or
         a float below 1 as a share of all rows.
     """
 
-    template_fields: Sequence[str] = (*PeopleOperator.template_fields, "ledger", "max_parallel", "max_failures")
+    template_fields: Sequence[str] = (
+        *PeopleOperator.template_fields,
+        "ledger",
+        "file_mode",
+        "max_parallel",
+        "max_failures",
+    )
+    # without a ledger, people may be contacted twice
+    decisive_fields = ("ledger",)
     #: what the ledger is of
     operation: ClassVar[str]
     #: the class in `people.forms` that sends people, and the operator's arguments that it takes
@@ -104,12 +129,14 @@ class BulkOperator(PeopleOperator):
         self,
         *,
         ledger: Path | None = None,
+        file_mode: Id = "600",
         max_parallel: Id = 8,
         max_failures: float | str = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.ledger = ledger
+        self.file_mode = file_mode
         self.max_parallel = max_parallel
         self.max_failures = max_failures
 
@@ -117,7 +144,8 @@ class BulkOperator(PeopleOperator):
         """Check all rows, and send the people who have not been sent.
 
         :raises ValueError: naming the argument and its valid values.
-        :raises AirflowException: if more rows failed than `max_failures`.
+        :raises AirflowException: if more rows failed than `max_failures`; an `AirflowFailException` if no retry can
+            send any of them.
         :raises ClickMeetingError: for an error that concerns every person, such as a wrong key.
         """
         from airflow_clickmeeting.api import validate
@@ -131,14 +159,14 @@ class BulkOperator(PeopleOperator):
         arguments = {name: getattr(self, name) for name in self.target_arguments}
         max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
         max_failures = validate.max_failures("max_failures", self.max_failures)
+        mode = validate.permissions("file_mode", self.file_mode)
         given = validate.table("columns", self.columns)
         room_id = validate.identifier("room_id", arguments["room_id"]) if "room_id" in arguments else None
         hook = ClickMeetingHook(self.clickmeeting_conn_id)
-        with Ledger(self.ledger, self.operation, room_id) as ledger:
+        with Ledger(self.ledger, self.operation, room_id, mode=mode) as ledger:
             target = getattr(forms, self.target)(hook, **arguments)
-            people = PeopleList(
-                "people", self.people, target.columns(given), sql=self.sql, sql_conn_id=self.sql_conn_id
-            )
+            source = {"sql": self.sql, "sql_conn_id": self.sql_conn_id, "encoding": self.encoding}
+            people = PeopleList("people", self.people, target.columns(given), **source)
             hook.log_level = logging.DEBUG  # the hook would log a line for each person
             registrar = BulkRegistrar(target, ledger, self.log, max_parallel)
             registrar.send(people)

@@ -86,8 +86,11 @@ class RoomParametersOperator(ClickMeetingOperator):
     :param lobby_enabled: whether people wait in a lobby.
     :param lobby_description: the text that people read in the lobby.
     :param skin_id: the `id` of a skin from `ClickMeetingListSkinsOperator`.
+    :param encryption_enabled: whether the room has end-to-end encryption; the same as this key in `settings`. Perhaps
+        ClickMeeting accepts it for new rooms only.
     :param registration: the registration form, such as `{"enabled": True, "template": 1}`; templates are 1 to 3.
-    :param settings: further settings of the room, such as `{"recorder_autostart_enabled": True}`.
+    :param settings: further settings of the room, such as `{"recorder_autostart_enabled": True}`. Keys that the
+        provider does not know are sent, and the log has a warning with the known ones.
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *ROOM_PARAMETERS)
@@ -107,6 +110,7 @@ class RoomParametersOperator(ClickMeetingOperator):
         lobby_enabled: bool | Id | None = None,
         lobby_description: str | None = None,
         skin_id: Id | None = None,
+        encryption_enabled: bool | Id | None = None,
         registration: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -124,6 +128,7 @@ class RoomParametersOperator(ClickMeetingOperator):
         self.lobby_enabled = lobby_enabled
         self.lobby_description = lobby_description
         self.skin_id = skin_id
+        self.encryption_enabled = encryption_enabled
         self.registration = registration
         self.settings = settings
 
@@ -165,23 +170,26 @@ class ClickMeetingCreateConferenceOperator(RoomParametersOperator):
     `name` is required. By default the room is a webinar that is open to everybody, starts now and lasts three hours.
 
     The task searches for the room before it creates one. If `custom_room_url_name` is set, the task searches only by
-    that. Otherwise it searches by a marker, and then by the name and `starts_at` (a permanent room: by the name). The
-    marker is the last part of the URL of each room that the task creates: the name, and eight digits that no other
-    task and no other run has, so that a retry finds the room of an earlier try. Active rooms come before inactive ones.
-    On Airflow 3.3 the task also keeps the room's id in its task state, and reads that room first.
+    that. Otherwise it searches by a marker, and then by the name and `starts_at` (a permanent room: by the name), where
+    active rooms come before inactive ones. The marker is the last part of the URL of each room that the task creates:
+    the name, and eight digits that all rooms of this name and start share. ClickMeeting gives a URL to one room only,
+    so two runs that create the room at the same moment have one room. With `create`, and for a room that starts now,
+    the digits are those of the task in its run. On Airflow 3.3 the task also keeps the room's id in its task state, and
+    reads that room first.
 
     If the response to the create request is lost, the task checks at once whether the room was created. If it does not
     find the room, it fails, and the next try searches again.
 
     :param if_exists: what to do if the room exists: `reuse` returns it as it is, `update` sends the parameters that are
         set and differ, `fail` raises a `RoomExistsError`, and `create` creates another room. A room that this task
-        created itself, in an earlier try or before it was cleared, is accepted in all four cases. If several rooms
-        have the same name and start, or if another room has the `custom_room_url_name` that `create` needs, the task
-        raises a `RoomExistsError`, too.
-    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task created
-        it, in any try; `found_by`, which is None if this try created it, else `task_state`, `custom_room_url_name`,
-        `marker` or `name_and_start`; `changed`, the names of the parameters that `update` changed; and
-        `room_url_changed`, whether `update` changed the room's URL.
+        created itself, in an earlier try or before it was cleared, is accepted in all four cases; before Airflow 3.3
+        the task knows that only with `create`, and of rooms that start now. If several rooms have the same name and
+        start, or if another room has the `custom_room_url_name` that `create` needs, the task raises a
+        `RoomExistsError`, too. It fails without retries then.
+    :return: the room, without its secrets: `id`, `room_url`, `starts_at`, ...; and `created`, whether this task is
+        known to have created it, in any try; `found_by`, which is None if this try created it, else `task_state`,
+        `custom_room_url_name`, `marker` or `name_and_start`; `changed`, the names of the parameters that `update`
+        changed; and `room_url_changed`, whether `update` changed the room's URL.
     """
 
     template_fields: Sequence[str] = (*RoomParametersOperator.template_fields, "if_exists")
@@ -201,7 +209,8 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
     """Update the parameters of a room that are set, and leave the others; a second run changes nothing more.
 
     A new `name` also changes the room's URL, unless `custom_room_url_name` is set too; the task logs a warning then. A
-    new start or duration makes a permanent room a scheduled one.
+    new duration leaves a permanent room permanent, and a new start is an error there, unless `permanent_room=False`
+    makes it a scheduled room: the task reads the room first, and sends its own `permanent_room` along.
 
     :param room_id: the room.
     :param status: `inactive` closes the room without deleting it, `active` opens it again.
@@ -217,11 +226,16 @@ class ClickMeetingUpdateConferenceOperator(RoomParametersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from airflow_clickmeeting.api import calls
+        from airflow_clickmeeting.rooms import drift
         from airflow_clickmeeting.rooms.ensure import update_room
 
         given = self.parameters() | ({} if self.status is None else {"status": self.status})
-        calls.update_conference(self.room_id, **given)  # raises for a wrong argument before the first request
-        before = self.hook.get_conference(self.room_id) if given.keys() & {"name", "custom_room_url_name"} else {}
+        lacks_kind = drift.lacks_kind(given)
+        # raises for a wrong argument before the first request
+        calls.update_conference(self.room_id, **given | ({"permanent_room": False} if lacks_kind else {}))
+        must_read = lacks_kind or given.keys() & {"name", "custom_room_url_name"}
+        before = self.hook.get_conference(self.room_id) if must_read else {}
+        given = drift.with_kind(before, given)
         room, url_changed = update_room(self.hook, self.room_id, given, before, self.log)
         return self.result({**room, "room_url_changed": url_changed})
 
@@ -248,10 +262,19 @@ class ClickMeetingCheckDriftOperator(RoomParametersOperator, SkipDownstreamOpera
         self.room_id = room_id
 
     def execute(self, context: Context) -> dict[str, Any]:
+        from airflow_clickmeeting.api import calls
+        from airflow_clickmeeting.api.errors import ApiError, ParseError
+        from airflow_clickmeeting.api.room_form import unknown_keys
         from airflow_clickmeeting.rooms import drift
 
         wanted = drift.wanted_values(**self.parameters())
-        differences = drift.differences(self.hook.get_conference(self.room_id), wanted)
+        if warning := unknown_keys(wanted):
+            self.log.warning("%s", warning)
+        call = calls.get_conference(self.room_id)
+        try:
+            differences = drift.differences(self.hook.run(call), wanted)
+        except ParseError as error:
+            raise self.hook.error(ApiError("unexpected", str(error)), call) from None
         result = {"drifted": bool(differences), "differences": differences}
         if differences:
             self.log.info("Room %s differs: %s", self.room_id, drift.format_differences(differences))

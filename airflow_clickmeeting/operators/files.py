@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.api.validate import ALL, Id
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
 from airflow_clickmeeting.storage import upload
 
@@ -68,13 +68,13 @@ class ClickMeetingUploadFileOperator(ClickMeetingOperator):
 
     :param path: the file to upload.
     :param name: the file's name on ClickMeeting; by default its own name.
-    :param room_id: the room that the file is for; by default it is for none.
+    :param room_id: the room that the file is for, or `all` (default) for the account's library.
     :return: the data of the uploaded file as a dict: `id`, `status` (`waiting_for_conversion`), ...
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "path", "name", "room_id")
 
-    def __init__(self, *, path: Path, name: str | None = None, room_id: Id | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, path: Path, name: str | None = None, room_id: Id = ALL, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.name = name
@@ -102,7 +102,7 @@ class ClickMeetingDownloadFileOperator(FileOperator):
 
         in_folder = isinstance(self.path, str) and self.path.endswith("/")
         # only a folder needs the file's name, which takes one more request
-        name = self.hook.get_file(self.file_id)["name"] if in_folder else ""
+        name = str(self.hook.get_file(self.file_id).get("name") or "") if in_folder else ""
         return self.hook.download(calls.download_file(self.file_id), self.path, name=name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
@@ -29,10 +29,11 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
     If the response is lost, the operator does not send the request again, and the task fails: set `retries` to 0 if
     nobody may get a second mail.
 
-    :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname` and `lastname`. In a room
-        with access by token, each address gets a token of its own.
+    :param attendees: e-mail addresses, or dicts with `email` and, if known, `firstname`, `lastname` and the person's
+        own `role`. An address that is in the list twice, in whatever spelling, gets one mail. In a room with access by
+        token, each address gets a token of its own.
     :param lang: two letters.
-    :param role: `listener` or `presenter`.
+    :param role: `listener` or `presenter`, for people without a role of their own.
     :param template: `basic` or `advanced`.
     :return: `{"status": "OK"}`.
     """
@@ -61,10 +62,13 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
         self.template = template
 
     def execute(self, context: Context) -> dict[str, Any]:
-        answer = self.hook.send_invitation(
+        from airflow_clickmeeting.api import calls
+
+        call = calls.send_invitation(
             self.room_id, attendees=self.attendees, lang=self.lang, role=self.role, template=self.template
         )
-        self.log.info("Invited %d people to room %s", len(self.attendees), self.room_id)
+        answer = self.hook.run(call)
+        self.log.info("Invited %d people to room %s", len(call.form["attendees"]), self.room_id)
         return self.result(answer)
 
 
@@ -87,12 +91,15 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
 
     :param ledger: a JSON lines file on any object storage, or a folder that ends in a slash, that keeps the outcome of
         each person, by e-mail address. Two tasks must not use the same ledger at the same time.
+    :param file_mode: the permissions of a local ledger, as octal digits in a text or a number such as `0o640`; by
+        default only the owner can read it.
     :param batch_size: how many people a request invites.
     :param on_uncertain: `skip` leaves out people of uncertain batches, of this run and of earlier ones, and returns
         their rows; `resend` sends to them again, once in a run, and fails at the end if the outcome is still uncertain;
         `fail` fails before anything else is sent.
     :param lang: the language of the mails, two letters.
-    :param role: `listener` or `presenter`.
+    :param role: `listener` or `presenter`, for people without a role of their own, which a column `role` gives. People
+        of different roles go in different batches.
     :param template: `basic` or `advanced`.
     :param max_failures: how many rows may be invalid or fail before the task fails, after all were tried: a number, or
         a float below 1 as a share of all rows.
@@ -101,9 +108,11 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         `failure_count`; and the path of the `ledger`. Addresses are in the ledger only.
     """
 
+    columns_of = "invitation_columns"
     template_fields: Sequence[str] = (
         *RoomPeopleOperator.template_fields,
         "ledger",
+        "file_mode",
         "batch_size",
         "on_uncertain",
         "lang",
@@ -116,6 +125,7 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         self,
         *,
         ledger: Path,
+        file_mode: Id = "600",
         batch_size: Id = 100,
         on_uncertain: str = "skip",
         lang: str = "en",
@@ -126,6 +136,7 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.ledger = ledger
+        self.file_mode = file_mode
         self.batch_size = batch_size
         self.on_uncertain = on_uncertain
         self.lang = lang
@@ -137,7 +148,8 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         """Check all rows, and invite the people who have not been invited.
 
         :raises ValueError: naming the argument and its valid values.
-        :raises AirflowException: if more rows failed than `max_failures`.
+        :raises AirflowException: if more rows failed than `max_failures`; an `AirflowFailException` if no retry can
+            invite any of them.
         :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`.
         """
         from airflow_clickmeeting.api import validate
@@ -150,9 +162,10 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         on_uncertain = validate.one_of("on_uncertain", self.on_uncertain, ON_UNCERTAIN)
         max_failures = validate.max_failures("max_failures", self.max_failures)
         validate.filled("ledger", str(self.ledger))
-        self._invitation([Person(1, "", {"email": "anybody@example.com"})])  # raises for the other arguments
+        self._invitation([Person(1, "", "", {"email": "anybody@example.com"})])  # raises for the other arguments
         people_list = self.people_list()
-        with Ledger(self.ledger, "invitations", room_id) as ledger:
+        mode = validate.permissions("file_mode", self.file_mode)
+        with Ledger(self.ledger, "invitations", room_id, mode=mode) as ledger:
             inviter = BulkInviter(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
             inviter.add_invalid(people_list.invalid)
             inviter.send(people_list.people)
@@ -170,7 +183,8 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
             self.room_id,
             attendees=[person.attendee for person in people],
             lang=self.lang,
-            role=self.role,
+            # all people of a batch have the same role
+            role=people[0].role or self.role,
             template=self.template,
         )
 
@@ -206,7 +220,8 @@ def _check(inviter: BulkInviter, uncertain: int, max_failures: float, result: In
         return
     reasons = [format_first([*map(format_failure, failures.kept)], count=failures.count)] * bool(failures.count)
     reasons += [f"{format_rows(inviter.rows['uncertain'])}: uncertain"] * bool(uncertain)
-    raise AirflowException(
+    kind = AirflowException if failures.curable or uncertain else AirflowFailException
+    raise kind(
         f"{count} of {result['rows']} rows failed (max_failures={max_failures:g}), and {result['sent']} people were "
         f"invited: {'; '.join(reasons)}. The ledger {result['ledger']} has the outcome of each; a retry sends only "
         "what was not sent."

@@ -14,8 +14,6 @@ from airflow_clickmeeting.operators.base import MAX_MASKED, RoomOperator
 from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
-
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.datasets.table import Row
     from airflow_clickmeeting.failures import Failure
@@ -119,6 +117,8 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         folder.
     :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o600`. Until the
         file is complete, only its owner can read it. Object storages have no file modes; the rules of the bucket apply.
+    :param escape_formulas: whether to put, in CSV, an apostrophe before nicknames and addresses that a spreadsheet
+        would run as a formula. Turn it off for a program that must read such texts unchanged.
     :param role: the role of auto-login links: `listener`, `presenter`, `host`, `moderator` or `guest_speaker`.
     :param password: the room's password, which auto-login links require in a room with access by password.
     :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
@@ -135,6 +135,7 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         "link_type",
         "file_format",
         "file_mode",
+        "escape_formulas",
         "role",
         "password",
         "max_parallel",
@@ -148,6 +149,7 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         link_type: str = "autologin",
         file_format: str | None = None,
         file_mode: Id = "600",
+        escape_formulas: bool | Id = True,
         role: str = "listener",
         password: str | None = None,
         max_parallel: Id = 8,
@@ -159,6 +161,7 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         self.link_type = link_type
         self.file_format = file_format
         self.file_mode = file_mode
+        self.escape_formulas = escape_formulas
         self.role = role
         self.password = password
         self.max_parallel = max_parallel
@@ -168,13 +171,14 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         """Check all rows, get a link for each valid one, write the file, and return its numbers.
 
         :raises ValueError: naming the argument and its valid values.
-        :raises AirflowException: if more than `max_failures` rows have no link.
+        :raises AirflowException: if more than `max_failures` rows have no link; an `AirflowFailException` if a retry
+            would find the same.
         """
         from airflow_clickmeeting.failures import FailureLog
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
-        from airflow_clickmeeting.output.writers import format_of
+        from airflow_clickmeeting.output.writers import format_of, rows_to
         from airflow_clickmeeting.people.links import links_for
-        from airflow_clickmeeting.storage import is_local, located, permissions
+        from airflow_clickmeeting.storage import is_local, located, open_atomic
 
         room_id = validate.identifier("room_id", self.room_id)
         link_type = validate.one_of("link_type", self.link_type, LINK_TYPES)
@@ -182,7 +186,8 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         validate.secret("password", self.password)
         max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
         max_failures = validate.max_failures("max_failures", self.max_failures)
-        file_mode = permissions("file_mode", self.file_mode)
+        file_mode = validate.permissions("file_mode", self.file_mode)
+        escape_formulas = validate.decided("escape_formulas", self.escape_formulas)
         path = located(self.path, f"links-{room_id}.{self.file_format or 'csv'}")
         file_format = format_of(path.name, self.file_format, FORMATS)
         people_list = self.people_list()
@@ -190,11 +195,15 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         if not is_local(path):
             self.log.info("file_mode does not apply to %s, which is not a local file; its storage's rules apply", path)
         self.hook.log_level = logging.DEBUG  # the hook would log a line for each person
-        failures = FailureLog(self.log)
+        failures = FailureLog(self.log, missing_may_pass=True)  # the room is there
         for row, reason, _ in people_list.invalid:
-            failures.add(reason, row=row)
+            failures.add(reason, True, row=row)
         found = self._mask_links(links_for(people_list.people, links, max_parallel, failures), people_list.people.count)
-        written = _write_links(path, file_mode, file_format, links, found)
+        with (
+            open_atomic(path, file_mode) as file,
+            rows_to(file, links.columns, file_format, escape_formulas=escape_formulas) as out,
+        ):
+            written = out.write(_row(person, link) for person, link in found)
         self.log.info("Wrote %d links into room %s to %s; %d rows have no link", written, room_id, path, failures.count)
         failures.log_counts()
         advice = (
@@ -232,17 +241,6 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         few = list(found)
         self.mask([secret for _, link in few for secret in link if secret])
         return few
-
-
-def _write_links(
-    path: ObjectStoragePath, file_mode: int, file_format: str, links: Links, found: Iterable[tuple[Person, Link]]
-) -> int:
-    """Write the file, and return the number of its links."""
-    from airflow_clickmeeting.output.writers import rows_to
-    from airflow_clickmeeting.storage import open_atomic
-
-    with open_atomic(path, file_mode) as file, rows_to(file, links.columns, file_format) as out:
-        return out.write(_row(person, link) for person, link in found)
 
 
 def _row(person: Person, link: Link) -> Row:

@@ -169,7 +169,8 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
 
         :raises ValueError: naming the argument and its valid values.
         :raises DeletionRefusedError: if there would be more than `max_deletions` deletions, and none was deleted.
-        :raises AirflowException: if there are more than `max_failures` failures.
+        :raises AirflowException: if there are more than `max_failures` failures; an `AirflowFailException` if no retry
+            can cure any of them.
         """
         from airflow.sdk import ObjectStoragePath
 
@@ -188,7 +189,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         max_deletions = validate.whole_number("max_deletions", self.max_deletions)
         max_failures = validate.max_failures("max_failures", self.max_failures)
         rooms, session_id = validate.rooms_and_session(self.room_id, self.session_id)
-        failures = FailureLog(self.hook.log, "recordings")
+        failures = FailureLog(self.hook.log, "recordings", missing_may_pass=rooms is None)
         done: Archive = {
             "folder": str(folder),
             "archived": 0,

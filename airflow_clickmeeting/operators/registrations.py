@@ -32,8 +32,9 @@ class ClickMeetingRegisterParticipantOperator(RoomOperator):
 
     :param registration: values by label, `{"First Name": "Ada", "Last Name": "Lovelace", "Email Address":
         "ada@example.com", "Company": "Example Ltd"}`, or by the field's number; these three are required.
-    :param confirmation_email: whether ClickMeeting writes to the person.
-    :param lang: the language of that mail, two letters.
+    :param confirmation_email: whether ClickMeeting writes to the person; or a dict as ClickMeeting takes it,
+        `{"enabled": True, "lang": "en"}`.
+    :param lang: the language of that mail, two letters, if the dict does not have it.
     :return: `status` and `exist`: 1 for a person who had registered before. With `include_secrets` also `url`, the
         personal link, and `r`, the secret in it.
     """
@@ -49,7 +50,7 @@ class ClickMeetingRegisterParticipantOperator(RoomOperator):
         self,
         *,
         registration: Mapping[Id, str],
-        confirmation_email: bool | Id | None = None,
+        confirmation_email: bool | Id | Mapping[str, Any] | None = None,
         lang: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -106,8 +107,9 @@ class ClickMeetingBulkRegisterParticipantsOperator(BulkOperator):
     standard fields also match names such as `first_name`, `surname` and `e-mail`.
 
     :param room_id: a room with registration on.
-    :param confirmation_email: whether ClickMeeting writes to the people; by default ClickMeeting decides.
-    :param lang: the language of that mail, two letters.
+    :param confirmation_email: whether ClickMeeting writes to the people; or a dict as ClickMeeting takes it,
+        `{"enabled": True, "lang": "en"}`. By default ClickMeeting decides.
+    :param lang: the language of that mail, two letters, if the dict does not have it.
     :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `unchanged` (registered before),
         `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; the first
         hundred `failures`, each with `row` and `reason`; and `failure_count`.
@@ -119,7 +121,12 @@ class ClickMeetingBulkRegisterParticipantsOperator(BulkOperator):
     target_arguments = ("room_id", "confirmation_email", "lang")
 
     def __init__(
-        self, *, room_id: Id, confirmation_email: bool | Id | None = None, lang: str | None = None, **kwargs: Any
+        self,
+        *,
+        room_id: Id,
+        confirmation_email: bool | Id | Mapping[str, Any] | None = None,
+        lang: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room_id = room_id

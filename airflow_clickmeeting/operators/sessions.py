@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import Context
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
 from airflow_clickmeeting.storage import located, open_atomic
@@ -66,19 +67,29 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
     :param lang: the report's language.
     :param poll_interval: seconds between two polls of the report's state.
     :param timeout: seconds after which the task fails if the report is not finished.
+    :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o640`; by default
+        only the owner can read it, since it names people. Object storages have no file modes.
     :return: `path`, `size` in bytes and `sha256`.
     """
 
-    template_fields: Sequence[str] = (*SessionOperator.template_fields, "path", "lang")
+    template_fields: Sequence[str] = (*SessionOperator.template_fields, "path", "lang", "file_mode")
 
     def __init__(
-        self, *, path: Path, lang: str = "en", poll_interval: float = 5, timeout: float = 900, **kwargs: Any
+        self,
+        *,
+        path: Path,
+        lang: str = "en",
+        poll_interval: float = 5,
+        timeout: float = 900,
+        file_mode: Id = "600",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.lang = lang
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self.file_mode = file_mode
 
     def execute(self, context: Context) -> DownloadResult:
         """Poll until the report is finished, and download it from its link.
@@ -86,6 +97,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         :raises ClickMeetingError: if the report is not finished after `timeout`.
         """
         target = located(self.path, f"session-{self.session_id}-{self.lang}.pdf")
+        file_mode = validate.permissions("file_mode", self.file_mode)
         report = Retrying(
             retry=retry_if_result(lambda report: not report.get("url") or report.get("status") != "FINISHED"),
             wait=wait_fixed(self.poll_interval),
@@ -93,7 +105,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
             before_sleep=self._log_progress,
             retry_error_callback=self._raise_timeout,
         )(self.hook.generate_session_report, self.room_id, self.session_id, lang=self.lang)
-        return self.hook.download_link(report["url"], target)
+        return self.hook.download_link(report["url"], target, file_mode=file_mode)
 
     def _log_progress(self, state: RetryCallState) -> None:
         report = _last_report(state)
@@ -146,6 +158,8 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
     :param title: the heading; by default the room's name.
     :param show_people: whether the page lists the people; if not, the file has no personal data.
+    :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o640`; by default
+        only the owner can read it. Object storages have no file modes.
     :return: `path`; the `summary`, as `attendance.compute.Summary`; the first hundred `failures`, which are entries and
         registrations that could not be read and do not count, each with its `reason`; and `failure_count`.
     """
@@ -156,6 +170,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         "rejoin_gap",
         "title",
         "show_people",
+        "file_mode",
     )
 
     def __init__(
@@ -165,6 +180,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         rejoin_gap: timedelta | float | str = 0,
         title: str | None = None,
         show_people: bool | Id = True,
+        file_mode: Id = "600",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -172,6 +188,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         self.rejoin_gap = rejoin_gap
         self.title = title
         self.show_people = show_people
+        self.file_mode = file_mode
 
     def execute(self, context: Context) -> ReportResult:
         """Read the session, compute who attended it, and write the page.
@@ -179,7 +196,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         :raises ValueError: naming the argument and its valid values.
         :raises ClickMeetingError: if the session still runs, or ended less than a minute ago.
         """
-        from airflow_clickmeeting.api import times, validate
+        from airflow_clickmeeting.api import times
         from airflow_clickmeeting.attendance.compute import attendance_of
         from airflow_clickmeeting.attendance.page import page
         from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
@@ -191,6 +208,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         title = self.title if self.title is None else validate.filled("title", self.title)
         show_people = bool(validate.flag("show_people", self.show_people))
         target = located(self.path, f"attendance-{room_id}-{session_id}.html")
+        file_mode = validate.permissions("file_mode", self.file_mode)
 
         room = self.hook.get_conference(room_id)
         session = self._require_ended(self.hook.get_session(room_id, session_id))
@@ -204,7 +222,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             rejoin_gap=gap,
             show_people=show_people,
         )
-        with open_atomic(target) as file:
+        with open_atomic(target, file_mode) as file:
             file.write(content)
         about = {"path": str(target), "format": "html", "people": len(attendance.rows)}
         report_outputs(self.hook, self.outlets, context, {str(target): about}, about)

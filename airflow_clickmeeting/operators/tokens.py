@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from airflow_clickmeeting.api import calls, validate
 from airflow_clickmeeting.api.call import Call, batches
 from airflow_clickmeeting.api.validate import Id
-from airflow_clickmeeting.exceptions import ClickMeetingError
+from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.operators.base import RoomOperator
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ class ClickMeetingListTokensOperator(RoomOperator):
 class ClickMeetingGetTokenByEmailOperator(RoomOperator):
     """Return the tokens of one person as a list of texts, which are masked in logs.
 
-    If the person has no token, the task fails with a `NotFoundError`. It is not known whether ClickMeeting generates a
-    token for such a person.
+    If the person has no token, the task fails with a `ClickMeetingError`, and Airflow retries it, since ClickMeeting
+    may still be sending the token. It is not known whether ClickMeeting generates a token for a person who has none. If
+    the room does not exist, the task fails with a `NotFoundError`, without retries.
 
     :param email_address: the person's address. It is not called `email`, because every operator of Airflow has an
         `email` that receives alerts.
@@ -112,7 +113,11 @@ class ClickMeetingGetTokenByEmailOperator(RoomOperator):
         self.email_address = email_address
 
     def execute(self, context: Context) -> list[str]:
-        tokens = self.hook.get_token_by_email(self.room_id, email=self.email_address)
+        try:
+            tokens = self.hook.get_token_by_email(self.room_id, email=self.email_address)
+        except NotFoundError as error:
+            self.hook.get_conference(self.room_id)  # raises if the room does not exist
+            raise error.retryable("this person has no token in the room, or does not have it yet") from None
         self.mask(tokens)
         return tokens
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Collection, Iterable
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from airflow_clickmeeting.api.validate import bad_argument
+from airflow_clickmeeting.api.times import parse
+from airflow_clickmeeting.api.validate import bad_argument, identifier
 from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.storage import located
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.failures import FailureLog
     from airflow_clickmeeting.storage import Path
 
+# Numbers and dates cannot point to another folder, as a text of ClickMeeting's response could.
 PLACEHOLDERS: dict[str, Callable[[RoomOrSession], object]] = {
-    "room_id": lambda place: place.room_id,
-    "session_id": lambda place: place.session_id,
-    "date": lambda place: place.session and place.session["start_date"][:10],
+    "room_id": lambda place: identifier("room_id", place.room_id),
+    "session_id": lambda place: identifier("session_id", place.session_id),
+    "date": lambda place: parse((place.session or {}).get("start_date", "")).date(),
 }
 OF_ROOMS = ("room_id",)
 OF_SESSIONS = tuple(PLACEHOLDERS)
@@ -38,17 +41,22 @@ class PathTemplate:
         self.text = str(target)
         self.used = set(_placeholders(name, self.text, known))
 
-    def files(self, found: Iterable[tuple[RoomOrSession, list[RoomOrSession]]]) -> dict[str, list[RoomOrSession]]:
+    def files(
+        self, found: Iterable[tuple[RoomOrSession, list[RoomOrSession]]], failures: FailureLog
+    ) -> dict[str, list[RoomOrSession]]:
         """Return the files to write with their places; a room without places has an empty file if its path is known.
 
         :param found: rooms with their places.
+        :param failures: gets the places whose id or date does not fit into a path.
         """
         files: dict[str, list[RoomOrSession]] = {} if self.used else {self.text: []}
         for room, places in found:
-            if self.used == {*OF_ROOMS}:
-                files[self._file_of(room)] = []
-            for place in places:
-                files.setdefault(self._file_of(place), []).append(place)
+            groups = [(room, places)] if self.used == {*OF_ROOMS} else [(place, [place]) for place in places]
+            for place, content in groups:
+                try:
+                    files.setdefault(self._file_of(place), []).extend(content)
+                except ValueError as error:
+                    failures.add(f"the path cannot be built: {error}", **place.ids)
         return files
 
     def _file_of(self, place: RoomOrSession) -> str:

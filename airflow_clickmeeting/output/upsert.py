@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +21,7 @@ SESSION = ("room_id", "session_id")
 class Upserts:
     """Upserts rows into a table, within a transaction that the caller ends.
 
-    A row that has not changed is not updated. The rows of a session must be complete and follow one another, since all
-    other rows of that session in the table are deleted.
+    A row that has not changed is not updated. Of rows with the same key in a chunk, only the last is written.
 
     :param connection: a connection in the transaction.
     :param table: the declared table of a dataset.
@@ -32,31 +31,38 @@ class Upserts:
         self._connection = connection
         self._table = table
         self._key = table.primary_key.columns.keys()
-        self._whole = SESSION if set(SESSION) <= set(self._key) else ()
         types = {column.name: column.type.dialect_impl(connection.dialect) for column in table.columns}
         self._converters = [(name, convert) for name, of in types.items() if (convert := _converter(of))]
         self._put = _WAYS.get(connection.dialect.name, _replacing)(table)
 
-    def write(self, rows: Iterable[Row]) -> int:
-        """Write rows in chunks, and return how many; of rows with the same key in a chunk, only the last is written."""
-        batches = groupby(rows, lambda row: {name: row[name] for name in self._whole})
-        return sum(self._write(batch, session) for session, batch in batches)
+    def keys_of(self, session: Row) -> set[Key]:
+        """Return the keys of all rows of a session in the table; none if the table's key does not name the session.
 
-    def _write(self, rows: Iterator[Row], session: Row) -> int:
-        count = 0
-        stale = self._keys_of(session) if session else set()
-        while chunk := [*map(self._converted, islice(rows, CHUNK))]:
+        :param session: its `room_id` and `session_id`.
+        """
+        if not set(SESSION) <= set(self._key):
+            return set()
+        its = (self._table.columns[name] == session[name] for name in SESSION)
+        return {tuple(key) for key in self._connection.execute(sa.select(*self._table.primary_key).where(*its))}
+
+    def write(self, rows: Iterable[Row], old: set[Key]) -> int:
+        """Write rows in chunks, and return how many.
+
+        :param old: the keys of which those of the rows are removed, so that it has the keys of the other rows in the
+            end.
+        """
+        count, rows = 0, map(self._converted, rows)
+        while chunk := [*islice(rows, CHUNK)]:
             fresh = {tuple(row[name] for name in self._key): row for row in chunk}
             self._put(self._connection, [*fresh.values()])
-            stale -= fresh.keys()
+            old.difference_update(fresh)
             count += len(fresh)
-        if stale:
-            _delete(self._connection, self._table, [dict(zip(self._key, key, strict=True)) for key in stale])
         return count
 
-    def _keys_of(self, session: Row) -> set[Key]:
-        its = (self._table.columns[name] == value for name, value in session.items())
-        return {tuple(key) for key in self._connection.execute(sa.select(*self._table.primary_key).where(*its))}
+    def delete(self, keys: Iterable[Key]) -> None:
+        """Delete rows by their keys."""
+        if rows := [dict(zip(self._key, key, strict=True)) for key in keys]:
+            _delete(self._connection, self._table, rows)
 
     def _converted(self, row: Row) -> Row:
         return row | {name: convert(row[name]) for name, convert in self._converters if row[name]}

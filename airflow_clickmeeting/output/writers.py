@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,14 @@ from airflow_clickmeeting.datasets.table import Row
 
 Cells = Iterable[Sequence[Any]]
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# East Asian spreadsheets know full-width signs, too.
+SIGNS = "=+-@＝＋－＠"  # noqa: RUF001
+# What a spreadsheet may skip before a formula: white space, characters of no width such as a byte order mark, and null.
+_CODES = (0, *range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F)
+BLANKS = "".join(map(chr, (*_CODES, 0x3000, 0xFEFF)))
+FORMULA = re.compile(f"[{re.escape(BLANKS)}]*[{re.escape(SIGNS)}]|[\t\r\n]")
+FIRST = itemgetter(slice(1))
+RISKY = frozenset(BLANKS + SIGNS)
 BATCH = 1024
 ROW_GROUP = 64 * BATCH
 PLAIN = {"integer", "number", "boolean"}
@@ -79,7 +87,7 @@ class CsvWriter(RowWriter):
     :param escape_formulas: whether to put an apostrophe before texts that a spreadsheet would run as a formula.
     """
 
-    def __init__(self, file: IO[bytes], columns: Sequence[Column], *, escape_formulas: bool = False) -> None:
+    def __init__(self, file: IO[bytes], columns: Sequence[Column], *, escape_formulas: bool = True) -> None:
         super().__init__(file, columns)
         self._escape_formulas = escape_formulas
         self._put_lines([self._names])
@@ -89,10 +97,13 @@ class CsvWriter(RowWriter):
 
     def _texts(self, column: Column, cells: Sequence[Any]) -> Sequence[str]:
         if column.type in PLAIN:
-            return _plain(cells, nothing="")
-        texts = [cell or "" for cell in cells]
-        if self._escape_formulas and column.type == "text":
-            texts = [f"'{text}" if text.startswith(FORMULA) else text for text in texts]
+            return _plain(column, cells, nothing="")
+        if not any(cells):
+            return [""] * len(cells)
+        texts = cells if all(cells) else [cell or "" for cell in cells]
+        # most columns have no risky cell, and this finds out faster than a search in each cell
+        if self._escape_formulas and column.type == "text" and not RISKY.isdisjoint(map(FIRST, texts)):
+            texts = [f"'{text}" if FORMULA.match(text) else text for text in texts]
         return [_quoted(text) for text in texts] if _needs_quotes("".join(texts)) else texts
 
     def _put_lines(self, lines: Iterable[Iterable[str]]) -> None:
@@ -120,13 +131,14 @@ class JsonLinesWriter(RowWriter):
 
     def _values(self, column: Column, cells: Sequence[Any]) -> Sequence[str]:
         if column.type in PLAIN:
-            return _plain(cells, nothing="null")
+            return _plain(column, cells, nothing="null")
         return ["null" if cell is None else encode_basestring(cell) for cell in cells]
 
 
-def _plain(cells: Sequence[Any], *, nothing: str) -> Sequence[str]:
+def _plain(column: Column, cells: Sequence[Any], *, nothing: str) -> Sequence[str]:
     """Return numbers and booleans as CSV and JSON write them."""
-    return [nothing if cell is None else str(cell).lower() for cell in cells]
+    texts = [nothing if cell is None else str(cell) for cell in cells]
+    return [text.lower() for text in texts] if column.type == "boolean" else texts
 
 
 class ParquetWriter(RowWriter):
@@ -200,7 +212,7 @@ FORMATS = ("csv", "jsonl", "parquet", "csv.gz", "jsonl.gz")
 
 @contextmanager
 def rows_to(
-    file: IO[bytes], columns: Sequence[Column], file_format: str, *, escape_formulas: bool = False
+    file: IO[bytes], columns: Sequence[Column], file_format: str, *, escape_formulas: bool = True
 ) -> Iterator[RowWriter]:
     """Yield a writer of rows to a file, which is complete if the context ends without an error.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.calls import INVITED_ROLES
 from airflow_clickmeeting.api.form_fields import NAMES, SYNONYMS
 from airflow_clickmeeting.api.redact import without_addresses
 
@@ -114,6 +115,18 @@ class Columns:
 def contact_columns(given: Mapping[str, str | None] | None) -> Columns:
     """Return the columns of people who need only an e-mail address: `email`, `firstname`, `lastname`, `nickname`."""
     return Columns({name: name for name in SYNONYMS}, NAMES, "email", ["email"], given, strict=False)
+
+
+def invitation_columns(given: Mapping[str, str | None] | None) -> Columns:
+    """Return the columns of people to invite: those of `contact_columns`, and `role`."""
+    fields = {name: name for name in (*SYNONYMS, "role")}
+    return Columns(fields, {**NAMES, "role": "role"}, "email", ["email"], given, strict=False, check=_role_problem)
+
+
+def _role_problem(fields: Fields) -> str | None:
+    if fields.get("role", "").lower() in ("", *INVITED_ROLES):
+        return None
+    return f"role must be one of {', '.join(map(repr, INVITED_ROLES))}; columns can leave a column out"
 
 
 def _key(column: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_clickmeeting.api import calls, parse, validate
@@ -51,7 +51,7 @@ class Target(ABC):
 
     @abstractmethod
     def read_existing(self) -> Mapping[str, str | None]:
-        """Return the people that the target has already, by e-mail address in lower case, with their masked links."""
+        """Return the masked links of the people that the target has already, by `validate.email_key`."""
 
     @abstractmethod
     def check_access(self) -> None:
@@ -67,22 +67,27 @@ class RegistrationTarget(Target):
 
     :param hook: the account.
     :param room_id: the room, which is read at once.
-    :param confirmation_email: whether ClickMeeting writes to the people.
+    :param confirmation_email: whether ClickMeeting writes to the people, or a dict as ClickMeeting takes it.
     :param lang: the language of that mail.
     :raises ValueError: if the room has no registration, or an argument is wrong.
     """
 
     def __init__(
-        self, hook: ClickMeetingHook, *, room_id: Id, confirmation_email: bool | Id | None, lang: str | None
+        self,
+        hook: ClickMeetingHook,
+        *,
+        room_id: Id,
+        confirmation_email: bool | Id | Mapping[str, Any] | None,
+        lang: str | None,
     ) -> None:
         super().__init__(hook)
         self._room_id = room_id
-        self._confirmation_email = validate.flag("confirmation_email", confirmation_email)
-        self._lang = None if lang is None else validate.language(lang)
+        self._confirmation_email = calls.confirmation_form(confirmation_email, lang)
+        self._read_room = calls.get_conference(room_id)
         self._labels = self._read_labels()
 
     def _read_labels(self) -> dict[int, str]:
-        room = self.hook.run(calls.get_conference(self._room_id))
+        room = self.hook.run(self._read_room)
         if room.get("registration_enabled") is False:
             validate.bad_argument(
                 "room_id", self._room_id, f"a room with registration on; the room {room.get('name')!r} has it off"
@@ -109,7 +114,6 @@ class RegistrationTarget(Target):
             self._room_id,
             registration=fields,  # type: ignore[arg-type] # a dict's keys are invariant
             confirmation_email=self._confirmation_email,
-            lang=self._lang,
         )
         try:
             registered = self.hook.run(call)
@@ -122,7 +126,7 @@ class RegistrationTarget(Target):
     def read_existing(self) -> dict[str, str | None]:
         """Return the people who are registered for the room."""
         registrations = self.hook.fetched(calls.list_registrations(self._room_id))()
-        return {each["email"].casefold(): masked_link(each) for each in registrations if each.get("email")}
+        return {validate.email_key(each["email"]): masked_link(each) for each in registrations if each.get("email")}
 
     def check_access(self) -> None:
         """Read the room again."""

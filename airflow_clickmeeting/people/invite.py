@@ -64,7 +64,7 @@ class BulkInviter:
         self._batch_size = batch_size
         self.rows: dict[str, list[int]] = defaultdict(list)
         self.failures = FailureLog(hook.log)
-        # e-mail addresses, in lower case, of people whom an earlier run may have invited
+        # the keys of people whom an earlier run may have invited
         self._uncertain_before: set[str] = set()
 
     def add_invalid(self, rows: Iterable[InvalidRow]) -> None:
@@ -72,7 +72,7 @@ class BulkInviter:
         for row, reason, given in rows:
             self._ledger.put(None, row=row, outcome="invalid", why=reason, given=given)
             self.rows["invalid"].append(row)
-            self.failures.add(reason, row=row)
+            self.failures.add(reason, True, row=row)
 
     def send(self, people: Iterable[Person]) -> None:
         """Send the invitations that are to be sent, one batch after the other.
@@ -90,26 +90,26 @@ class BulkInviter:
             self._send(number, batch)
 
     def _is_wanted(self, person: Person) -> bool:
-        entry = self._ledger.get(person.email)
+        entry = self._ledger.get(person.key)
         if entry is None or entry["outcome"] not in ("sent", *IN_DOUBT):
             return True
         if entry["outcome"] == "sent":
             self.rows["already_sent"].append(person.row)
         elif self._on_uncertain == "resend":
-            self._uncertain_before.add(person.email.casefold())
+            self._uncertain_before.add(person.key)
             return True
         else:
             self._settle([person], "uncertain", **_kept_values(entry))
         return False
 
     def _batches(self, people: Iterable[Person]) -> Iterator[list[Person]]:
-        """Split people into batches; those of a refused batch go in smaller ones, in the end alone."""
-        by_size: dict[int, list[Person]] = defaultdict(list)
+        """Split people into batches of one role; those of a refused batch go in smaller ones, in the end alone."""
+        groups: dict[tuple[int, str], list[Person]] = defaultdict(list)
         for person in people:
-            refused: Any = (self._ledger.get(person.email) or {}).get("refused")
+            refused: Any = (self._ledger.get(person.key) or {}).get("refused")
             size = max(1, refused // SMALLER) if refused else self._batch_size
-            by_size[min(size, self._batch_size)].append(person)
-        for size, group in sorted(by_size.items(), reverse=True):
+            groups[min(size, self._batch_size), person.role].append(person)
+        for (size, _), group in sorted(groups.items(), reverse=True):
             yield from _parts(group, size)
 
     def _send(self, number: int, batch: list[Person]) -> None:
@@ -132,10 +132,12 @@ class BulkInviter:
         """Record a batch that was certainly not sent, and raise if the error concerns every batch."""
         of_all = isinstance(error, OF_ALL)
         more["refused"] = None if of_all else len(batch)
+        # a retry sends the people of a larger batch in smaller ones
+        permanent = len(batch) == 1 and self.failures.is_permanent(error)
         # people whom an earlier run may have invited stay uncertain
         for person in batch:
-            before = person.email.casefold() in self._uncertain_before
-            self._settle([person], "uncertain" if before else "failed", str(error), **more)
+            before = person.key in self._uncertain_before
+            self._settle([person], "uncertain" if before else "failed", str(error), permanent=permanent, **more)
         if of_all:
             raise error.adding(f"{len(self.rows['sent'])} people were invited before; a retry continues") from error
 
@@ -165,16 +167,18 @@ class BulkInviter:
         self._hook.run(calls.get_conference(self._room_id))
         return None
 
-    def _settle(self, people: Sequence[Person], outcome: str, why: str | None = None, **more: Any) -> None:
+    def _settle(
+        self, people: Sequence[Person], outcome: str, why: str | None = None, *, permanent: bool = False, **more: Any
+    ) -> None:
         self._put(people, outcome, why, **more)
         self.rows[outcome] += [person.row for person in people]
         if outcome == "failed":
             for person in people:
-                self.failures.add(without_addresses(why or ""), row=person.row)
+                self.failures.add(without_addresses(why or ""), permanent, row=person.row)
 
     def _put(self, people: Iterable[Person], outcome: str, why: str | None = None, **more: Any) -> None:
         for person in people:
-            self._ledger.put(person.email, row=person.row, outcome=outcome, why=why, **more)
+            self._ledger.put(person.key, row=person.row, outcome=outcome, why=why, **more)
 
     def _uncertain_error(self, rest: str) -> AirflowFailException:
         rows = self.rows["uncertain"]

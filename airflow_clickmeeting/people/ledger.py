@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.storage import located, open_atomic
+from airflow_clickmeeting.storage import OWNER_ONLY, located, open_atomic
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -64,15 +64,19 @@ class Ledger:
     :param path: the file, or a folder with a slash at its end; None keeps nothing.
     :param operation: what is done with people, such as `registrations`.
     :param room_id: the room, if the operation has one.
+    :param mode: the permissions of a local file.
     :raises ValueError: if the file is the ledger of another operation or room, is damaged, or is not a ledger.
     """
 
-    def __init__(self, path: Path | None, operation: str, room_id: int | None = None) -> None:
+    def __init__(
+        self, path: Path | None, operation: str, room_id: int | None = None, *, mode: int = OWNER_ONLY
+    ) -> None:
         self._header = {"ledger": FORMAT, "operation": operation, "room_id": room_id}
         self.path: ObjectStoragePath | None = None
         if path is not None:
             name = f"{operation if room_id is None else f'{operation}-{room_id}'}.jsonl"
             self.path = located(path, name, argument="ledger")
+        self._mode = mode
         self._version = self._read_version()
         self._lines: dict[str, bytes] = {} if self.path is None else self._read_lines(self.path)
         self._has_changes = True
@@ -99,15 +103,18 @@ class Ledger:
         return len(self._lines)
 
     def get(self, email: str) -> Entry | None:
-        """Return the latest entry of a person; None if there is none, or if the ledger keeps nothing."""
-        line = self._lines.get(email.casefold())
+        """Return the latest entry of a person; None if there is none, or if the ledger keeps nothing.
+
+        :param email: the person's address in the spelling of `validate.email_key`.
+        """
+        line = self._lines.get(email)
         return None if line is None else cast("Entry", json.loads(line))
 
     def put(self, email: str | None, *, row: int, outcome: str, why: str | None = None, **more: Any) -> None:
         """Add or replace the entry of a person, and write the file if the last write is long enough ago.
 
-        :param email: the person's address, in any case; None for a row without a valid address, which the next run
-            checks again.
+        :param email: the person's address in the spelling of `validate.email_key`; None for a row without a valid
+            address, which the next run checks again.
         :param row: the number of the row in the list.
         :param outcome: a word for the outcome.
         :param why: the reason, for people.
@@ -116,7 +123,6 @@ class Ledger:
         """
         if self.path is None:
             return
-        email = email and email.casefold()
         entry = {"email": email, "row": row, "outcome": outcome, "why": why, **more}
         self._lines[email or f"row {row}"] = _format_line(entry)
         self._has_changes = True
@@ -137,7 +143,7 @@ class Ledger:
                 "nobody is contacted twice. Make sure that only one task at a time uses the ledger, and run it again."
             )
         header = _format_line(self._header)
-        with open_atomic(self.path) as file:
+        with open_atomic(self.path, self._mode) as file:
             file.write(header)
             file.writelines(self._lines.values())
         self._has_changes = False
@@ -166,7 +172,7 @@ class Ledger:
                 for number, line in enumerate(file, start=2):  # noqa: B007 - the error shows it
                     email = _email_of(_parse_line(line))
                     if email is not None:
-                        lines[email] = line
+                        lines[validate.email_key(email)] = line
         except FileNotFoundError:  # not path.exists(), which may return False for any error of the storage
             return {}
         except _DamagedLine as error:

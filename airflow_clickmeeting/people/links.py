@@ -25,7 +25,14 @@ OF_ONE_PERSON = (NotFoundError, ValidationError, UnexpectedAnswerError)
 
 
 class NoLink(Exception):  # noqa: N818 - becomes a failure of one row
-    """A person has no link; the message is the reason."""
+    """A person has no link; the message is the reason.
+
+    :param permanent: whether the person would not have a link at a retry either.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
 
 
 class Link(NamedTuple):
@@ -79,7 +86,7 @@ class AutologinLinks(Links):
 
     def of(self, person: Person) -> Link:
         if not person.display_name:
-            raise NoLink("it has no nickname and no name for others to see")
+            raise NoLink("it has no nickname and no name for others to see", permanent=True)
         url = self._hook.generate_autologin_url(
             self._room["id"],
             room_url=self._room["room_url"],
@@ -87,7 +94,7 @@ class AutologinLinks(Links):
             nickname=person.display_name,
             role=self._role,
             password=self._password,
-            token=None if self._tokens is None else self._tokens.of(person.email),
+            token=None if self._tokens is None else self._tokens.of(person),
         )
         return Link(url, url.rpartition("l=")[2])
 
@@ -102,7 +109,7 @@ class TokenLinks(Links):
         self._tokens = Tokens(hook, room)
 
     def of(self, person: Person) -> Link:
-        token = self._tokens.of(person.email)
+        token = self._tokens.of(person)
         return Link(token_url(self._room["room_url"], token), token)
 
 
@@ -113,11 +120,12 @@ class RegistrationLinks(Links):
         super().__init__(hook, room)
         self._links: dict[str, Link] = {}
         for registration in hook.fetched(calls.list_registrations(room["id"]))():
-            link = Link(registration.get("url") or "", registration.get("r") or "")
-            self._links[registration["email"].casefold()] = link
+            if email := registration.get("email"):
+                link = Link(registration.get("url") or "", registration.get("r") or "")
+                self._links[validate.email_key(email)] = link
 
     def of(self, person: Person) -> Link:
-        link = self._links.get(person.email.casefold())
+        link = self._links.get(person.key)
         if link is None:
             raise NoLink("nobody with this address is registered")
         if not link.url:
@@ -138,17 +146,17 @@ class Tokens:
         self._sent: dict[str, str] = {}
         for token in hook.list_tokens(self._room_id):
             if email := token.get("sent_to_email"):
-                self._sent.setdefault(email.casefold(), token["token"])
+                self._sent.setdefault(validate.email_key(email), token["token"])
 
-    def of(self, email: str) -> str:
+    def of(self, person: Person) -> str:
         """Return a person's token from the list of tokens, or else from a request for the e-mail address.
 
         :raises NoLink: if the person has none.
         """
-        if (token := self._sent.get(email.casefold())) is not None:
+        if (token := self._sent.get(person.key)) is not None:
             return token
         try:
-            tokens = self._hook.get_token_by_email(self._room_id, email=email)
+            tokens = self._hook.get_token_by_email(self._room_id, email=person.email)
         except NotFoundError:
             tokens = []
         if not tokens:
@@ -170,9 +178,9 @@ def links_for(
             try:
                 yield person, link.result()
             except NoLink as none:
-                failures.add(str(none), row=person.row)
+                failures.add(str(none), none.permanent, row=person.row)
             except OF_ONE_PERSON as error:
-                failures.add(without_addresses(str(error)), row=person.row)
+                failures.add(without_addresses(str(error)), failures.is_permanent(error), row=person.row)
     finally:
         executor.close()
 

@@ -22,11 +22,13 @@ MIB = 1 << 20
 class Person(NamedTuple):
     """A person on a list: the number of the row, the e-mail address, and the fields that are not blank.
 
-    `error` is the reason why it is not known whether a request for this person had an effect.
+    `key` is the address in the one spelling that all spellings of it share, see `validate.email_key`. `error` is the
+    reason why it is not known whether a request for this person had an effect.
     """
 
     row: int
     email: str
+    key: str
     fields: Fields
     error: str = ""
 
@@ -38,9 +40,15 @@ class Person(NamedTuple):
         )
 
     @property
+    def role(self) -> str:
+        """The role of the person's own, in lower case; empty if the list gives none."""
+        return self.fields.get("role", "").lower()
+
+    @property
     def attendee(self) -> dict[str, str]:
         """The person as an attendee of an invitation."""
-        return {name: self.fields[name] for name in ("email", "firstname", "lastname") if name in self.fields}
+        names = ("email", "firstname", "lastname", "role")
+        return {name: self.fields[name] for name in names if name in self.fields}
 
 
 class InvalidRow(NamedTuple):
@@ -84,6 +92,7 @@ class PeopleList:
     :param columns: matches the list's columns with fields.
     :param sql: a query instead, whose columns are the keys.
     :param sql_conn_id: the database of the query.
+    :param encoding: the encoding of the file; by default UTF-8.
     :raises ValueError: for arguments that are wrong, for a list without anybody, and for a file that cannot be read.
     """
 
@@ -95,12 +104,13 @@ class PeopleList:
         *,
         sql: str | None = None,
         sql_conn_id: str | None = None,
+        encoding: str | None = None,
     ) -> None:
         self.people = Spool(Person)
         self.invalid = Spool(InvalidRow)
         self.duplicates = 0
         seen: set[int] = set()
-        where, rows = read_rows(name, people, sql, sql_conn_id)
+        where, rows = read_rows(name, people, sql, sql_conn_id, encoding)
         for number, row in rows:
             if row is None:
                 continue
@@ -108,11 +118,11 @@ class PeopleList:
             email = fields.get(columns.email)
             if problem or email is None:
                 self.invalid.add(InvalidRow(number, problem or "", email))
-            elif (key := hash(email.casefold())) in seen:
+            elif (digest := hash(key := validate.email_key(email))) in seen:
                 self.duplicates += 1
             else:
-                seen.add(key)
-                self.people.add(Person(number, email, fields))
+                seen.add(digest)
+                self.people.add(Person(number, email, key, fields))
         if not self.rows:
             raise ValueError(f"{name} must be at least one of the people; {where} has no rows.")
 
@@ -126,22 +136,27 @@ class PeopleList:
 Rows = Iterable[tuple[int, RawPerson | str | None]]
 
 
-def read_rows(name: str, people: People | None, sql: str | None, sql_conn_id: str | None) -> tuple[str, Rows]:
+def read_rows(
+    name: str, people: People | None, sql: str | None, sql_conn_id: str | None, encoding: str | None = None
+) -> tuple[str, Rows]:
     """Return the words for where rows are from, and the rows of a list, a file or a query."""
     if (people is None) == (sql is None):
         raise ValueError(f"{name} must be given, or else sql with sql_conn_id; not both.")
     if sql is None and sql_conn_id is not None:
         validate.bad_argument("sql_conn_id", sql_conn_id, "left out where there is no sql")
+    is_list = isinstance(people, Sequence) and not isinstance(people, str)
+    if encoding is not None and (is_list or sql is not None):
+        validate.bad_argument("encoding", encoding, f"left out where {name} is not a file")
     if isinstance(people, Sequence) and not isinstance(people, str):
-        return name, ((number, _dict(row)) for number, row in enumerate(validate.rows(name, people, "people"), start=1))
+        rows = enumerate(validate.rows(name, people, "people"), start=1)
+        return name, (
+            (number, row if isinstance(row, Mapping) else f"it is of type {type(row).__name__}, not a dict")
+            for number, row in rows
+        )
 
     from airflow_clickmeeting.people.read import read_file, read_query
 
-    return read_file(name, people) if sql is None else ("the query", read_query(sql, sql_conn_id))
-
-
-def _dict(row: Any) -> RawPerson | str:
-    return row if isinstance(row, Mapping) else f"it is of type {type(row).__name__}, not a dict"
+    return read_file(name, people, encoding) if sql is None else ("the query", read_query(sql, sql_conn_id))
 
 
 def format_rows(rows: Iterable[int]) -> str:

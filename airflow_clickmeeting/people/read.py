@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import json
@@ -13,7 +14,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.storage import located
+from airflow_clickmeeting.storage import UnreadableFileError, located
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Rows = Iterator[tuple[int, Mapping[str, Any] | str | None]]
 
 DELIMITERS = (",", ";", "\t")
+UTF_8 = codecs.lookup("utf-8-sig")
 ROWS_PER_FETCH = 1000
 
 
@@ -51,22 +53,24 @@ def read_query(sql: str, sql_conn_id: str | None) -> Rows:
             yield number, dict(zip(header, row, strict=True))
 
 
-def read_file(name: str, path: object) -> tuple[str, Rows]:
+def read_file(name: str, path: object, encoding: str | None = None) -> tuple[str, Rows]:
     """Return the path of a file, and its rows, which are read while you iterate over them.
 
     In a CSV file the header is row 1; the delimiter may be a comma, a semicolon or a tab. In JSON lines the number is
-    that of the line. Blank rows are None. Texts are UTF-8, with or without a byte order mark.
+    that of the line. Blank rows are None.
 
     :param name: the argument that has the path, for errors.
     :param path: a file `.csv` or `.jsonl`, which may end in `.gz`.
-    :raises ValueError: at once for another path; while iterating, for a file that does not exist or cannot be read,
-        naming the file and the row.
+    :param encoding: the encoding of the text, such as `cp1250`; by default UTF-8, with or without a byte order mark.
+    :raises ValueError: at once for another path, and for an encoding that does not exist; while iterating, for a file
+        that does not exist or cannot be read, naming the file and the row.
     """
     text = str(path).strip()
+    codec = _codec(encoding)
     for suffix, read in _READERS.items():
         if text.removesuffix(".gz").endswith(suffix):
             file = located(path, "")  # type: ignore[arg-type] # anything whose text is a path
-            return str(file), _opened(file, read)
+            return str(file), _opened(file, read, codec)
     # the value is not shown, since it may be a list of people that a template rendered to text
     raise ValueError(
         f"{name} must be a list of dicts, or a path that ends in .csv or .jsonl, perhaps with .gz; "
@@ -104,26 +108,47 @@ def _json_object(line: str) -> Mapping[str, Any] | str:
 _READERS = {".csv": _csv, ".jsonl": _json_lines}
 
 
-def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows]) -> Rows:
+def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], codec: codecs.CodecInfo) -> Rows:
     number = 0
     try:
         with path.open("rb") as file, gzip.open(file) if path.name.endswith(".gz") else nullcontext(file) as plain:
-            for number, row in read(_lines(plain)):
+            for number, row in read(_lines(plain, codec)):
                 yield number, row
     except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"The file {path} does not exist.") from None
-    except UnicodeDecodeError:
-        problem = 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'
-        raise ValueError(f"{path}, row {number + 1}: {problem}.") from None
-    except (ValueError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
+        raise UnreadableFileError(f"The file {path} does not exist.") from None
+    except UnicodeError:
+        named = "UTF-8" if codec is UTF_8 else codec.name
+        advice = 'in a spreadsheet, save the file as "CSV UTF-8", or set encoding to that of the file, such as "cp1250"'
+        raise ValueError(f"{path}, row {number + 1}: it is not {named}; {advice}.") from None
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read, row {number + 1}: {error}.") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
+        raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {error}.") from error
 
 
-def _lines(file: Iterable[bytes]) -> Iterator[str]:
-    encoding = "utf-8-sig"
-    for line in file:
-        yield line.decode(encoding)
-        encoding = "utf-8"
+def _codec(encoding: str | None) -> codecs.CodecInfo:
+    if encoding is None:
+        return UTF_8
+    try:
+        codec = codecs.lookup(encoding)
+        "".encode(encoding)  # an error for a codec of something else than text, such as zip
+    except (LookupError, TypeError, ValueError):
+        expected = "the name of a text encoding, such as 'utf-8', 'cp1250', 'iso-8859-2' or 'utf-16'"
+        validate.bad_argument("encoding", encoding, expected)
+    return UTF_8 if codec.name == "utf-8" else codec
+
+
+def _lines(file: Iterable[bytes], codec: codecs.CodecInfo) -> Iterator[str]:
+    """Yield lines of text; each is decoded by itself, so that an error is about the next row."""
+    decoder = codec.incrementaldecoder()
+    rest = ""
+    for number, line in enumerate(file):
+        if number == 0 and codec is not UTF_8 and line.startswith(codecs.BOM_UTF8):
+            raise ValueError("it begins with the byte order mark of UTF-8; leave encoding out")
+        *lines, rest = (rest + decoder.decode(line)).split("\n")
+        yield from (f"{each}\n" for each in lines)
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest
 
 
 def _header(names: Sequence[str]) -> list[str]:

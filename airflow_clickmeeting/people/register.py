@@ -99,7 +99,8 @@ class BulkRegistrar:
         self._max_parallel = max_parallel
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
-        self._failures = FailureLog(log)
+        # after a "not found" for one person, the target itself is there
+        self._failures = FailureLog(log, missing_may_pass=True)
 
     def send(self, people_list: PeopleList) -> None:
         """Send all valid people whom neither the ledger nor the target has.
@@ -108,10 +109,10 @@ class BulkRegistrar:
         """
         self._counts["duplicate"] += people_list.duplicates
         for row, reason, _ in people_list.invalid:
-            self._settle(None, row, "invalid", reason)
+            self._settle(None, row, "invalid", reason, permanent=True)
         left = Spool(Person)
         for person in people_list.people:
-            entry = self._ledger.get(person.email)
+            entry = self._ledger.get(person.key)
             if entry is None or entry["outcome"] not in DONE:
                 left.add(person)
             else:
@@ -126,12 +127,13 @@ class BulkRegistrar:
             time.sleep(policy.FIRST_PAUSE * 2**number)
         for person in self._settle_existing(left):
             reason = person.error or "not sent, because ClickMeeting gave no clear responses"
-            self._settle(person.email, person.row, "failed", reason)
+            self._settle(person.key, person.row, "failed", reason)
 
     def conclude(self, max_failures: float) -> BulkResult:
         """Log and return the numbers of rows, or fail.
 
-        :raises AirflowException: if more rows failed than the task accepts.
+        :raises AirflowException: if more rows failed than the task accepts; if no retry can send any of them, it is an
+            `AirflowFailException`.
         """
         counts, failures = self._counts, self._failures
         self._log.info("%s", self._summary())
@@ -156,10 +158,10 @@ class BulkRegistrar:
         existing = self._target.read_existing()
         missing = Spool(Person)
         for person in people:
-            if (email := person.email.casefold()) in existing:
+            if person.key in existing:
                 # after a lost response, it was the request of this task that created the entry
                 outcome = "created" if person.error else "already_registered"
-                self._settle(email, person.row, outcome, link=existing[email])
+                self._settle(person.key, person.row, outcome, link=existing[person.key])
             else:
                 missing.add(person)
         return missing
@@ -181,7 +183,8 @@ class BulkRegistrar:
                 unclear.add(person)
             else:
                 refused = f"{MAX_SAME_ERRORS} requests in a row were refused: {self._target.reason(error)}"
-                self._settle(person.email, person.row, "failed", f"not sent, because {refused}")
+                permanent = self._failures.is_permanent(error)
+                self._settle(person.key, person.row, "failed", f"not sent, because {refused}", permanent=permanent)
 
     def _send_next(self, waiting: Iterator[Person], breaker: CircuitBreaker, unclear: Spool[Person]) -> None:
         """Send one person after the other, in a thread, until nobody waits or the breaker is open."""
@@ -199,7 +202,7 @@ class BulkRegistrar:
             else:
                 with self._lock:
                     breaker.record(started, None)
-                    self._settle(person.email, person.row, sent.outcome, link=sent.link)
+                    self._settle(person.key, person.row, sent.outcome, link=sent.link)
 
     def _handle_error(self, person: Person, error: ClickMeetingError, unclear: Spool[Person]) -> None:
         """Settle a person as failed, or keep the person for the next round."""
@@ -211,19 +214,26 @@ class BulkRegistrar:
         else:
             if isinstance(error, AuthenticationError | NotFoundError) or registration_is_off(error):
                 self._target.check_access()
-            self._settle(person.email, person.row, "failed", reason)
+            self._settle(person.key, person.row, "failed", reason, permanent=self._failures.is_permanent(error))
 
     def _settle(
-        self, email: str | None, row: int, outcome: str, reason: str | None = None, *, link: str | None = None
+        self,
+        key: str | None,
+        row: int,
+        outcome: str,
+        reason: str | None = None,
+        *,
+        permanent: bool = False,
+        link: str | None = None,
     ) -> None:
         """Count the outcome of a row, and write it to the ledger."""
-        self._count(row, outcome, reason)
-        self._ledger.put(email, row=row, outcome=outcome, why=reason, link=link)
+        self._count(row, outcome, reason, permanent=permanent)
+        self._ledger.put(key, row=row, outcome=outcome, why=reason, link=link)
 
-    def _count(self, row: int, outcome: str, reason: str | None = None) -> None:
+    def _count(self, row: int, outcome: str, reason: str | None = None, *, permanent: bool = False) -> None:
         self._counts[outcome] += 1
         if outcome in ("invalid", "failed"):
-            self._failures.add(reason or outcome, row=row)
+            self._failures.add(reason or outcome, permanent, row=row)
         if self._counts.total() % ROWS_BETWEEN_LOGS == 0:
             self._log.info("So far %s", self._summary())
 

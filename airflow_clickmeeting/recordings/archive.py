@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 MIB = 1 << 20
+NOT_PROVED = (
+    "The file of recording %d of room %d does not have the %d bytes that ClickMeeting lists, so the recording is not "
+    "deleted from ClickMeeting. A later run deletes it if the file is larger, and the list is the same after a day"
+)
 
 
 class Archive(TypedDict):
@@ -45,7 +49,7 @@ class Archive(TypedDict):
 class RoomArchive:
     """Downloads, verifies and deletes the recordings of one room.
 
-    A second run downloads only the recordings that the manifest does not prove to be in the archive.
+    A second run downloads only the recordings that the archive does not hold according to the manifest.
 
     :param hook: the account.
     :param room_id: the room.
@@ -74,7 +78,7 @@ class RoomArchive:
         self._failures = failures
         self._tried = 1  # The room itself counts as one.
         self._wanted = wanted
-        #: the ids of the recordings that `download_missing` found or put in the archive
+        #: the ids of the recordings that `download_missing` found or put in the archive, and that may be deleted
         self.proved: set[int] = set()
 
     def download_missing(self) -> int:
@@ -106,23 +110,27 @@ class RoomArchive:
         proved = set()
         for recording in ready:
             with self._collecting_failures(recording["id"]):
-                if manifest.proves(recording):
+                if manifest.holds(recording):
                     self._result["unchanged"] += 1
                 else:
                     self._download(recording, manifest)
-                proved.add(recording["id"])
+                if manifest.proves(recording, self._hook.earliest_now()):
+                    proved.add(recording["id"])
+                else:
+                    self._hook.log.warning(NOT_PROVED, recording["id"], self._room_id, recording["recording_file_size"])
         if manifest:
             self._result["manifests"].append(str(manifest.path))
         return proved
 
     def _download(self, recording: Recording, manifest: Manifest) -> None:
-        path = f"recording-{self._room_id}-{recording['id']}.mp4"  # ClickMeeting has recordings in this format only.
+        # ClickMeeting has recordings in this format only. With :d, no text of a response gets into the path.
+        path = f"recording-{self._room_id:d}-{recording['id']:d}.mp4"
         started = time.perf_counter()
         file = self._hook.download_link(
             lambda: self._request_link(recording["id"]), self._folder / path, size=recording["recording_file_size"]
         )
         seconds = time.perf_counter() - started
-        manifest.add(recording, path, file["sha256"], self._hook.now())
+        manifest.add(recording, path, file["size"], file["sha256"], self._hook.now())
         self._result["archived"] += 1
         self._result["bytes"] += file["size"]
         speed = file["size"] / MIB / seconds
@@ -140,7 +148,7 @@ class RoomArchive:
         """Delete the recordings whose size is still the archived one; ClickMeeting still processes one that grows."""
         manifest = Manifest(self._folder, self._room_id)
         for recording in self._hook.list_recordings(self._room_id):
-            if recording["id"] in proved and manifest.proves(recording):
+            if recording["id"] in proved and manifest.proves(recording, self._hook.earliest_now()):
                 with self._collecting_failures(recording["id"]):
                     self._delete_one(recording["id"], manifest)
 
@@ -164,7 +172,8 @@ class RoomArchive:
             yield
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            self._failures.add(reason, room_id=self._room_id, recording_id=recording_id)
+            permanent = self._failures.is_permanent(error)
+            self._failures.add(reason, permanent, room_id=self._room_id, recording_id=recording_id)
             # The message of any other error does not say enough to find its cause.
             if not isinstance(error, ClickMeetingError | OSError | ValueError):
                 self._hook.log.exception("Traceback of this failure:")

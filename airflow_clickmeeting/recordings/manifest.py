@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_clickmeeting.api.facts import recording_facts
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
     from airflow_clickmeeting.api.types import Recording
 
-# The keys that prove that the archive holds a recording. The other keys are only for people who read the file.
+# The keys that prove that the archive holds a recording. Most other keys are only for people who read the file.
 PROOF = {"recording_id": int, "size": int, "sha256": str, "path": str}
+# ClickMeeting may list another size while it processes a recording, for which some clients wait a day.
+SETTLED_AFTER = timedelta(days=1)
 
 
 class Archived(TypedDict):
-    """A recording in the archive: `duration` in seconds, `size` in bytes, times in ISO 8601.
+    """A recording in the archive: `duration` in seconds, sizes in bytes, times in ISO 8601.
 
-    `path` is relative to the manifest, so that you can move an archive. `sha256` is the checksum of the download.
+    `size` is that of the file, and `listed_size` is what ClickMeeting listed when the file was downloaded. `path` is
+    relative to the manifest, so that you can move an archive. `sha256` is the checksum of the download.
     `delete_asked_at` is written before the request to delete the recording from ClickMeeting, and `deleted_at` after
     it.
     """
@@ -33,6 +36,7 @@ class Archived(TypedDict):
     started_at: str | None
     duration: int | None
     size: int
+    listed_size: int
     sha256: str
     path: str
     archived_at: str
@@ -52,7 +56,7 @@ class Manifest:
     """
 
     def __init__(self, folder: ObjectStoragePath, room_id: int) -> None:
-        self.path = folder / f"recordings-{room_id}.json"
+        self.path = folder / f"recordings-{room_id:d}.json"
         self._folder = folder
         self._room_id = room_id
         self._entries = self._read()
@@ -60,16 +64,29 @@ class Manifest:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
-    def proves(self, recording: Recording) -> bool:
-        """Return whether the archive holds a recording, by its size.
+    def holds(self, recording: Recording) -> bool:
+        """Return whether the archive holds a recording as ClickMeeting lists it now.
 
-        The manifest must list the recording with the size that ClickMeeting lists, and the file must have this size.
-        The file is not read; for its checksum see `is_intact`.
+        The manifest must have the size that ClickMeeting lists, and the file must have its own size. The file is not
+        read; for its checksum see `is_intact`.
         """
         entry = self._entries.get(recording["id"])
-        if entry is None or entry["size"] != recording.get("recording_file_size"):
+        if entry is None or entry.get("listed_size", entry["size"]) != recording.get("recording_file_size"):
             return False
         return entry["size"] == self._stored_size(entry["path"])
+
+    def proves(self, recording: Recording, now: datetime | None = None) -> bool:
+        """Return whether the archive holds a recording, and nothing suggests that a part of it is missing.
+
+        :param now: the present time. With it, a file that is larger than ClickMeeting lists is a proof, too, if
+            ClickMeeting still lists the same a day after the download: then the list is wrong, and does not grow.
+        """
+        if not self.holds(recording):
+            return False
+        entry = self._entries[recording["id"]]
+        listed = entry.get("listed_size", entry["size"])
+        is_settled = now is not None and now - datetime.fromisoformat(entry["archived_at"]) >= SETTLED_AFTER
+        return entry["size"] == listed or (entry["size"] > listed and is_settled)
 
     def is_intact(self, recording_id: int) -> bool:
         """Read the whole file of a recording, and return whether it has the checksum of the download."""
@@ -77,20 +94,22 @@ class Manifest:
         with (self._folder / entry["path"]).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
 
-    def add(self, recording: Recording, path: str, sha256: str, now: datetime) -> None:
+    def add(self, recording: Recording, path: str, size: int, sha256: str, now: datetime) -> None:
         """Add a recording whose file is complete.
 
         :param recording: the recording as ClickMeeting lists it.
         :param path: the file, relative to the manifest.
+        :param size: the bytes of the download.
         :param sha256: the checksum of the download.
         :param now: the time by ClickMeeting's clock.
-        :raises OSError: if the file is missing or does not have the recording's size.
+        :raises OSError: if the file is missing or has another size.
         """
+        if (stored := self._stored_size(path)) != size:
+            raise OSError(f"{self._folder / path} has {stored} bytes after {size} were written to it")
         facts = recording_facts(recording)
-        if (stored := self._stored_size(path)) != facts["size"]:
-            raise OSError(f"{self._folder / path} has {stored} bytes after {facts['size']} were written to it")
+        sizes = {"size": size, "listed_size": facts["size"]}
         proof = {"sha256": sha256, "path": path, "archived_at": _stamp(now)}
-        entry = {**facts, **proof, "delete_asked_at": None, "deleted_at": None}
+        entry = {**facts, **sizes, **proof, "delete_asked_at": None, "deleted_at": None}
         self._entries[recording["id"]] = cast("Archived", entry)
         self._write()
 

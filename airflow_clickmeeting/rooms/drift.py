@@ -32,21 +32,18 @@ _SAME_KEYS = (
 )
 
 _TIME_PARAMETERS = {"starts_at", "timezone"}
+# ClickMeeting requires `permanent_room` with these
+_OF_SCHEDULED_ROOMS = {"starts_at", "duration"}
 _DICT_PARAMETERS = ("registration", "settings")
 
 
 def wanted_values(**parameters: Any) -> dict[str, Any]:
     """Return the wanted values of a room in the form that ClickMeeting returns: starts as instants, access as a number.
 
-    A permanent room has no start and no duration, so one of these means that the room is wanted not to be permanent.
-
     :param parameters: those of `create_conference`; None means that a parameter is not set.
     :raises ValueError: for a wrong parameter, and if none is set.
     """
-    given = {name: value for name, value in parameters.items() if value is not None}
-    if given.keys() & {"starts_at", "duration"}:
-        given.setdefault("permanent_room", False)
-    form = room_form(**given)
+    form = room_form(**parameters)
     start = start_of(form)
     found = form | {"starts_at": start and start.isoformat()}
     if form["permanent_room"]:
@@ -75,11 +72,13 @@ def update_parameters(room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of an update that gives a room the wanted values; none if nothing differs.
 
     These are the parameters that differ, and some that go with them: the start and the zone, because one without the
-    other is ambiguous; the present end of the URL with a new name, because ClickMeeting would change the URL otherwise;
-    and values that cannot be compared, which alone are no reason for an update.
+    other is ambiguous; `permanent_room` as in `with_kind`; the present end of the URL with a new name, because
+    ClickMeeting would change the URL otherwise; and values that cannot be compared, which alone are no reason for an
+    update.
 
     :param room: ClickMeeting's data of the room.
     :param wanted: the result of `wanted_values`.
+    :raises ValueError: as `with_kind`.
     """
     if not (found := differences(room, wanted)):
         return {}
@@ -92,7 +91,33 @@ def update_parameters(room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]:
         sent[name] = {key: value for key, value in wanted.get(name, {}).items() if key not in unchanged}
     if "name" in sent and (address := urls.address_of(room)):
         sent.setdefault("custom_room_url_name", wanted.get("custom_room_url_name", address))
-    return {name: value for name, value in sent.items() if value != {}}
+    return with_kind(room, {name: value for name, value in sent.items() if value != {}})
+
+
+def lacks_kind(parameters: Mapping[str, Any]) -> bool:
+    """Return whether an update needs `permanent_room`, because it has a start or a duration, and does not have it."""
+    return bool(parameters.keys() & _OF_SCHEDULED_ROOMS) and "permanent_room" not in parameters
+
+
+def with_kind(room: Room, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an update, with the room's own `permanent_room` if they lack it.
+
+    So a new start or duration never makes a permanent room a scheduled one, unless `permanent_room` is given as False.
+
+    :param room: ClickMeeting's data of the room.
+    :param parameters: those of `update_conference` that are set.
+    :raises ValueError: for a start of a permanent room, and if ClickMeeting does not say whether the room is permanent.
+    """
+    if not lacks_kind(parameters):
+        return dict(parameters)
+    permanent = room.get("permanent_room")
+    if permanent is None or (permanent and "starts_at" in parameters):
+        problem = "is permanent and has no start" if permanent else "may be permanent; ClickMeeting does not say"
+        raise ValueError(
+            f"permanent_room is missing: room {room['id']} {problem}. Set permanent_room=False to make it a scheduled "
+            "room."
+        )
+    return {**parameters, "permanent_room": permanent}
 
 
 def format_differences(found: Mapping[str, Difference]) -> str:
@@ -121,9 +146,10 @@ def _comparable_values(room: Room) -> dict[str, Any]:
     if address := urls.address_of(room):
         values["custom_room_url_name"] = address
     enabled = {"enabled": data["registration_enabled"]} if "registration_enabled" in data else {}
+    encrypted = {name: data[name] for name in ("encryption_enabled",) if name in data}
     return values | {
         "registration": enabled | _dict_or_empty(data.get("registration")),
-        "settings": _dict_or_empty(data.get("settings")),
+        "settings": encrypted | _dict_or_empty(data.get("settings")),
     }
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import calls, compare, urls, validate
-from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.api.errors import ApiError, ParseError
 from airflow_clickmeeting.api.types import Room
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError, RoomExistsError, ValidationError
 from airflow_clickmeeting.rooms import drift
-from airflow_clickmeeting.rooms.find import Found, FoundBy, RoomQuery, marker
+from airflow_clickmeeting.rooms.find import Found, FoundBy, RoomQuery, fits
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 IF_EXISTS = ("reuse", "update", "fail", "create")
+ADDRESS = "custom_room_url_name"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class EnsureResult:
     """A room, and what the task did with it.
 
     :param room: ClickMeeting's data of the room.
-    :param created: whether this task created the room, in this try or an earlier one.
+    :param created: whether this task is known to have created the room, in this try or an earlier one.
     :param found_by: how the task found the room; None if this try created it.
     :param changed: the parameters that the task changed to the wanted values.
     :param room_url_changed: whether the update changed the room's URL.
@@ -94,20 +95,17 @@ class EnsureRoom:
         self._if_exists = validate.one_of("if_exists", if_exists, IF_EXISTS)
         call = calls.create_conference(**{"name": None, **parameters})
         ti = context.get("ti")
-        own = marker(call.form["name"], ti.dag_id, ti.task_id, ti.run_id, ti.map_index) if ti is not None else None
-        query = RoomQuery.for_form(call.form, own)
-        self._query_by_url = RoomQuery(query.address, query.marker)
-        self._address = query.address or query.marker
-        self._call = replace(call, form={**call.form, "custom_room_url_name": self._address})
+        task = None if ti is None else (ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+        self._query = RoomQuery.for_form(call.form, task, another=self._if_exists == "create")
+        self._address = self._query.address or self._query.marker
+        self._call = replace(call, form={**call.form, ADDRESS: self._address})
         self._hook = hook
         self._wanted = drift.wanted_values(**parameters)
         self._log = log
         self._notes = TaskNotes(context)
         self._earlier_notes = self._notes.read()
-        # the URL name of a create request that an earlier try sent, or was about to send
+        # the URL name of a create request that may have worked: an earlier try sent it, or was about to send it
         self._requested_address: str | None = self._earlier_notes.get("begun")
-        # with `create`, another room of the same name and start does not matter
-        self._query = self._query_by_url if self._if_exists == "create" else query
 
     def find_or_create(self) -> EnsureResult:
         """Find the room or create it, and update it if that is wanted.
@@ -115,13 +113,17 @@ class EnsureRoom:
         A second call, or a retry of the task, finds the room that the first one created.
 
         :raises RoomExistsError: if `if_exists` does not accept the existing room, or if several rooms match.
-        :raises ClickMeetingError: if the create request failed and the room does not exist.
+        :raises ClickMeetingError: if the create request failed and the room does not exist, or if the data of a room
+            that may be the wanted one cannot be read.
         """
-        if (found := self._get_noted_room()) is not None:
-            return self._use_existing(found, own=self._earlier_notes["created"])
-        if (found := self._search_rooms(self._query)) is not None:
-            return self._use_existing(found, own=self._is_own(found))
-        return self._create()
+        try:
+            if (found := self._get_noted_room()) is not None:
+                return self._use_existing(found, own=self._earlier_notes["created"])
+            if (found := self._search_rooms()) is not None:
+                return self._use_existing(found, own=self._is_own(found))
+            return self._create()
+        except ParseError as error:
+            raise self._hook.error(ApiError("unexpected", str(error)), self._call) from None
 
     def _get_noted_room(self) -> Found | None:
         if "room_id" not in self._earlier_notes:
@@ -133,16 +135,25 @@ class EnsureRoom:
             self._log.warning("Room %d of an earlier try does not exist any more; searching for another", room_id)
             return None
 
-    def _search_rooms(self, query: RoomQuery) -> Found | None:
-        """Search the active rooms, and only if none matches the inactive ones."""
-        if not query:
-            return None
-        active = query.find_in(self._hook.iter_conferences("active"))
-        return active or query.find_in(self._hook.iter_conferences("inactive"))
+    def _search_rooms(self) -> Found | None:
+        """Return the room with the URL name or the marker, else an active or else an inactive one of name and start."""
+        by_name: list[Found] = []
+        for status in ("active", "inactive") if self._query else ():
+            if (found := self._query.find_in(self._hook.iter_conferences(status))) is not None:
+                if found.by != "name_and_start":
+                    return found
+                by_name.append(found)
+        return by_name[0] if by_name else None
 
     def _is_own(self, found: Found) -> bool:
-        """Return whether this task created the room in an earlier try."""
-        return found.by == "marker" or compare.same_address(urls.address_of(found.room), self._requested_address)
+        """Return whether this task has certainly created the room.
+
+        A room at the URL of a request that may have worked is somebody else's if it is not the requested one.
+        """
+        if found.by == "marker" and self._query.marker_is_own:
+            return True
+        is_requested = compare.same_address(urls.address_of(found.room), self._requested_address)
+        return is_requested and fits(found.room, self._call.form)
 
     def _create(self) -> EnsureResult:
         if self._address:
@@ -161,17 +172,20 @@ class EnsureRoom:
             self._log.warning(
                 "No clear response to the create request; checking whether the room was created: %s", error
             )
-            # the search before the request found no room, so this request created it
-            if (found := self._search_rooms(self._query_by_url or self._query)) is not None:
-                return self._use_existing(found, own=True)
-            raise error
-        if self._address and not self._requested_address:
+            self._requested_address = self._address
+        elif self._address and not self._requested_address:
             # this request had no effect, so a room at this URL would not be the task's own
             self._notes.clear()
-        # somebody else, or an earlier try of this task, may have taken the URL name just now
-        found = self._search_rooms(self._query) if self._address and isinstance(error, ValidationError) else None
-        if found is not None:
+        # after a refusal, another run or an earlier try of this task may have taken the URL name just now
+        may_exist = error.may_have_worked or (self._address and isinstance(error, ValidationError))
+        if may_exist and (found := self._search_rooms()) is not None:
             return self._use_existing(found, own=self._is_own(found))
+        if ADDRESS in error.fields:
+            # the room that has the URL name may be listed later
+            raise error.retryable(
+                f"no listed room has the URL name {self._address!r}, so a retry searches again; if that does not help, "
+                f"set another {ADDRESS}, or if_exists='create'"
+            ) from error
         raise error
 
     def _use_existing(self, found: Found, *, own: bool) -> EnsureResult:
@@ -182,15 +196,16 @@ class EnsureRoom:
         """
         room_id = found.room["id"]
         if found.others:
-            ids = ", ".join(map(str, (room_id, *found.others)))
+            rooms = ", ".join(f"{room['id']} ({urls.address_of(room)!r})" for room in (found.room, *found.others))
             raise self._exists_error(
-                f"rooms {ids} all have this name and start, so the task cannot choose one; set custom_room_url_name to "
-                "that of the room to use, or if_exists='create' to create another"
+                f"rooms {rooms} all have this name and start, so the task cannot choose one; delete those that nobody "
+                f"needs, or set {ADDRESS} to the text behind the id of the room to use, or if_exists='create' to "
+                "create another"
             )
         if self._if_exists in ("fail", "create") and not own:
             raise self._exists_error(
                 f"room {room_id} already exists (found by {found.by}), and if_exists={self._if_exists!r} does not "
-                "accept it; set if_exists to 'reuse' or 'update', or set another custom_room_url_name"
+                f"accept it; set if_exists to 'reuse' or 'update', or set another {ADDRESS}"
             )
         self._notes.write(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)
@@ -200,9 +215,12 @@ class EnsureRoom:
                 "Room %d is inactive: its scheduled time is over, or somebody closed it. This task does not open it",
                 room_id,
             )
-        if self._if_exists != "update":
-            return EnsureResult(room, own, found.by)
-        return self._update(room, own, found.by)
+        if self._if_exists == "update":
+            return self._update(room, own, found.by)
+        if found.by == "marker" and not fits(room, self._call.form):
+            message = "Room %d was renamed or moved since it was created; if_exists='update' would undo that"
+            self._log.warning(message, room_id)
+        return EnsureResult(room, own, found.by)
 
     def _update(self, room: Room, own: bool, found_by: FoundBy) -> EnsureResult:
         sent = drift.update_parameters(room, self._wanted)

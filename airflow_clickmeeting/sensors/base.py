@@ -17,12 +17,18 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
 
+from airflow_clickmeeting.api.validate import argument_errors
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
+from airflow_clickmeeting.rendered import RenderedArguments
 
 try:
-    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeout
+    from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout, TaskDeferralTimeout
 except ImportError:  # 3.1
-    from airflow.exceptions import AirflowRescheduleException, TaskDeferralTimeout  # type: ignore[no-redef]
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowRescheduleException,
+        AirflowTaskTimeout,
+        TaskDeferralTimeout,
+    )
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 MAX_BACKOFF = 3600.0
 
 
-class ConditionSensor(BaseSensorOperator):
+class ConditionSensor(RenderedArguments, BaseSensorOperator):
     """Wait until a condition is met, in poke or reschedule mode, or deferred to the triggerer.
 
     A subclass returns in `build_condition` what to wait for. All modes (docs/waiting.md) poll in the same way, tolerate
@@ -90,11 +96,14 @@ class ConditionSensor(BaseSensorOperator):
             return self._wait(context)
 
     def _wait(self, context: Context) -> dict[str, Any]:
+        from airflow_clickmeeting.exceptions import WrongArgumentError
         from airflow_clickmeeting.waiting.polling import format_failures, monotonic_clock
 
-        condition = self.build_condition(context)
         now = monotonic_clock()
-        poll_policy = self._poll_policy(context, now())
+        with argument_errors(WrongArgumentError):
+            condition = self.build_condition(context)
+            condition.call  # noqa: B018 - raises for a wrong argument, such as the id of the room
+            poll_policy = self._poll_policy(context, now())
         fingerprint: str | None = None
         failures = 0
         while True:
@@ -135,6 +144,13 @@ class ConditionSensor(BaseSensorOperator):
                 self.log.info("Polled, waiting for %s: %s", condition.description, unmet if result is None else result)
                 return result, fingerprint
 
+    @property
+    def _longest_wait(self) -> float:
+        """The seconds after which the sensor stops; Airflow's execution timeout does not count in the triggerer."""
+        if self.deferrable and self.execution_timeout:
+            return min(self.timeout, self.execution_timeout.total_seconds())
+        return self.timeout
+
     def _poll_policy(self, context: Context, now: float) -> PollPolicy:
         from airflow_clickmeeting.waiting.polling import PollPolicy
 
@@ -143,7 +159,7 @@ class ConditionSensor(BaseSensorOperator):
         return PollPolicy(
             interval=self.poke_interval,
             began=began,
-            deadline=began + self.timeout,
+            deadline=began + self._longest_wait,
             exponential=self.exponential_backoff,
             max_pause=self.max_wait.total_seconds() if self.max_wait else MAX_BACKOFF,
             max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
@@ -160,7 +176,7 @@ class ConditionSensor(BaseSensorOperator):
             failures=failures,
         )
         # the trigger ends the waiting itself; Airflow's own timeout comes later, in case the triggerer does not run
-        latest = timedelta(seconds=self.timeout + 60)
+        latest = timedelta(seconds=self._longest_wait + 60)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=latest)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -185,13 +201,18 @@ class ConditionSensor(BaseSensorOperator):
             except TaskDeferralTimeout as error:
                 raise self._timeout_error(context) from error
 
-    def _timeout_error(self, context: Context) -> AirflowSensorTimeout:
+    def _timeout_error(self, context: Context) -> BaseException:
         awaited = self.build_condition(context).description
-        return AirflowSensorTimeout(f"Timed out after {self.timeout:g} s waiting for {awaited}")
+        limit = self._longest_wait
+        message = f"Timed out after {limit:g} s waiting for {awaited}"
+        if limit < self.timeout:
+            # as in the other modes: Airflow retries such a task
+            return AirflowTaskTimeout(f"{message} (execution_timeout)")
+        return AirflowSensorTimeout(message)
 
     @contextmanager
     def _skipping_instead_of_failing(self) -> Iterator[None]:
-        from airflow_clickmeeting.exceptions import ClickMeetingError
+        from airflow_clickmeeting.exceptions import ClickMeetingError, WrongArgumentError
 
         try:
             yield
@@ -199,7 +220,8 @@ class ConditionSensor(BaseSensorOperator):
             raise
         except Exception as error:
             # soft_fail does not cover mistakes in the DAG or in a condition
-            expected = isinstance(error, ClickMeetingError | AirflowSensorTimeout | AirflowFailException)
+            failed = isinstance(error, ClickMeetingError | AirflowSensorTimeout | AirflowFailException)
+            expected = failed and not isinstance(error, WrongArgumentError)
             if self.never_fail or (self.soft_fail and expected):
                 setting = "never_fail" if self.never_fail else "soft_fail"
                 raise AirflowSkipException(f"Skipped instead of failed, because {setting} is set: {error}") from error

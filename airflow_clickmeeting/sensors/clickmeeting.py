@@ -104,7 +104,7 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
 
     Airflow's default `timeout` is seven days: set a longer one for a webinar planned further ahead.
 
-    :param session_id: the session, if it is known already; `since` is ignored then.
+    :param session_id: the session, if it is known already; `since` is ignored then. By default `all`: any session.
     :param settle: the session must have ended this many seconds ago, because ClickMeeting's reports are late; then the
         attendee list must be the same at two polls in a row. With zero, the end counts at once.
     :return: `room_id`, `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
@@ -112,7 +112,7 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
 
     template_fields: Sequence[str] = (*RoomSinceSensor.template_fields, "session_id")
 
-    def __init__(self, *, session_id: Id | None = None, settle: float = 300, **kwargs: Any) -> None:
+    def __init__(self, *, session_id: Id = validate.ALL, settle: float = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
         self.settle = settle
@@ -123,8 +123,10 @@ class ClickMeetingSessionEndedSensor(RoomSinceSensor):
 
         if self.settle >= self.timeout:
             validate.bad_argument("settle", self.settle, f"shorter than the timeout of {self.timeout:g} seconds")
+        is_any = validate.is_all(self.session_id)
+        session_id = None if is_any else validate.identifier("session_id", self.session_id, also="'all'")
         since = self.resolve_since(context)
-        return SessionEnded(room_id=self.room_id, since=since, settle=self.settle, session_id=self.session_id)
+        return SessionEnded(room_id=self.room_id, since=since, settle=self.settle, session_id=session_id)
 
 
 class ClickMeetingConferenceStatusSensor(RoomSensor):

@@ -23,10 +23,17 @@ ADVICE = "Everything else was read and written. Set max_failures to accept this;
 
 
 class ReadResult(TypedDict):
-    """How many rooms and sessions were read, and the first hundred failures."""
+    """What was read, and the first hundred failures.
+
+    `since` and `until` are the bounds of the period as ISO 8601 text; None is no bound. `list_restarts` says how often
+    the account's list of rooms changed while it was read, and was read again.
+    """
 
     rooms: int
     sessions: int
+    since: str | None
+    until: str | None
+    list_restarts: int
     failures: list[Failure]
     failure_count: int
 
@@ -58,6 +65,8 @@ class RoomsOperator(ClickMeetingOperator):
         "pseudonym_conn_id",
         "pseudonym_variable",
     )
+    # without these, people's data would be exported as they are
+    decisive_fields = ("pseudonymise", "pseudonym_conn_id", "pseudonym_variable")
     dataset: str
 
     def __init__(
@@ -114,15 +123,23 @@ class RoomsOperator(ClickMeetingOperator):
         """Return the counts and the failures of a reader, or fail if there are more failures than accepted.
 
         :param rows: how many rows were read.
-        :raises ClickMeetingError: the only error, if exactly one room or session was requested.
+        :raises ClickMeetingError: the only error, if exactly one room or session was requested; or an error 403, if
+            that is what ClickMeeting answered for each room or session.
         :raises AirflowException: naming the first failures otherwise.
         """
-        failures = reader.failures
+        from airflow_clickmeeting.exceptions import ForbiddenError
+
+        failures, period = reader.failures, reader.scope.period
+        if failures.error and failures.kinds == {ForbiddenError} and not reader.places_read:
+            raise failures.error
         if failures.count:
             self._check_failures(failures, failures.count + reader.places_read + rows)
         return {
             "rooms": reader.rooms,
             "sessions": reader.sessions,
+            "since": period.since.isoformat() if period.since else None,
+            "until": period.until.isoformat() if period.until else None,
+            "list_restarts": reader.restarts,
             "failures": failures.kept,
             "failure_count": failures.count,
         }
@@ -168,9 +185,9 @@ class PeriodOperator(RoomsOperator):
     If the interval is missing or empty, as in manual runs and with Airflow 3's default timetable for cron expressions,
     the period has no bounds: give incremental DAGs `schedule=CronDataIntervalTimetable(...)`.
 
-    :param since: the start of the period, an aware datetime or ISO 8601 text; if you give only one of `since` and
-        `until`, the other end is open.
-    :param until: the end of the period, which is not included.
+    :param since: the start of the period, an aware datetime or ISO 8601 text; by default the start of the run's data
+        interval.
+    :param until: the end of the period, which is not included; by default the end of the run's data interval.
     """
 
     template_fields: Sequence[str] = (*RoomsOperator.template_fields, "since", "until")

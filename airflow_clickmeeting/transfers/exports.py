@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NotRequired, cast
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, cast
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.paths import PathTemplate
     from airflow_clickmeeting.storage import Path
+
+    WriteFile = Callable[[str, Dataset, Iterable[Row], str], Written]
 
 __all__ = [
     "ClickMeetingExportAttendanceOperator",
@@ -59,21 +63,36 @@ class ExportOperator(RoomsOperator):
     :param file_format: `csv`, `jsonl`, `parquet`, `csv.gz` or `jsonl.gz`; by default the ending of the path, and `csv`
         in a folder.
     :param escape_formulas: whether to put, in CSV, an apostrophe before texts that a spreadsheet would run as a
-        formula.
+        formula. Turn it off for a program that must read such texts unchanged.
+    :param file_mode: the permissions of local files, as octal digits in a text or a number such as `0o640`; by default
+        only the owner can read them. Until a file is complete, only its owner can. Object storages have no file modes.
     :return: `path`, `paths` of the files, `format`, the numbers of `rows`, `rooms` and `sessions`, the first
         hundred `failures`, each with `room_id`, `session_id` if it concerns a session, and `reason`; and
         `failure_count`.
     """
 
-    template_fields: Sequence[str] = (*RoomsOperator.template_fields, "path", "file_format", "escape_formulas")
+    template_fields: Sequence[str] = (
+        *RoomsOperator.template_fields,
+        "path",
+        "file_format",
+        "escape_formulas",
+        "file_mode",
+    )
 
     def __init__(
-        self, *, path: Path, file_format: str | None = None, escape_formulas: bool | str = False, **kwargs: Any
+        self,
+        *,
+        path: Path,
+        file_format: str | None = None,
+        escape_formulas: bool | str = True,
+        file_mode: Id = "600",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.file_format = file_format
         self.escape_formulas = escape_formulas
+        self.file_mode = file_mode
 
     def execute(self, context: Context) -> ExportResult:
         """Read the dataset, write the files, and return the result."""
@@ -81,13 +100,15 @@ class ExportOperator(RoomsOperator):
         from airflow_clickmeeting.output.paths import OF_ROOMS, OF_SESSIONS, PathTemplate
         from airflow_clickmeeting.output.writers import format_of
 
-        escape_formulas = bool(validate.flag("escape_formulas", self.escape_formulas))
+        escape_formulas = validate.decided("escape_formulas", self.escape_formulas)
+        file_mode = validate.permissions("file_mode", self.file_mode)
+        write = partial(_write_file, escape_formulas=escape_formulas, file_mode=file_mode)
         with self.create_reader(context) as reader:
             known = OF_SESSIONS if reader.source.of_sessions else OF_ROOMS
             template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
             file_format = format_of(template.file_name, self.file_format)
-            files = _write_files(reader, template, file_format, escape_formulas=escape_formulas)
-            extras = self.write_extras(reader)
+            files = _write_files(reader, template, file_format, write)
+            extras = self.write_extras(reader, write)
         rows = sum(file.rows for file in files)
         self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
@@ -95,7 +116,7 @@ class ExportOperator(RoomsOperator):
         counts = self.conclude(reader, rows)
         return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **counts, **extras})
 
-    def write_extras(self, reader: DatasetReader) -> dict[str, Any]:
+    def write_extras(self, reader: DatasetReader, write: WriteFile) -> dict[str, Any]:
         """Write more than the rows, and return what to add to the result."""
         return {}
 
@@ -179,14 +200,14 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
             self._summary_file(self.summary_path)
         return super().create_reader(context)
 
-    def write_extras(self, reader: DatasetReader) -> dict[str, Any]:
+    def write_extras(self, reader: DatasetReader, write: WriteFile) -> dict[str, Any]:
         """Write the summaries of the sessions, unless every session failed."""
         from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 
         source = cast("AttendanceSource", reader.source)
         if self.summary_path is not None and (source.summaries or not reader.failures.count):
             path, file_format = self._summary_file(self.summary_path)
-            _write_file(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
+            write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
         return {"summary": source.totals.summary}
 
     def _summary_file(self, path: Path) -> tuple[str, str]:
@@ -197,25 +218,23 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         return template.text, format_of(template.file_name)
 
 
-def _write_files(
-    reader: DatasetReader, template: PathTemplate, file_format: str, *, escape_formulas: bool
-) -> list[Written]:
+def _write_files(reader: DatasetReader, template: PathTemplate, file_format: str, write: WriteFile) -> list[Written]:
     """Write one file after the other while reading its rows; leave out a file if everything for it failed."""
     found = reader.find_places()
-    files = template.files(found) if found or not reader.failures.count else {}
-    written = {path: _write_file(path, reader.dataset, (), file_format) for path, places in files.items() if not places}
+    files = template.files(found, reader.failures) if found or not reader.failures.count else {}
+    written = {path: write(path, reader.dataset, (), file_format) for path, places in files.items() if not places}
     targets = (path for path, places in files.items() for _ in places)
     batches = reader.read_rows(chain.from_iterable(files.values()))
     for path, group in groupby(zip(targets, batches, strict=True), key=itemgetter(0)):
         readable = (rows for _, (_, rows) in group if rows is not None)
         if (first := next(readable, None)) is not None:
             rows = chain(first, chain.from_iterable(readable))
-            written[path] = _write_file(path, reader.dataset, rows, file_format, escape_formulas=escape_formulas)
+            written[path] = write(path, reader.dataset, rows, file_format)
     return [written[path] for path in files if path in written]
 
 
 def _write_file(
-    path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, escape_formulas: bool = False
+    path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, escape_formulas: bool, file_mode: int
 ) -> Written:
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.writers import rows_to
@@ -223,7 +242,7 @@ def _write_file(
 
     target = located(path, "")
     with (
-        open_atomic(target) as file,
+        open_atomic(target, file_mode) as file,
         rows_to(file, dataset.columns, file_format, escape_formulas=escape_formulas) as out,
     ):
         return Written(target, out.write(rows))

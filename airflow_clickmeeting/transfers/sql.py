@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.transfers.base import DatasetOperator, ReadResult
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.scope import RoomOrSession
     from airflow_clickmeeting.datasets.table import Row
+    from airflow_clickmeeting.output.upsert import Upserts
 
 __all__ = ["ClickMeetingToSqlOperator"]
 
@@ -34,8 +37,9 @@ class ClickMeetingToSqlOperator(DatasetOperator):
 
     The operator upserts rows by the dataset's key: it inserts new rows and updates changed ones, so a second run
     changes nothing if ClickMeeting's data are the same. For datasets of sessions it also deletes the rows of a session
-    that ClickMeeting no longer returns; a session that failed, or has no rows, keeps its old rows. It deletes nothing
-    from the other datasets.
+    that ClickMeeting no longer returns, but only if it could read the whole list of the session. If that list is less
+    than half as long as in the table, this is a failure, and the old rows stay. It deletes nothing from the other
+    datasets.
 
     The event of an asset among the task's outlets has `table`, `dataset` and `rows` in its extra.
 
@@ -43,17 +47,27 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         `attendance_summaries`.
     :param sql_conn_id: the connection to the database, of a type whose hook uses Airflow's common SQL provider.
     :param table: `table` or `schema.table`, case-sensitive; the schema must exist.
+    :param allow_shrink: whether the rows of a session may become less than half as many, or none.
     :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, the first hundred `failures`,
         each with `room_id`, `session_id` if it concerns a session, and `reason`; and `failure_count`.
     """
 
-    template_fields: Sequence[str] = (*DatasetOperator.template_fields, "dataset", "sql_conn_id", "table")
+    template_fields: Sequence[str] = (
+        *DatasetOperator.template_fields,
+        "dataset",
+        "sql_conn_id",
+        "table",
+        "allow_shrink",
+    )
 
-    def __init__(self, *, dataset: str, sql_conn_id: str, table: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, dataset: str, sql_conn_id: str, table: str, allow_shrink: bool | Id = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.sql_conn_id = sql_conn_id
         self.table = table
+        self.allow_shrink = allow_shrink
 
     def execute(self, context: Context) -> LoadResult:
         """Read the dataset, write the table, and return the result."""
@@ -68,12 +82,13 @@ class ClickMeetingToSqlOperator(DatasetOperator):
                 "Loading into databases needs the extra sql: pip install 'airflow-clickmeeting[sql]'"
             ) from error
 
+        allow_shrink = validate.decided("allow_shrink", self.allow_shrink)
         with self.create_reader(context) as reader, database(self.sql_conn_id) as engine:
             table = declared(reader.dataset, self.table)
             prepare(engine, table)
             places = [place for _, found in reader.find_places() for place in found]
             with engine.begin() as connection:
-                rows = Upserts(connection, table).write(read_rows_with_key(reader, places))
+                rows = write_rows(reader, places, Upserts(connection, table), allow_shrink=allow_shrink)
             url = address(engine, table)
         self.log.info("Wrote %d rows of %s to the table %s", rows, reader.dataset.name, self.table)
         about = {"table": self.table, "dataset": reader.dataset.name, "rows": rows}
@@ -81,13 +96,39 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         return cast("LoadResult", {**about, **self.conclude(reader, rows)})
 
 
-def read_rows_with_key(reader: DatasetReader, places: Iterable[RoomOrSession]) -> Iterator[Row]:
-    """Yield the rows of all places; rows without a complete key become failures, since a table cannot hold them."""
-    key = reader.dataset.key
+def write_rows(reader: DatasetReader, places: Iterable[RoomOrSession], upserts: Upserts, *, allow_shrink: bool) -> int:
+    """Write the rows of all places, delete the old rows of each session that was read as a whole, and return how many.
+
+    A session, or its room, that has a failure keeps its old rows, since the list may lack good rows.
+    """
+    failures = reader.failures.by_place
+    before, count = failures.copy(), 0
     for place, rows in reader.read_rows(places):
-        for row in rows or ():
-            if missing := [name for name in key if row[name] is None]:
-                reason = f"{reader.dataset.name}: a row without {', '.join(missing)}"
-                reader.failures.add(reason, **place.ids)
+        if rows is None:
+            continue
+        old = upserts.keys_of(place.ids)
+        old_count, new_count = len(old), upserts.write(with_key(reader, place, rows), old)
+        count += new_count
+        if old and not any(failures[ids] > before[ids] for ids in _ids(place)):
+            if allow_shrink or new_count * 2 >= old_count:
+                upserts.delete(old)
             else:
-                yield row
+                reason = (
+                    f"{reader.dataset.name}: the list has {new_count} rows now, less than half of the {old_count} in "
+                    "the table, so no row was deleted; if the list is right, set allow_shrink"
+                )
+                reader.failures.add(reason, **place.ids)
+    return count
+
+
+def _ids(place: RoomOrSession) -> Iterable[tuple[int, int | None]]:
+    return (place.room_id, place.session_id), (place.room_id, None)
+
+
+def with_key(reader: DatasetReader, place: RoomOrSession, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of a place; one without a complete key becomes a failure, since a table cannot hold it."""
+    for row in rows:
+        if missing := [name for name in reader.dataset.key if row[name] is None]:
+            reader.failures.add(f"{reader.dataset.name}: a row without {', '.join(missing)}", **place.ids)
+        else:
+            yield row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,8 @@ __all__ = ["WaitTrigger"]
 
 # a trigger that fires at once meets a race condition in Airflow 3.3.2, which fails up to a fifth of the tasks
 MIN_INTERVAL = 5.0
+#: how many seconds after the deadline a poll may end that began before it
+LAST_POLL = 5.0
 
 
 class WaitTrigger(BaseTrigger):
@@ -70,9 +73,14 @@ class WaitTrigger(BaseTrigger):
         pause = min(poll_policy.pause(now(), failures), poll_policy.remaining(now()))
         with shared_requests(self.clickmeeting_conn_id) as sharer:
             while True:
+                within = max(pause, MIN_INTERVAL)
+                latest = max(poll_policy.remaining(now()), within) + LAST_POLL
                 try:
-                    result, fingerprint = await _poll(sharer, condition, fingerprint, max(pause, MIN_INTERVAL))
+                    async with asyncio.timeout(latest) as timer:
+                        result, fingerprint = await _poll(sharer, condition, fingerprint, within)
                 except Exception as failed:  # noqa: BLE001 - the worker raises it
+                    if timer.expired():
+                        return {"timed_out": True}
                     failures, error = failures + 1, failed
                     if not poll_policy.tolerates(failed, failures):
                         return {"failed": error_to_json(failed)}

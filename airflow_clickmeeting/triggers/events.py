@@ -160,8 +160,8 @@ def clickmeeting_asset(
     event: str,
     *,
     clickmeeting_conn_id: str = DEFAULT_CONN_ID,
-    room_id: Id | None = None,
-    room_name: str | None = None,
+    room_id: Id = validate.ALL,
+    room_name: str = validate.ALL,
     name: str | None = None,
     interval: float = 60,
     settle: float | None = None,
@@ -173,8 +173,8 @@ def clickmeeting_asset(
 
     :param event: `conference_created`, `registration`, `session_started`, `session_ended` or `recording_ready`.
     :param clickmeeting_conn_id: the connection.
-    :param room_id: the only room to watch; by default all rooms of the account.
-    :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch; case does not matter.
+    :param room_id: the only room to watch, or `all` (default) for all rooms of the account.
+    :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch, or `all`; case does not matter.
     :param name: the asset's name; the default is made of the above. What was reported is stored under this name.
     :param interval: seconds between two polls, at least five. Watchers with the same interval share their requests.
     :param settle: only for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
@@ -185,17 +185,17 @@ def clickmeeting_asset(
     options: dict[str, Any] = {"clickmeeting_conn_id": clickmeeting_conn_id, "interval": interval}
     if not interval >= MIN_INTERVAL:
         validate.bad_argument("interval", interval, f"{MIN_INTERVAL:g} seconds or more")
-    if room_id is not None:
-        if watcher is ClickMeetingConferenceCreatedTrigger or room_name is not None:
+    if not validate.is_all(room_id):
+        if watcher is ClickMeetingConferenceCreatedTrigger or not validate.is_all(room_name):
             validate.bad_argument("room_id", room_id, "left out for conference_created, and with room_name")
-        options["room_id"] = validate.identifier("room_id", room_id)
-    if room_name is not None:
+        options["room_id"] = validate.identifier("room_id", room_id, also="'all'")
+    if not validate.is_all(room_name):
         options["room_name"] = validate.filled("room_name", room_name)
     if settle is not None:
         if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
             validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended")
         options["settle"] = settle
-    rooms = options.get("room_id") or room_name
+    rooms = options.get("room_id") or options.get("room_name")
     name = name or "/".join([clickmeeting_conn_id, event, *([str(rooms)] if rooms else [])])
     trigger = watcher(asset_name=name, **options)
     return Asset(

@@ -153,7 +153,7 @@ class SessionFeed(RoomFeed):
 
     def is_running(self, items: list[Session]) -> bool:
         """Return whether one of the sessions has no end."""
-        return any(not session.get("end_date") for session in items)
+        return any(session.get("end_date") in (None, "") for session in items)
 
 
 class RegistrationFeed(RoomFeed):

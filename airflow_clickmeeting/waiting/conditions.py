@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_clickmeeting.api import calls, times, validate
 from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.errors import ApiError, ParseError
 from airflow_clickmeeting.api.facts import (
     minute_of,
     over_for,
@@ -33,6 +34,7 @@ from airflow_clickmeeting.api.types import (
     without_secrets,
 )
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.exceptions import error_for
 
 __all__ = [
     "Condition",
@@ -123,7 +125,12 @@ def poll_steps(condition: Condition, fingerprint: str | None) -> PollSteps:
     :return: the result, or None to continue waiting; and the fingerprint for the next poll.
     """
     response, now = yield condition.call
-    result = condition.check(response, now)
+    try:
+        result = condition.check(response, now)
+    except ParseError as error:
+        # what cannot be understood may pass, like a response that is not JSON
+        call = condition.call
+        raise error_for(ApiError("unexpected", str(error)), call.title, "", call.path) from None
     if result is None or not condition.needs_confirmation:
         return result, None
     confirmation = condition.confirm_with(result)

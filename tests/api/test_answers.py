@@ -121,7 +121,7 @@ def test_a_web_page_never_stands_for_a_result(status):
 def test_an_answer_about_something_else_is_unexpected(call, body):
     found = problem(body, call=call)
     assert found.kind == "unexpected"
-    assert found.message.startswith("expected ")
+    assert "expected " in found.message
 
 
 DENIALS = [
@@ -626,15 +626,40 @@ def test_a_file_is_its_bytes(content_type):
     assert read(calls.download_file(9), b"\x00\x01", content_type=content_type) == b"\x00\x01"
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/html; charset=utf-8", "Text/HTML"])
+NO_FILES = ["application/json", "text/html; charset=utf-8", "Text/HTML", "application/xhtml+xml", "text/json"]
+
+
+@pytest.mark.parametrize("content_type", [*NO_FILES, "application/problem+json; charset=utf-8", "Application/hal+JSON"])
 def test_a_page_or_json_is_no_file(content_type):
-    assert problem(b"<html>", call=calls.download_file(9), content_type=content_type).kind == "unexpected"
+    found = problem(b"<html>", call=calls.download_file(9), content_type=content_type)
+    assert (found.kind, found.message) == ("unexpected", "HTTP 200 with no file: '<html>'")
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain; charset=utf-8"])
+@pytest.mark.parametrize("body", [b"<html>", b"\n <!DOCTYPE HTML PUBLIC>", b'{"detail": "gone"}'])
+def test_a_page_or_json_without_a_type_is_no_file(content_type, body):
+    assert problem(body, call=calls.download_file(9), content_type=content_type).kind == "unexpected"
+    assert read(calls.download_file(9), body, content_type="application/octet-stream") == body
 
 
 def test_an_empty_file_is_none():
-    empty = answer(b"", 200, content_type="application/octet-stream", content_length="0")
+    empty = answer(b"", 200, content_type="application/octet-stream")
     assert not has_file(calls.download_file(9), empty)
     assert decode(calls.download_file(9), empty, NOW).message == "HTTP 200 with an empty body"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (206, b"\x00", "HTTP 206 with a part of a file, which was not requested"),
+        (203, b"PK", "HTTP 203 with no file: 'PK'"),
+        (201, b"PK", "HTTP 201 with no file: 'PK'"),
+        (204, b"", "HTTP 204 with an empty body"),
+    ],
+)
+def test_only_status_200_has_the_whole_file(status, body, message):
+    found = problem(body, status, call=calls.download_file(9), content_type="video/mp4")
+    assert (found.kind, found.message) == ("unexpected", message)
 
 
 def test_an_error_instead_of_a_file_is_an_error():
@@ -659,7 +684,7 @@ def test_a_clock_that_is_wrong_does_not_matter_where_the_answer_has_its_own(earl
 
 
 def test_header_names_are_found_whatever_their_case():
-    head = Answer.head(200, {"Content-Type": "Application/JSON; charset=utf-8", "RETRY-AFTER": "3"})
+    head = Answer.of(200, {"Content-Type": "Application/JSON; charset=utf-8", "RETRY-AFTER": "3"})
     assert (head.status, head.content_type, head.body) == (200, "application/json", b"")
     assert head.headers["retry-after"] == "3"
 
@@ -667,13 +692,13 @@ def test_header_names_are_found_whatever_their_case():
 @pytest.mark.parametrize("body", [b"[]", b" [1]\n", b"[" + b"1, " * 500 + b"1]"])
 def test_a_body_is_a_list_by_both_its_ends(body):
     file = io.BytesIO(body)
-    assert has_list(Answer(200, {}), file)
+    assert has_list(200, file)
     assert file.tell() == 0
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, b"[]"), (200, b""), (200, b'{"a": []}'), (200, b"[1, 2<br>")])
 def test_an_error_an_object_and_what_breaks_off_are_no_list(status, body):
-    assert not has_list(Answer(status, {}), io.BytesIO(body))
+    assert not has_list(status, io.BytesIO(body))
 
 
 OWN = [{"id": 1, "label": "First Name"}, {"id": "10", "label": "Company"}]

@@ -173,10 +173,15 @@ def test_a_room_with_everything():
 @pytest.mark.parametrize(
     ("change", "form"),
     [
-        ({"starts_at": "2027-03-01T15:00+01:00"}, "permanent_room=0&starts_at=2027-03-01T15:00:00+01:00"),
-        ({"duration": "PT45M"}, "permanent_room=0&duration=0:45"),
+        (
+            {"starts_at": "2027-03-01T15:00+01:00", "permanent_room": "no"},
+            "permanent_room=0&starts_at=2027-03-01T15:00:00+01:00",
+        ),
         ({"duration": "PT45M", "permanent_room": False}, "permanent_room=0&duration=0:45"),
+        ({"duration": "PT45M", "permanent_room": True}, "permanent_room=1&duration=0:45"),
         ({"permanent_room": "yes"}, "permanent_room=1"),
+        ({"encryption_enabled": True}, "settings[encryption_enabled]=1"),
+        ({"encryption_enabled": "no", "settings": {"x": 1}}, "settings[x]=1&settings[encryption_enabled]=0"),
         ({"timezone": "Europe/Warsaw"}, "timezone=Europe/Warsaw"),
         ({"status": "inactive"}, "status=inactive"),
         ({"access_type": 3}, "access_type=3"),
@@ -186,8 +191,101 @@ def test_a_room_with_everything():
         ({"settings": {"thank_you_page_url": ""}}, "settings[thank_you_page_url]="),
     ],
 )
-def test_an_update_sends_only_what_changes_and_permanent_room_along_with_a_new_time(change, form):
+def test_an_update_sends_only_what_changes(change, form):
     assert _joined(calls.update_conference(7, **change).form) == form
+
+
+@pytest.mark.parametrize("change", [{"starts_at": "2027-03-01T15:00+01:00"}, {"duration": "PT45M"}])
+@pytest.mark.parametrize("more", [{}, {"permanent_room": None}, {"name": "Talk"}])
+def test_an_update_never_decides_by_itself_that_a_room_is_not_permanent(change, more):
+    with pytest.raises(ValueError, match=r"^permanent_room is missing: .* Give the room's own value, which get_conf"):
+        calls.update_conference(7, **change, **more)
+
+
+UNKNOWN = "has keys that the provider does not know, so ClickMeeting may ignore them"
+KNOWN = "The known keys are 'enabled', 'template'."
+KNOWN_SETTINGS = (
+    "The known keys are 'connection_status_enabled', 'connection_tester_enabled', 'encryption_enabled', "
+    "'phonegateway_enabled', 'recorder_autostart_enabled', 'room_invite_button_enabled', 'show_on_personal_page', "
+    "'social_media_sharing_enabled', 'thank_you_emails_enabled', 'thank_you_page_url'."
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "warning"),
+    [
+        ({}, None),
+        ({"registration": {"enabled": True, "template": 1}, "settings": {"thank_you_page_url": ""}}, None),
+        ({"encryption_enabled": True}, None),
+        (
+            {"registration": {"Enabled": True, "form": 2, "template": 1}},
+            f"registration {UNKNOWN}: 'Enabled', 'form'. {KNOWN}",
+        ),
+        (
+            {"registration": {"x": 1}, "settings": {"recorder_autostart": True}},
+            f"registration {UNKNOWN}: 'x'. {KNOWN} settings {UNKNOWN}: 'recorder_autostart'. {KNOWN_SETTINGS}",
+        ),
+    ],
+)
+def test_unknown_keys_are_sent_with_a_warning(parameters, warning):
+    for call in (
+        calls.create_conference(name="Talk", **parameters),
+        calls.update_conference(7, name="Talk", **parameters),
+    ):
+        assert call.warning == warning
+        assert [*call.form["registration"]] == [*parameters.get("registration", {})]
+        assert {*parameters.get("settings", {})} <= {*call.form["settings"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        ({}, ""),
+        ({"confirmation_email": None, "lang": None}, ""),
+        ({"confirmation_email": "no"}, "&confirmation_email[enabled]=0"),
+        ({"confirmation_email": {"enabled": "yes"}}, "&confirmation_email[enabled]=1"),
+        (
+            {"confirmation_email": {"enabled": True, "lang": "PL"}},
+            "&confirmation_email[enabled]=1&confirmation_email[lang]=pl",
+        ),
+        (
+            {"confirmation_email": {"enabled": 1, "lang": None}, "lang": "pl"},
+            "&confirmation_email[enabled]=1&confirmation_email[lang]=pl",
+        ),
+        ({"confirmation_email": {}, "lang": "pl"}, "&confirmation_email[lang]=pl"),
+    ],
+)
+def test_a_confirmation_is_a_flag_or_a_dict(given, form):
+    call = calls.register_participant(7, registration={1: "Ada", 2: "Lovelace", 3: "ada@example.com"}, **given)
+    fields = "registration[1]=Ada&registration[2]=Lovelace&registration[3]=ada@example.com"
+    assert _joined(call.form) == fields + form
+
+
+ADA_IN_MANY_SPELLINGS = [
+    "ada@bücher.example.com",
+    "ADA@BÜCHER.example.com",
+    " ada@bücher.example.com\u00a0",
+    "ada@xn--bcher-kva.example.com",
+    "Ada@XN--BCHER-KVA.Example.COM",
+    "ada@bu\u0308cher.example.com",
+    "ada@bücher\u3002example.com",
+    "\ufeffada@bücher.example.com\u200b",
+]
+
+
+def test_an_address_is_in_an_invitation_once_however_it_is_spelled():
+    people = [{"email": ADA_IN_MANY_SPELLINGS[0], "firstname": "Ada"}, *ADA_IN_MANY_SPELLINGS, "bob@example.com"]
+    call = calls.send_invitation(7, attendees=people)
+    assert call.form["attendees"] == [people[0], {"email": "bob@example.com"}]
+
+
+def test_a_person_may_have_a_role_of_their_own():
+    people = [{"email": "ada@example.com", "role": " Presenter"}, {"email": "bob@example.com", "role": None}]
+    call = calls.send_invitation(7, attendees=people, role="listener")
+    assert _joined(call.form) == (
+        "attendees[0][email]=ada@example.com&attendees[0][role]=presenter&attendees[1][email]=bob@example.com"
+        "&role=listener"
+    )
 
 
 @pytest.mark.parametrize("delete", [calls.delete_conference, calls.delete_all_recordings, calls.delete_file])

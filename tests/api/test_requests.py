@@ -20,6 +20,7 @@ from airflow_clickmeeting.api.http import (
     base_url,
     continued,
     continues,
+    file_size,
     origin,
     php_pairs,
     request,
@@ -218,19 +219,116 @@ def test_a_token_is_the_last_part_of_the_address_that_it_opens(room_url):
     assert token_url(room_url, "HCKFWT") == "https://acme.clickmeeting.example/talk/HCKFWT"
 
 
-def test_a_file_that_broke_off_is_asked_for_from_there_on():
+ETAG = {"Content-Length": "1000", "ETag": '"v1"'}
+DATED = {
+    "Content-Length": "1000",
+    "Last-Modified": "Mon, 01 Mar 2027 11:59:00 GMT",
+    "Date": "Mon, 01 Mar 2027 12:00:00 GMT",
+}
+REST = {"Content-Range": "bytes 300-999/1000", "Content-Length": "700"}
+
+
+def without(headers: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in headers.items() if key != name}
+
+
+def test_a_file_is_asked_for_without_compression():
     whole = request(calls.download_file(5), DEFAULT_URL)
-    assert continued(whole, 0) == whole
-    assert continued(whole, 300).headers == {"Range": "bytes=300-"}
+    for size, first in [(0, None), (0, Answer.of(200, ETAG)), (300, None)]:
+        assert continued(whole, size, first).headers == {"Accept-Encoding": "identity"}
 
 
 @pytest.mark.parametrize(
-    ("status", "content_range", "it_does"),
-    [(206, "bytes 300-999/1000", True), (206, "bytes 0-999/1000", False), (200, "", False)],
+    ("headers", "version"),
+    [
+        (ETAG, '"v1"'),
+        (ETAG | DATED, '"v1"'),
+        (DATED, DATED["Last-Modified"]),
+        (ETAG | {"Content-Encoding": "identity"}, '"v1"'),
+    ],
 )
-def test_an_answer_may_continue_a_file(status, content_range, it_does):
-    answer = Answer.head(status, {"Content-Range": content_range})
-    assert continues(answer, 300) is it_does
+def test_the_rest_of_a_file_is_asked_for_in_the_version_of_the_first_bytes(headers, version):
+    asked = continued(request(calls.download_file(5), DEFAULT_URL), 300, Answer.of(200, headers))
+    assert asked.headers == {"Accept-Encoding": "identity", "Range": "bytes=300-", "If-Range": version}
+
+
+UNPROVED = [
+    {},
+    without(ETAG, "ETag"),
+    without(ETAG, "Content-Length"),
+    ETAG | {"ETag": 'W/"v1"'},
+    DATED | {"ETag": 'W/"v1"'},
+    ETAG | {"ETag": "v1"},
+    ETAG | {"ETag": ""},
+    ETAG | {"Content-Length": "1e3"},
+    ETAG | {"Content-Encoding": "gzip"},
+    without(DATED, "Content-Length"),
+    without(DATED, "Date"),
+    DATED | {"Last-Modified": "Mon, 01 Mar 2027 11:59:01 GMT"},
+    DATED | {"Last-Modified": "yesterday"},
+]
+
+
+@pytest.mark.parametrize("headers", UNPROVED)
+def test_the_rest_is_not_asked_for_if_nothing_identifies_the_version(headers):
+    first = Answer.of(200, headers)
+    asked = continued(request(calls.download_file(5), DEFAULT_URL), 300, first)
+    assert asked.headers == {"Accept-Encoding": "identity"}
+    assert not continues(Answer.of(206, REST | headers), 300, first)
+
+
+@pytest.mark.parametrize("first", [ETAG, DATED])
+def test_a_response_continues_a_file_if_it_proves_that(first):
+    rest = Answer.of(206, first | REST)
+    assert continues(rest, 300, Answer.of(200, first))
+    assert not continues(rest, 0, Answer.of(200, first))
+    assert not continues(rest, 300, None)
+
+
+@pytest.mark.parametrize("status", [200, 203, 204, 416])
+def test_only_status_206_has_the_rest_of_a_file(status):
+    assert not continues(Answer.of(status, ETAG | REST), 300, Answer.of(200, ETAG))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Content-Range": "bytes 0-999/1000"},
+        {"Content-Range": "bytes 299-999/1000"},
+        {"Content-Range": "bytes 300-998/1000"},
+        {"Content-Range": "bytes 300-1000/1001"},
+        {"Content-Range": "bytes 300-999/*"},
+        {"Content-Range": "bytes */1000"},
+        {"Content-Range": "items 300-999/1000"},
+        {"Content-Range": ""},
+        {"ETag": '"v2"'},
+        {"ETag": 'W/"v1"'},
+        {"ETag": ""},
+    ],
+)
+def test_a_rest_of_another_file_or_place_does_not_continue_it(changed):
+    assert not continues(Answer.of(206, ETAG | REST | changed), 300, Answer.of(200, ETAG))
+
+
+def test_a_rest_that_does_not_name_its_version_does_not_continue_a_file():
+    assert not continues(Answer.of(206, REST), 300, Answer.of(200, ETAG))
+    assert not continues(Answer.of(206, without(DATED | REST, "Last-Modified")), 300, Answer.of(200, DATED))
+
+
+@pytest.mark.parametrize(
+    ("headers", "size"),
+    [
+        ({"Content-Length": "1000"}, 1000),
+        ({"Content-Length": "0"}, 0),
+        ({}, None),
+        ({"Content-Length": "-1"}, None),
+        ({"Content-Length": "9" * 19}, None),
+        ({"Content-Length": "1000", "Content-Encoding": "br"}, None),
+        ({"Content-Length": "1000", "Content-Encoding": " Identity"}, 1000),
+    ],
+)
+def test_the_size_of_a_file_by_its_headers(headers, size):
+    assert file_size(Answer.of(200, headers)) == size
 
 
 def test_calls_that_ask_the_same_are_equal():

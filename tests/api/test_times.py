@@ -58,7 +58,8 @@ def test_what_goes_out_means_the_same_instant_whatever_the_rooms_zone(when, own_
         assert found is None
     else:
         assert found == (wall.strftime("%Y-%m-%d %H:%M:%S"), room_zone)
-        assert meant(*found) == instant
+        # in UTC, since Python never calls a time in a repeated hour equal to a time in another zone
+        assert meant(*found).astimezone(UTC) == instant.astimezone(UTC)
 
 
 @given(MOMENTS, ZONES)

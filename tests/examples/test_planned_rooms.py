@@ -37,7 +37,7 @@ def shown(clickmeeting_sandbox):
 
     def shown():
         rooms = ClickMeetingHook().iter_conferences("all")
-        return {room["name_url"]: (room["name"], room["starts_at"], room["id"]) for room in rooms}
+        return {room["name_url"]: (room["name"], room.get("starts_at"), room["id"]) for room in rooms}
 
     return shown
 
@@ -71,8 +71,11 @@ def test_what_somebody_changed_is_put_right(follow, shown):
 
     follow(TOUR)
     before = shown()
-    ClickMeetingHook().update_conference(before["product-tour"][2], starts_at="2031-01-01T00:00:00Z")
-    assert as_planned(follow(TOUR))
+    room_id = before["product-tour"][2]
+    for change in ({"starts_at": "2031-01-01T00:00:00Z", "permanent_room": False}, {"permanent_room": True}):
+        ClickMeetingHook().update_conference(room_id, **change)
+        assert shown() != before
+        assert as_planned(follow(TOUR))
     assert shown() == before
 
 

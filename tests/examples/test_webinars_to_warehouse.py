@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +14,7 @@ from local_postgresql import local_postgresql
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 NIGHT = timedelta(days=1)
+NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 ADA = {"email": "ada@example.com", "nickname": "Ada", "visits": [(0, 20), (30, None)]}
 BOB = {"email": "bob@example.com", "nickname": "Bob"}
 
@@ -27,6 +28,7 @@ def server():
 @pytest.fixture
 def account(clickmeeting_sandbox) -> dict[str, int]:
     """Create two rooms: one with sessions of yesterday and of last week, one without; Ada has registered."""
+    clickmeeting_sandbox.set_time(NOON)
     yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT
     room_id = clickmeeting_sandbox.add_room(permanent_room=True, registration={"enabled": True})["id"]
     clickmeeting_sandbox.add_room(permanent_room=True)

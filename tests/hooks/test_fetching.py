@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.exceptions import (
     ClickMeetingError,
     NotFoundError,
@@ -90,11 +91,11 @@ def test_items_of_another_shape_are_told_when_they_are_read(hook, sandbox, sessi
     call = calls.list_session_attendees(*session)
 
     def bad_argument(items):
-        raise KeyError("uid")
+        raise ParseError("no uid")
 
     object.__setattr__(call, "read", bad_argument)
     items = hook.fetched(call)
-    with pytest.raises(UnexpectedAnswerError, match="list_session_attendees: 'uid'"):
+    with pytest.raises(UnexpectedAnswerError, match="list_session_attendees: no uid"):
         list(items())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import traceback
 from datetime import timedelta
@@ -11,8 +12,8 @@ import pytest
 
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.http import request
-from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError
-from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, ConnectionFailedError
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 
 SLIDES = Upload("slides.pdf", 4, lambda: io.BytesIO(b"%PDF"))
 
@@ -155,3 +156,22 @@ def test_what_is_no_link_is_refused_without_showing_it(hook, tmp_path, url):
 
 def test_a_request_is_built_without_the_key(sandbox):
     assert "X-Api-Key" not in request(Call("GET", "ping"), sandbox.url).headers
+
+
+def test_a_key_that_was_changed_meanwhile_fails_no_trigger(sandbox, connect):
+    async def call_before_and_after_the_change():
+        connect(sandbox, password="the-old-key")
+        hook = ClickMeetingAsyncHook()
+        assert (await hook.get_settings()).key == "the-old-key"
+        connect(sandbox)
+        return await hook.ping()
+
+    assert asyncio.run(call_before_and_after_the_change())
+    assert keys_seen(sandbox, "ping") == ["(another key)", sandbox.api_key]
+
+
+def test_a_key_that_is_still_wrong_is_tried_once(sandbox, connect):
+    connect(sandbox, password="wrong-key")
+    with pytest.raises(AuthenticationError):
+        asyncio.run(ClickMeetingAsyncHook().ping())
+    assert keys_seen(sandbox, "ping") == ["(another key)"]

@@ -30,7 +30,14 @@ def test_a_connection_may_be_a_uri(client_of, mocker):
     extra = "timeout=30&connect_timeout=5&max_attempts=2&max_requests_per_second=0.5&verify=false"
     mocker.patch.dict(os.environ, {VARIABLE: f"clickmeeting://:{KEY}@api.anysecond.example:8443/?{extra}"})
     assert client_of().settings == Settings(
-        "clickmeeting_default", "https://api.anysecond.example:8443/v1", KEY, 30, 5, 2, 0.5, verify=False
+        "clickmeeting_default",
+        "https://api.anysecond.example:8443/v1",
+        KEY,
+        timeout=30,
+        connect_timeout=5,
+        max_attempts=2,
+        max_requests_per_second=0.5,
+        verify=False,
     )
 
 

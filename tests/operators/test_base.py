@@ -7,7 +7,7 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.sdk.log import redact
 
-from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError
+from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, WrongArgumentError
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCreateConferenceOperator,
     ClickMeetingDeleteConferenceOperator,
@@ -204,7 +204,9 @@ class TestInADag:
                 room_id="{{ ti.xcom_pull(task_ids='nowhere') }}",
             )
         assert run_dag(dag).state == "failed"
-        assert [(type(error), str(error).partition("; ")[2]) for error in errors] == [(ValueError, f"got {rendered}.")]
+        assert [(type(error), str(error).partition("; ")[2]) for error in errors] == [
+            (WrongArgumentError, f"got {rendered}.")
+        ]
         assert sandbox.count() == 0
 
     @pytest.mark.parametrize(("skip", "made"), [(1, 1000), (2, 2000)])

@@ -6,8 +6,9 @@ import io
 import zipfile
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.chats import ClickMeetingDownloadChatOperator, ClickMeetingListChatsOperator
 
 
@@ -30,5 +31,6 @@ def test_a_chat_is_saved_to_a_file_or_into_a_folder(run, finished, folder, conte
 
 
 def test_a_session_without_one(run, room_id, folder):
-    with pytest.raises(NotFoundError, match=r"^download_chat\b"):
+    with pytest.raises(ClickMeetingError, match=r"^download_chat\b.*; the session has no chat, or does not") as error:
         run(ClickMeetingDownloadChatOperator, session_id=404, path=f"{folder}/chat.zip")
+    assert not isinstance(error.value, AirflowFailException)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from airflow.sdk import DAG, task
 
-from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.exceptions import NotFoundError, UnexpectedAnswerError
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCheckDriftOperator,
     ClickMeetingCreateConferenceOperator,
@@ -49,6 +49,25 @@ class TestResult:
         sandbox.forget_requests()
         assert check(**WEBINAR) == AS_WANTED
         assert sandbox.counts == {"get_conference": 1}
+
+    def test_a_room_that_somebody_made_permanent_has_drifted(self, run, check, webinar_id):
+        run(ClickMeetingUpdateConferenceOperator, room_id=webinar_id, permanent_room=True)
+        assert check(starts_at=THREE, timezone="Europe/Warsaw")["differences"] == {
+            "starts_at": {"wanted": "2027-03-01T15:00:00+01:00", "is": None}
+        }
+        assert check(permanent_room=False)["differences"] == {"permanent_room": {"wanted": False, "is": True}}
+
+    def test_keys_that_cannot_be_compared_because_nobody_knows_them_are_told(self, told_by, webinar_id):
+        wanted = {"settings": {"recorder_autostart": True}}
+        result, told = told_by(ClickMeetingCheckDriftOperator, room_id=webinar_id, **wanted)
+        assert result == AS_WANTED
+        assert told.count("may ignore them: 'recorder_autostart'. The known keys are 'connection_status_enabled',") == 1
+
+    def test_times_that_make_no_sense_are_no_difference_but_an_error(self, check, webinar_id, sandbox):
+        odd = {"id": webinar_id, "permanent_room": False, "starts_at": "soon", "ends_at": "later"}
+        sandbox.fault("get_conference", "answer", json=odd)
+        with pytest.raises(UnexpectedAnswerError, match=r"^get_conference: expected an ISO 8601 time, got 'later'"):
+            check(starts_at=THREE)
 
     def test_what_somebody_changed_is_told(self, run, check, webinar_id):
         moved = {"starts_at": "2027-03-02 15:00", "timezone": "Europe/Warsaw", "duration": "PT45M"}

@@ -35,7 +35,7 @@ class TestList:
             sandbox.add_room(name=f"Future {number}")
         return sandbox
 
-    @pytest.mark.parametrize(("status", "rooms", "pages"), [("active", 251, 2), ("inactive", 260, 2), ("all", 511, 4)])
+    @pytest.mark.parametrize(("status", "rooms", "pages"), [("active", 251, 3), ("inactive", 260, 3), ("all", 511, 7)])
     def test_all_pages_are_walked(self, run, account, status, rooms, pages):
         listed = run(ClickMeetingListConferencesOperator, status=status)
         assert len({room["id"] for room in listed}) == len(listed) == rooms
@@ -164,6 +164,21 @@ class TestCreate:
         assert room["room_url"].endswith("/moria")
         assert "starts_at" not in room
 
+    def test_unknown_keys_arrive_too_with_a_warning_that_names_the_known_ones(self, told_by, sandbox):
+        unknown = {"registration": {"enabled": True, "form": 3}, "settings": {"recorder_autostart": True}}
+        _, told = told_by(ClickMeetingCreateConferenceOperator, name="Talk", **unknown)
+        form = sandbox.log("create_conference")[0]["form"]
+        assert form["registration"] == {"enabled": "1", "form": "3"}
+        assert form["settings"] == {"recorder_autostart": "1"}
+        assert told.count("has keys that the provider does not know, so ClickMeeting may ignore them: 'form'") == 1
+        assert told.count("ignore them: 'recorder_autostart'. The known keys are 'connection_status_enabled', ") == 1
+
+    @pytest.mark.parametrize("encrypted", [True, "true", 1])
+    def test_encryption_is_a_parameter_of_its_own(self, run, sandbox, encrypted):
+        room = run(ClickMeetingCreateConferenceOperator, name="Talk", encryption_enabled=encrypted)
+        assert sandbox.log("create_conference")[0]["form"]["settings"] == {"encryption_enabled": "1"}
+        assert room["settings"]["encryption_enabled"] is True
+
     @pytest.mark.parametrize("yes", [True, "True", "true", "yes", "1", 1])
     @pytest.mark.parametrize("no", [False, "False", "false", "no", "0", 0])
     def test_yes_and_no_arrive_as_1_and_0_also_when_templates_made_words_of_them(self, run, sandbox, yes, no):
@@ -228,7 +243,9 @@ class TestUpdate:
                 {"starts_at": "2027-03-01 15:00:00", "timezone": "Europe/Warsaw", "permanent_room": "0"},
             ),
             ({"duration": "2:00"}, {"duration": "2:00", "permanent_room": "0"}),
+            ({"duration": "2:00", "permanent_room": False}, {"duration": "2:00", "permanent_room": "0"}),
             ({"permanent_room": True}, {"permanent_room": "1"}),
+            ({"encryption_enabled": "yes"}, {"settings": {"encryption_enabled": "1"}}),
             ({"access_type": "password", "password": "mellon"}, {"access_type": "2", "password": "mellon"}),
             ({"registration": {"enabled": False}}, {"registration": {"enabled": "0"}}),
             (
@@ -242,6 +259,31 @@ class TestUpdate:
     def test_what_has_to_go_along_goes_along(self, run, sandbox, room_id, change, sent):
         run(ClickMeetingUpdateConferenceOperator, room_id=room_id, **change)
         assert sandbox.log("update_conference")[0]["form"] == sent
+
+    @pytest.fixture
+    def office_id(self, sandbox):
+        return sandbox.add_room(name="Office", permanent_room=1, starts_at=None)["id"]
+
+    def test_a_new_length_leaves_a_permanent_room_permanent(self, run, sandbox, office_id, room_in):
+        room = run(ClickMeetingUpdateConferenceOperator, room_id=office_id, duration="2:00")
+        assert sandbox.log("update_conference")[0]["form"] == {"duration": "2:00", "permanent_room": "1"}
+        assert room["permanent_room"] is True
+        assert room_in(office_id)["starts_at"] is None
+
+    def test_a_new_start_of_a_permanent_room_is_refused(self, run, sandbox, office_id, room_in):
+        with pytest.raises(ValueError) as error:
+            run(ClickMeetingUpdateConferenceOperator, room_id=office_id, starts_at=THREE, duration="2:00")
+        assert str(error.value) == (
+            f"permanent_room is missing: room {office_id} is permanent and has no start. Set permanent_room=False to "
+            "make it a scheduled room."
+        )
+        assert sandbox.count("update_conference") == 0
+        assert room_in(office_id)["starts_at"] is None
+
+    def test_who_wants_a_permanent_room_to_be_scheduled_says_so(self, run, sandbox, office_id):
+        room = run(ClickMeetingUpdateConferenceOperator, room_id=office_id, starts_at=THREE, permanent_room="False")
+        assert (room["permanent_room"], datetime.fromisoformat(room["starts_at"])) == (False, THREE)
+        assert sandbox.counts == {"update_conference": 1}
 
     def test_a_room_is_moved(self, run, room_in, room_id):
         room = run(ClickMeetingUpdateConferenceOperator, room_id=room_id, starts_at=THREE, duration="PT45M")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 from packaging.version import Version
 
@@ -19,9 +21,14 @@ from airflow_clickmeeting.exceptions import (
     RateLimitedError,
     RoomExistsError,
     ServerError,
+    UnexpectedAnswerError,
     ValidationError,
 )
-from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
+from airflow_clickmeeting.operators.conferences import (
+    ClickMeetingCreateConferenceOperator,
+    ClickMeetingDeleteConferenceOperator,
+    ClickMeetingUpdateConferenceOperator,
+)
 
 THREE = datetime(2027, 3, 1, 14, tzinfo=UTC)
 WEBINAR = {"name": "Talk", "starts_at": THREE, "timezone": "Europe/Warsaw", "duration": "1:00"}
@@ -71,8 +78,13 @@ def rooms(sandbox):
     return lambda: [room["id"] for room in sandbox.state["rooms"]]
 
 
+def knows_its_room(if_exists, state, wanted):
+    """Return whether a task can know in a later try that a room is its own, by its state or a marker of its own."""
+    return state or wanted is NOW or (if_exists == "create" and "custom_room_url_name" not in wanted)
+
+
 class TestMadeNew:
-    def test_the_address_is_a_marker_that_tells_the_task(self, create, sandbox):
+    def test_the_address_is_a_marker_that_tells_the_room(self, create, sandbox):
         room = create(a_task(), **WEBINAR)
         address = sandbox.log("create_conference")[0]["form"]["custom_room_url_name"]
         assert address.startswith("talk-")
@@ -83,9 +95,19 @@ class TestMadeNew:
         create(a_task(), custom_room_url_name="product-tour", **WEBINAR)
         assert sandbox.log("create_conference")[0]["form"]["custom_room_url_name"] == "product-tour"
 
-    def test_outside_of_airflow_there_is_no_marker(self, create, sandbox):
+    def test_outside_of_airflow_only_a_room_with_a_start_has_a_marker(self, create, sandbox):
         create(**WEBINAR)
-        assert "custom_room_url_name" not in sandbox.log("create_conference")[0]["form"]
+        create(**NOW)
+        dated, now = (entry["form"] for entry in sandbox.log("create_conference"))
+        assert dated["custom_room_url_name"].startswith("talk-")
+        assert "custom_room_url_name" not in now
+
+    def test_neither_the_connection_nor_the_run_is_in_the_marker(self, create, connect, sandbox):
+        create(a_task(run_id="manual__0"), **WEBINAR)
+        (room,) = sandbox.state["rooms"]
+        conn_id = connect(sandbox, "other_name")
+        again = create(a_task(dag_id="other"), clickmeeting_conn_id=conn_id, **WEBINAR)
+        assert (again["id"], again["found_by"]) == (room["id"], "marker")
 
     def test_what_is_known_of_no_room_is_not_looked_for(self, create, sandbox):
         create(**NOW)
@@ -111,9 +133,16 @@ class TestTriedAgain:
     @pytest.mark.parametrize("wanted", [WEBINAR, OFFICE, NOW], ids=lambda wanted: wanted["name"])
     def test_it_finds_its_own_room(self, create, rooms, if_exists, state, wanted):
         context = a_task(state=state)
-        first, second = (create(context, if_exists=if_exists, **wanted) for _ in range(2))
-        assert rooms() == [first["id"]] == [second["id"]]
-        assert (second["created"], second["found_by"]) == (True, "task_state" if state else "marker")
+        first = create(context, if_exists=if_exists, **wanted)
+        knows = knows_its_room(if_exists, state, wanted)
+        if if_exists == "fail" and not knows:
+            with pytest.raises(RoomExistsError, match=rf"room {first['id']} already exists \(found by marker\)"):
+                create(context, if_exists=if_exists, **wanted)
+        else:
+            second = create(context, if_exists=if_exists, **wanted)
+            assert second["id"] == first["id"]
+            assert (second["created"], second["found_by"]) == (knows, "task_state" if state else "marker")
+        assert rooms() == [first["id"]]
 
     @pytest.mark.parametrize("if_exists", ["fail", "create"])
     def test_it_finds_its_own_address(self, create, rooms, if_exists):
@@ -161,8 +190,8 @@ class TestAnotherTask:
     @pytest.mark.parametrize(
         ("wanted", "found_by"),
         [
-            (WEBINAR, "name_and_start"),
-            (OFFICE, "name_and_start"),
+            (WEBINAR, "marker"),
+            (OFFICE, "marker"),
             ({**WEBINAR, "custom_room_url_name": "Product tour"}, "custom_room_url_name"),
         ],
     )
@@ -172,6 +201,41 @@ class TestAnotherTask:
         second = create(a_task(), if_exists=if_exists, **wanted)
         assert rooms() == [first["id"]] == [second["id"]]
         assert (second["created"], second["found_by"], second["changed"]) == (False, found_by, [])
+
+    @pytest.mark.parametrize("wanted", [WEBINAR, OFFICE])
+    @pytest.mark.parametrize("if_exists", ["reuse", "update"])
+    def test_a_room_that_somebody_made_by_hand_is_found_too(self, create, sandbox, rooms, wanted, if_exists):
+        by_hand = sandbox.add_room(**wanted | ({"duration": 1} if wanted is WEBINAR else {"starts_at": None}))["id"]
+        room = create(a_task(), if_exists=if_exists, **wanted)
+        assert (room["id"], room["found_by"], rooms()) == (by_hand, "name_and_start", [by_hand])
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update"])
+    def test_the_room_with_the_marker_comes_before_its_namesakes(self, create, there, run, sandbox, if_exists):
+        first = there(**WEBINAR)
+        sandbox.add_room(**WEBINAR | {"duration": 1})
+        assert create(a_task(), if_exists=if_exists, **WEBINAR)["id"] == first["id"]
+        run(ClickMeetingUpdateConferenceOperator, room_id=first["id"], status="inactive")
+        room = create(a_task(run_id="manual__2"), if_exists=if_exists, **WEBINAR)
+        assert (room["id"], room["status"], room["found_by"]) == (first["id"], "inactive", "marker")
+
+    @pytest.mark.parametrize("change", [{"name": "Board of directors"}, {"starts_at": THREE + timedelta(days=1)}])
+    def test_a_room_that_was_renamed_or_moved_is_found_and_the_log_says_so(self, there, run, told_by, sandbox, change):
+        first = there(**WEBINAR)
+        change = {**change, "custom_room_url_name": first["room_url"].rpartition("/")[2]}
+        run(ClickMeetingUpdateConferenceOperator, room_id=first["id"], **change)
+        room, told = told_by(ClickMeetingCreateConferenceOperator, **WEBINAR)
+        assert room["id"] == first["id"]
+        assert f"Room {first['id']} was renamed or moved since it was created; if_exists='update' would undo" in told
+        room, told = told_by(ClickMeetingCreateConferenceOperator, if_exists="update", **WEBINAR)
+        assert (room["name"], room["starts_at"]) == (first["name"], first["starts_at"])
+        assert "renamed or moved" not in told
+
+    def test_a_namesake_whose_start_makes_no_sense_is_an_error(self, create, sandbox, rooms):
+        odd = {"id": 7, "name": "Talk", "permanent_room": False, "starts_at": "0000-00-00 00:00:00"}
+        sandbox.fault("list_conferences", "answer", json=[odd])
+        with pytest.raises(UnexpectedAnswerError, match="0000-00-00 00:00:00"):
+            create(a_task(), **WEBINAR)
+        assert rooms() == []
 
     def test_reuse_changes_nothing(self, create, there, sandbox):
         first = there(**WEBINAR)
@@ -231,12 +295,25 @@ class TestAnotherTask:
         assert sandbox.counts == {"list_conferences": 1, "get_conference": 1}
 
     @pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
-    def test_of_two_namesakes_none_is_taken(self, create, sandbox, rooms, if_exists):
+    def test_of_two_namesakes_none_is_taken_and_the_error_names_the_ways_out(
+        self, create, run, sandbox, rooms, if_exists
+    ):
         twins = [sandbox.add_room(**WEBINAR | {"duration": 1})["id"] for _ in range(2)]
         with pytest.raises(RoomExistsError) as error:
             create(a_task(), if_exists=if_exists, **WEBINAR)
-        assert f"rooms {twins[0]}, {twins[1]} all have this name and start" in str(error.value)
+        assert (
+            f"rooms {twins[0]} ('talk'), {twins[1]} ('talk_2') all have this name and start, so the task cannot choose "
+            "one; delete those that nobody needs, or set custom_room_url_name to the text behind the id of the room to "
+            "use, or if_exists='create' to create another"
+        ) in str(error.value)
+        assert isinstance(error.value, AirflowFailException)
         assert rooms() == twins
+        # each of them works
+        assert create(a_task(), custom_room_url_name="talk_2", **WEBINAR)["id"] == twins[1]
+        third = create(a_task(run_id="manual__2"), if_exists="create", **WEBINAR)["id"]
+        for surplus in (twins[1], third):
+            run(ClickMeetingDeleteConferenceOperator, room_id=surplus, force=True)
+        assert create(a_task(run_id="manual__3"), **WEBINAR)["id"] == twins[0]
 
     def test_a_room_that_somebody_closed_is_returned_but_the_log_warns(self, told_by, room_id, sandbox):
         sandbox.add_room(custom_room_url_name="tour", **WEBINAR | {"duration": 1, "status": "inactive"})
@@ -273,9 +350,11 @@ class TestUpdated:
         assert (room["changed"], room["starts_at"]) == (["starts_at"], "2027-07-01T15:00:00+02:00")
         assert room["ends_at"] == "2027-07-01T16:00:00+02:00"
 
-    @pytest.mark.parametrize("own_address", [{"custom_room_url_name": "tour"}, {}])
-    def test_a_new_name_leaves_the_address_so_that_the_room_is_found_again(self, create, sandbox, rooms, own_address):
-        context = a_task(state=False)
+    @pytest.mark.parametrize(("own_address", "state"), [({"custom_room_url_name": "tour"}, False), ({}, True)])
+    def test_a_new_name_leaves_the_address_so_that_the_room_is_found_again(
+        self, create, sandbox, rooms, own_address, state
+    ):
+        context = a_task(state=state)
         first = create(context, **own_address, **WEBINAR)
         for _ in range(2):
             room = create(context, if_exists="update", **own_address, **WEBINAR | {"name": "Longer talk"})
@@ -313,6 +392,28 @@ class TestUpdated:
             room = create(a_task(run_id=run_id), if_exists="update", **wanted)
         assert (room["changed"], sent()) == ([], [])
 
+    @pytest.mark.parametrize(
+        ("wanted", "permanent"),
+        [
+            ({"name": "Tour", "duration": "1:00"}, "1"),
+            ({"name": "Tour", "duration": "1:00", "permanent_room": False}, "0"),
+            ({"permanent_room": False, **WEBINAR}, "0"),
+        ],
+    )
+    def test_a_permanent_room_becomes_a_scheduled_one_only_if_that_is_said(
+        self, create, sandbox, sent, wanted, permanent
+    ):
+        sandbox.add_room(name="Tour", permanent_room=True, custom_room_url_name="tour", starts_at=None)
+        room = create(a_task(), if_exists="update", custom_room_url_name="tour", **wanted)
+        assert [form["permanent_room"] for form in sent()] == [permanent]
+        assert room["permanent_room"] is (permanent == "1")
+
+    def test_a_start_is_refused_where_the_room_is_permanent(self, create, sandbox, sent):
+        sandbox.add_room(name="Tour", permanent_room=True, custom_room_url_name="tour", starts_at=None)
+        with pytest.raises(ValueError, match=r"is permanent and has no start\. Set permanent_room=False to make"):
+            create(a_task(), if_exists="update", custom_room_url_name="tour", **WEBINAR)
+        assert sent() == []
+
     def test_what_clickmeeting_does_not_take_over_is_told(self, told_by, sandbox):
         sandbox.add_room(**WEBINAR | {"duration": 1})
         sandbox.fault("update_conference", "answer", json={"status": "ok"})
@@ -330,6 +431,8 @@ def until_done(attempt, most=9):
     while True:
         try:
             return attempt(), errors
+        except AirflowFailException:
+            raise
         except ClickMeetingError as error:
             errors.append(error)
             assert len(errors) < most
@@ -353,16 +456,19 @@ class TestTrouble:
 
     @every_mode
     def test_where_looking_fails_too_the_next_try_looks(self, create, sandbox, rooms, if_exists, state, wanted):
-        if if_exists in ("fail", "create") and not state:
-            # at an address of the author's, nothing but a task state tells whose room it is
-            wanted = {name: value for name, value in wanted.items() if name != "custom_room_url_name"}
+        knows = knows_its_room(if_exists, state, wanted)
         sandbox.fault("create_conference", "lost")
         sandbox.fault("list_conferences", "status", status=500, skip=2)
         context = a_task(state=state)
+        if if_exists in ("fail", "create") and not knows:
+            with pytest.raises(RoomExistsError):
+                until_done(lambda: create(context, if_exists=if_exists, **wanted))
+            assert len(rooms()) == 1, "but it is not made twice"
+            return
         room, errors = until_done(lambda: create(context, if_exists=if_exists, **wanted))
         assert [type(error) for error in errors] == [ServerError]
         assert rooms() == [room["id"]]
-        assert room["created"] is (if_exists in ("fail", "create") or state or "custom_room_url_name" not in wanted)
+        assert room["created"] is knows
 
     @every_mode
     @pytest.mark.parametrize(
@@ -435,7 +541,8 @@ class TestInADag:
         assert len(rooms()) == 4
         assert {room["created"] for room in made.values()} == {True}
 
-    @every_mode
+    # before Airflow 3.3, a task cannot know that the room is its own
+    @pytest.mark.parametrize("if_exists", MODES if HAS_TASK_STATE else ["reuse", "update", "create"])
     def test_a_task_that_dies_with_its_room_made_finds_it(self, finished, rooms, if_exists):
         class Dying(ClickMeetingCreateConferenceOperator):
             def execute(self, context):
@@ -448,7 +555,8 @@ class TestInADag:
             Dying(task_id="create", if_exists=if_exists, **WEBINAR)
         (room,) = finished(dag).values()
         assert rooms() == [room["id"]]
-        assert (room["created"], room["found_by"]) == (True, "task_state" if HAS_TASK_STATE else "marker")
+        knows = HAS_TASK_STATE or if_exists == "create"
+        assert (room["created"], room["found_by"]) == (knows, "task_state" if HAS_TASK_STATE else "marker")
 
     def test_what_was_done_is_there_with_multiple_outputs(self, run_dag, sandbox):
         with DAG("outputs", schedule=None) as dag:
@@ -457,7 +565,7 @@ class TestInADag:
         (ti,) = run_dag(dag).get_task_instances()
         pulled = {key: ti.xcom_pull("create", key=key) for key in ("id", "created", "found_by", "changed")}
         (room,) = sandbox.state["rooms"]
-        assert pulled == {"id": room["id"], "created": False, "found_by": "name_and_start", "changed": []}
+        assert pulled == {"id": room["id"], "created": False, "found_by": "marker", "changed": []}
 
 
 class TestAtOnce:
@@ -481,9 +589,56 @@ class TestAtOnce:
         assert [room["id"] for room in made] == rooms() * 3
         assert sorted(room["created"] for room in made) == [False, False, True]
 
-    @every_mode
-    def test_a_try_that_is_taken_for_dead_and_the_next_one_have_one_room(self, at_once, rooms, if_exists):
-        made = at_once([a_task(), a_task()], if_exists=if_exists, **WEBINAR)
+    @pytest.fixture
+    def racing(self, create, sandbox, mocker):
+        """Let two tasks meet right before both send the request that creates the room, and return what each has."""
+        from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+
+        run, barrier = ClickMeetingHook.run, threading.Barrier(2, timeout=60)
+
+        def meeting(hook, call):
+            if call.name == "create_conference":
+                barrier.wait()
+            return run(hook, call)
+
+        mocker.patch.object(ClickMeetingHook, "run", meeting)
+
+        def attempt(context, arguments):
+            try:
+                return create(context, **arguments)
+            except RoomExistsError as error:
+                return error
+
+        def racing(*contexts, **arguments):
+            with ThreadPoolExecutor() as pool:
+                return list(pool.map(attempt, contexts, [arguments] * 2))
+
+        return racing
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update", "fail"])
+    @pytest.mark.parametrize("wanted", [WEBINAR, OFFICE])
+    def test_two_runs_have_one_room_ten_times_of_ten(self, create, racing, sandbox, if_exists, wanted):
+        for number in range(10):
+            arguments = wanted | {"name": f"Room {number}", "if_exists": if_exists}
+            made = racing(*(a_task(run_id=f"manual__{run}") for run in range(2)), **arguments)
+            (room,) = [each for each in sandbox.state["rooms"] if each["name"] == f"Room {number}"]
+            rooms = [each for each in made if not isinstance(each, RoomExistsError)]
+            assert {each["id"] for each in rooms} == {room["id"]}
+            assert sorted(each["created"] for each in rooms) == ([True] if if_exists == "fail" else [False, True])
+            assert sandbox.count("create_conference") == 2 * (number + 1), "they did not meet"
+        # and no later run is locked out
+        later = create(a_task(run_id="manual__3"), **arguments | {"if_exists": "reuse"})
+        assert (later["id"], later["found_by"]) == (room["id"], "marker")
+
+    def test_two_runs_that_want_another_room_each_have_two(self, racing, rooms):
+        contexts = [a_task(run_id=f"manual__{number}") for number in range(2)]
+        made = racing(*contexts, if_exists="create", **WEBINAR)
+        assert sorted(room["id"] for room in made) == rooms()
+        assert len(rooms()) == 2
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update", "create"])
+    def test_a_try_that_is_taken_for_dead_and_the_next_one_have_one_room(self, racing, rooms, if_exists):
+        made = racing(a_task(), a_task(), if_exists=if_exists, **WEBINAR)
         assert [room["id"] for room in made] == rooms() * 2
 
     def test_who_wants_no_other_room_there_is_told(self, at_once, rooms):
@@ -514,3 +669,57 @@ def test_after_a_refusal_somebody_elses_room_is_not_taken_for_its_own(create, sa
     with pytest.raises(RoomExistsError):
         create(context, **wanted)
     assert rooms() == [somebody_elses]
+
+
+class TestSomebodyElses:
+    """A room at the task's own address that appears while a create request has no clear response."""
+
+    @pytest.fixture
+    def appears(self, sandbox):
+        """Add a room that is not listed yet when the task searches, and lose the task's request."""
+
+        def appears(**room):
+            room_id = sandbox.add_room(**room)["id"]
+            sandbox.fault("list_conferences", "answer", json=[], times=2)
+            sandbox.fault("create_conference", "reset")
+            return room_id
+
+        return appears
+
+    @pytest.mark.parametrize("if_exists", ["fail", "create"])
+    @pytest.mark.parametrize("change", [{"name": "Other"}, {"starts_at": THREE + timedelta(days=1)}])
+    def test_it_is_not_taken_for_the_tasks_own(self, create, appears, rooms, if_exists, change):
+        there = appears(**WEBINAR | {"duration": 1, "custom_room_url_name": "tour"} | change)
+        context = a_task()
+        for _ in range(2):
+            with pytest.raises(RoomExistsError, match=f"room {there} already exists"):
+                create(context, if_exists=if_exists, custom_room_url_name="tour", **WEBINAR)
+        assert rooms() == [there]
+
+    def test_it_is_used_where_the_author_wants_that(self, create, appears):
+        there = appears(name="Other", custom_room_url_name="tour")
+        room = create(a_task(), custom_room_url_name="tour", **WEBINAR)
+        assert (room["id"], room["created"]) == (there, False)
+
+    def test_what_cannot_be_told_from_the_tasks_own_is_its_own(self, create, appears):
+        there = appears(**WEBINAR | {"duration": 1, "custom_room_url_name": "tour"})
+        room = create(a_task(), if_exists="create", custom_room_url_name="tour", **WEBINAR)
+        assert (room["id"], room["created"]) == (there, True)
+
+    def test_a_namesake_that_appears_meanwhile_is_not_its_own(self, create, appears, rooms):
+        there = appears(**WEBINAR | {"duration": 1})
+        room = create(a_task(), **WEBINAR)
+        assert (room["id"], room["created"], room["found_by"]) == (there, False, "name_and_start")
+        assert rooms() == [there]
+
+
+def test_an_address_that_is_taken_by_a_room_that_is_not_listed_yet_is_tried_again(create, sandbox, rooms):
+    first = create(a_task(run_id="manual__0"), **WEBINAR)
+    sandbox.fault("list_conferences", "answer", json=[], times=4)
+    with pytest.raises(ClickMeetingError) as error:
+        create(a_task(), **WEBINAR)
+    assert not isinstance(error.value, AirflowFailException)
+    assert "This address is taken; no listed room has the URL name 'talk-" in str(error.value)
+    assert "set another custom_room_url_name, or if_exists='create'" in str(error.value)
+    assert create(a_task(), **WEBINAR)["id"] == first["id"]
+    assert len(rooms()) == 1

@@ -17,6 +17,7 @@ from airflow_clickmeeting.exceptions import (
     ConnectionFailedError,
     DeletionRefusedError,
     ServerError,
+    UnexpectedAnswerError,
 )
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingDeleteConferenceOperator
@@ -292,6 +293,27 @@ class TestProof:
         ((_, last),) = lines_in(folder)
         assert last["outcome"] == "unconfirmed"
         assert delete(operation, archive=archived)["deleted"] is False
+
+
+class TestOnlyClickMeetingSaysSo:
+    @every_deletion
+    def test_a_page_of_html_does_not_say_that_there_are_no_sessions(self, sandbox, delete, gone, operation, archived):
+        sandbox.fault("list_sessions", "html404", times=None)
+        with pytest.raises(UnexpectedAnswerError, match="HTTP 404 with no JSON"):
+            delete(operation, archive=archived)
+        assert sandbox.count(operation) == 0
+
+    @every_deletion
+    def test_a_wrong_api_url_does_not_say_that_it_was_gone(self, sandbox, delete, connect, operation, archived):
+        connect(sandbox, host=sandbox.url.replace("/v1", "/v2"))
+        with pytest.raises(ClickMeetingError):
+            delete(operation, archive=archived)
+
+    def test_the_answer_about_another_room_is_an_error(self, sandbox, delete, archived):
+        sandbox.fault("get_conference", "wrong_id", times=None)
+        with pytest.raises(UnexpectedAnswerError, match="expected the object with the id"):
+            delete("delete_conference", archive=archived)
+        assert sandbox.count("delete_conference") == 0
 
 
 class TestDryRun:

@@ -73,7 +73,7 @@ class TestUpload:
 class TestList:
     def test_the_library_and_a_rooms_part_of_it(self, run, source, room_id):
         first, second = (
-            run(ClickMeetingUploadFileOperator, path=source, room_id=room)["id"] for room in (None, room_id)
+            run(ClickMeetingUploadFileOperator, path=source, room_id=room)["id"] for room in ("all", room_id)
         )
         assert [file["id"] for file in run(ClickMeetingListFilesOperator)] == [first, second]
         assert [file["id"] for file in run(ClickMeetingListConferenceFilesOperator, room_id=room_id)] == [second]

@@ -39,6 +39,24 @@ def test_what_is_not_said_is_left_to_clickmeeting(run, sandbox, room_id):
     assert entry["form"] == {"attendees": {"0": {"email": "ada@example.com"}}}
 
 
+def test_an_address_gets_one_mail_however_it_is_spelled(told_by, sandbox, room_id):
+    spellings = ["Ada@example.com", " ADA@EXAMPLE.COM ", "bob@bücher.example.com", "bob@xn--bcher-kva.example.com"]
+    _, told = told_by(
+        ClickMeetingSendInvitationOperator, room_id=room_id, attendees=[*spellings, {"email": "ada@example.com"}]
+    )
+    assert [mail["recipient"] for mail in sandbox.outbox] == ["Ada@example.com", "bob@bücher.example.com"]
+    assert f"Invited 2 people to room {room_id}" in told
+
+
+def test_a_role_for_each(run, sandbox, room_id):
+    people = [{"email": "ada@example.com", "role": "Presenter"}, {"email": "bob@example.com"}]
+    run(ClickMeetingSendInvitationOperator, room_id=room_id, attendees=people, role="listener")
+    assert sandbox.log("send_invitation")[0]["form"] == {
+        "attendees": {"0": {"email": "ada@example.com", "role": "presenter"}, "1": {"email": "bob@example.com"}},
+        "role": "listener",
+    }
+
+
 def test_five_hundred_people_are_one_call(run, sandbox, room_id):
     people = [f"visitor{number}@example.com" for number in range(500)]
     run(ClickMeetingSendInvitationOperator, room_id=room_id, attendees=people)

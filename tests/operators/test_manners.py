@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
 import pkgutil
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,3 +339,36 @@ def test_the_log_tells_of_the_work_but_names_nobody_and_no_secret(told_by, accou
         {account.token, str(result)} | secrets_in(result) if short_name(operator) in LETTING_IN else secrets_in(result)
     )
     assert not [secret for secret in secrets if secret in told]
+
+
+# whose files name people
+# fmt: off
+OF_PEOPLE = [
+    "AttendanceReport", "BulkCreateContacts", "BulkRegisterParticipants", "BulkSendInvitations", "DownloadChat",
+    "ExportAttendance", "ExportAttendees", "ExportConferences", "ExportJoinLinks", "ExportRecordings",
+    "ExportRegistrations", "ExportSessions", "GenerateSessionReport",
+]
+# fmt: on
+
+
+def test_the_files_that_name_people_have_permissions():
+    assert sorted(short_name(each) for each in FOR_DAGS if "file_mode" in parameters(each)) == OF_PEOPLE
+
+
+@pytest.mark.parametrize("operator", [each for each in FOR_DAGS if short_name(each) in OF_PEOPLE], ids=short_name)
+@pytest.mark.parametrize(("given", "digits"), [({}, {"600"}), ({"file_mode": "640"}, {"640"})], ids=["default", "640"])
+def test_only_the_owner_reads_a_file_that_names_people_unless_the_author_says_so(run, account, operator, given, digits):
+    before = os.umask(0)
+    shutil.rmtree(account.folder)
+    run(operator, **EXAMPLES[short_name(operator)](account), **given)
+    os.umask(before)
+    files = [path for path in Path(account.folder).iterdir() if path.is_file()]
+    assert {f"{path.stat().st_mode & 0o777:o}" for path in files} == digits
+
+
+@pytest.mark.parametrize("operator", [each for each in FOR_DAGS if short_name(each) in OF_PEOPLE], ids=short_name)
+def test_wrong_permissions_are_refused_before_anything_is_sent(run, sandbox, account, operator):
+    sandbox.forget_requests()
+    with pytest.raises(ValueError, match="file_mode must be permissions in octal digits"):
+        run(operator, **EXAMPLES[short_name(operator)](account), file_mode="rw")
+    assert sandbox.count() == 0

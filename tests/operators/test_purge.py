@@ -326,7 +326,7 @@ class TestSecondRun:
 
     def test_a_wrong_key_ends_it_at_once(self, purge, add, sandbox):
         add("one", 100), add("two", 100)
-        sandbox.fault("list_sessions", "status", status=403, times=None)
+        sandbox.fault("list_sessions", "status", status=401, times=None)
         with pytest.raises(AuthenticationError):
             purge()
         assert sandbox.count("list_sessions") == 1

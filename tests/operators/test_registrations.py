@@ -64,6 +64,10 @@ class TestRegister:
             ({"confirmation_email": False}, []),
             ({"confirmation_email": True}, ["en"]),
             ({"confirmation_email": "True", "lang": "PL"}, ["pl"]),
+            ({"confirmation_email": {"enabled": "no"}}, []),
+            ({"confirmation_email": {"enabled": True}}, ["en"]),
+            ({"confirmation_email": {"enabled": "yes", "lang": "PL"}}, ["pl"]),
+            ({"confirmation_email": {"enabled": True}, "lang": "pl"}, ["pl"]),
         ],
     )
     def test_a_confirmation_is_mailed_to_who_wants_it(self, register, sandbox, room_id, asked, mails):
@@ -91,7 +95,7 @@ class TestRegister:
             ({1: "Ada", 3: "a@example.com"}, "registration[2] (Last Name) must be a text that is not blank; got None."),
             ({**ADA, "Email Address": "ada"}, "registration[3] (Email Address) must be an e-mail address; got 'ada'."),
             ({**ADA, 1: "Grace"}, "registration has two values for the field 'First Name'. Give one."),
-            (["Ada", "Lovelace"], "registration must be a dict; got ['Ada', 'Lovelace']."),
+            (["Ada", "Lovelace"], "registration must be a dict; got a list."),
         ],
         ids=str,
     )

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.log import redact
 
 from airflow_clickmeeting.api.urls import autologin_url
-from airflow_clickmeeting.exceptions import ConnectionFailedError, NotFoundError, ServerError, ValidationError
+from airflow_clickmeeting.exceptions import (
+    ClickMeetingError,
+    ConnectionFailedError,
+    NotFoundError,
+    ServerError,
+    ValidationError,
+)
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator
 from airflow_clickmeeting.operators.links import ClickMeetingGenerateAutologinUrlOperator
 from airflow_clickmeeting.operators.tokens import (
@@ -188,8 +195,13 @@ class TestGetByEmail:
         assert found == tokens[:1]
 
     def test_somebody_without(self, run, token_room_id, tokens):
-        with pytest.raises(NotFoundError, match="Token not found"):
+        with pytest.raises(ClickMeetingError, match="Token not found; this person has no token in the room") as error:
             run(ClickMeetingGetTokenByEmailOperator, room_id=token_room_id, email_address="bob@example.com")
+        assert not isinstance(error.value, AirflowFailException)
+
+    def test_a_missing_room(self, run, sandbox):
+        with pytest.raises(NotFoundError, match=r"^get_conference: .*Meeting room not found"):
+            run(ClickMeetingGetTokenByEmailOperator, room_id=404, email_address="bob@example.com")
 
 
 class TestDeactivate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from threading import Barrier
 from typing import Any
 
@@ -62,7 +63,12 @@ def write(engine: sa.Engine, rows: Iterable[dict[str, Any]], dataset: Dataset = 
     table = declared(dataset, name)
     prepare(engine, table)
     with engine.begin() as connection:
-        return Upserts(connection, table).write(rows)
+        upserts, count = Upserts(connection, table), 0
+        for session, group in groupby(rows, lambda row: {name: row.get(name) for name in upsert.SESSION}):
+            old = upserts.keys_of(session)
+            count += upserts.write(group, old)
+            upserts.delete(old)
+        return count
 
 
 def entry(session_id: int, key: str, nickname: str = "Ada", room_id: int = 1) -> dict[str, Any]:

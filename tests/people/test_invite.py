@@ -103,6 +103,45 @@ def test_each_person_gets_one_mail_in_batches(invite, room_id, ledger, clickmeet
     assert outcomes() == {"sent": 25}
 
 
+def test_each_person_gets_the_role_of_their_row(invite, clickmeeting_sandbox):
+    roles = ["presenter", "", "Listener", "PRESENTER"]
+    people = [{**person, "Role": role} for person, role in zip(crowd(4), roles, strict=True)]
+    assert invite(people, role="listener")["sent"] == 4
+    forms = [entry["form"] for entry in clickmeeting_sandbox.log("send_invitation")]
+    # at both places, since it is not known which of them ClickMeeting reads
+    assert [(form["role"], [each.get("role") for each in form["attendees"].values()]) for form in forms] == [
+        ("presenter", ["presenter", "presenter"]),
+        ("listener", ["listener"]),
+        ("listener", [None]),
+    ]
+    assert {mail["recipient"]: mail["role"] for mail in clickmeeting_sandbox.outbox} == {
+        "visitor1@example.com": "presenter",
+        "visitor2@example.com": "listener",
+        "visitor3@example.com": "listener",
+        "visitor4@example.com": "presenter",
+    }
+
+
+def test_a_role_that_nobody_can_have_is_an_invalid_row(invite, mails):
+    people = [{**person, "role": role} for person, role in zip(crowd(2), ["Manager", ""], strict=True)]
+    result = invite(people, max_failures=1)
+    assert result["failures"] == [
+        {"row": 1, "reason": "role must be one of 'listener', 'presenter'; columns can leave a column out"}
+    ]
+    assert mails() == {"visitor2@example.com": 1}
+    assert invite(people, columns={"role": None})["sent"] == 1
+    assert len(mails()) == 2
+
+
+def test_a_person_gets_one_mail_however_the_address_is_spelled_in_any_run(invite, mails):
+    spellings = ["Ada@bücher.example.com", "ada@BÜCHER.example.com", "ada@xn--bcher-kva.example.com"]
+    first = invite([{"email": email} for email in spellings[:2]])
+    again = invite([{"email": email} for email in reversed(spellings)])
+    assert (first["sent"], first["duplicates"]) == (1, 1)
+    assert (again["sent"], again["unchanged"], again["duplicates"]) == (0, 1, 2)
+    assert mails() == {"Ada@bücher.example.com": 1}
+
+
 def test_a_second_run_sends_only_to_who_is_new(invite, mails, clickmeeting_sandbox):
     invite(crowd(12))
     clickmeeting_sandbox.forget_requests()
@@ -180,7 +219,7 @@ def test_wrong_arguments(invite, clickmeeting_sandbox, ledger, wrong, said):
     [
         (
             b"email\nada@example.com\n\xff@example.com\n",
-            'row 3: it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8".',
+            'row 3: it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8", or set encoding to that',
         ),
         (b"", "cannot be read, row 1: each column needs a name."),
         (b"email\n", "people.csv has no rows."),
@@ -216,11 +255,11 @@ def test_a_ledger_that_cannot_be_written_any_more(invite, mails, mocker):
 
     written, whole = [], module.open_atomic
 
-    def failing(path):
+    def failing(path, mode):
         written.append(path)
         if len(written) > 2:  # when it is opened, and before the first batch
             raise OSError("no space left")
-        return whole(path)
+        return whole(path, mode)
 
     patched = mocker.patch.object(module, "open_atomic", failing)
     with pytest.raises(OSError, match="no space left"):
@@ -268,6 +307,41 @@ def test_a_try_that_was_given_up_but_still_runs_stops_when_the_next_has_begun(in
         invite(crowd(50))
     assert (results[1]["sent"], results[1]["uncertain_rows"]) == (30, [*range(11, 21)])
     assert len(mails()) == mails().total() == 50
+
+
+# --- what is retried ---------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_invalid_are_not_retried(invite, mails):
+    with pytest.raises(AirflowFailException, match=r"^1 of 2 rows failed"):
+        invite([ADA, {"email": "ada(at)example.com"}])
+    assert mails() == {"ada@example.com": 1}
+
+
+def test_a_refused_batch_is_retried_until_everybody_refused_is_alone(invite, clickmeeting_sandbox, mails):
+    clickmeeting_sandbox.fault("send_invitation", "status", status=422, times=2)
+    with pytest.raises(AirflowException, match=r"^10 of 10 rows failed") as error:
+        invite(crowd(10))
+    assert not isinstance(error.value, AirflowFailException), "a retry sends them in smaller batches"
+    # the first one is refused again, the others are not
+    with pytest.raises(AirflowFailException, match=r"^1 of 10 rows failed"):
+        invite(crowd(10))
+    assert len(mails()) == mails().total() == 9
+
+
+def test_what_is_uncertain_after_a_second_request_is_retried(invite, clickmeeting_sandbox):
+    clickmeeting_sandbox.fault("send_invitation", "lost", times=2)
+    with pytest.raises(AirflowException, match="uncertain") as error:
+        invite([ADA, {"email": "ada(at)example.com"}], on_uncertain="resend")
+    assert not isinstance(error.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(("status", "retried"), [(401, True), (403, False), (404, False), (429, True)], ids=str)
+def test_what_concerns_every_batch(invite, clickmeeting_sandbox, status, retried):
+    clickmeeting_sandbox.fault("send_invitation", "status", status=status, times=None)
+    with pytest.raises(AirflowException, match="0 people were invited before; a retry continues") as error:
+        invite(crowd(20))
+    assert isinstance(error.value, AirflowFailException) is not retried
 
 
 # --- what is uncertain --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ ADA = {"email": "ada@example.com", "row": 2, "outcome": "created", "why": None}
 @pytest.fixture(params=["file", "memory"])
 def path(request, tmp_path):
     attach("memory", fs=MemoryFileSystem())
-    address = {"file": f"file://{tmp_path}", "memory": f"memory://{uuid.uuid4().hex}"}[request.param]
+    address = {"file": f"file://{tmp_path}", "memory": f"memory://bucket-{uuid.uuid4().hex[:8]}"}[request.param]
     return ObjectStoragePath(f"{address}/some/where.jsonl")
 
 
@@ -66,7 +66,7 @@ def as_lines(*entries):
 def test_a_second_ledger_goes_on_where_the_first_stopped(path):
     with open_ledger(path) as ledger:
         assert lines(path) == [HEADER]
-        ledger.put("Ada@Example.com", row=2, outcome="failed", why="it rained")
+        ledger.put("ada@example.com", row=2, outcome="failed", why="it rained")
         ledger.put("eve@example.com", row=3, outcome="created", link="masked")
         ledger.put(None, row=4, outcome="invalid", why="no e-mail address")
         ledger.put("ada@example.com", row=2, outcome="created")
@@ -77,7 +77,7 @@ def test_a_second_ledger_goes_on_where_the_first_stopped(path):
         {"email": None, "row": 4, "outcome": "invalid", "why": "no e-mail address"},
     ]
     with open_ledger(path) as again:
-        assert again.get("ADA@example.com") == ADA
+        assert again.get("ada@example.com") == ADA
         assert again.get("eve@example.com")["link"] == "masked"
         assert again.get("bob@example.com") is None
         assert len(again) == 2
@@ -89,6 +89,13 @@ def test_the_last_line_of_a_person_counts(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(as_lines(HEADER, ADA | {"outcome": "failed"}, ADA).encode())
     assert open_ledger(path).get("ada@example.com") == ADA
+
+
+@pytest.mark.parametrize("email", ["ADA@Example.com", " ada@example.com"])
+def test_a_person_is_found_whose_line_somebody_edited(path, email):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(as_lines(HEADER, ADA | {"email": email}).encode())
+    assert open_ledger(path).get("ada@example.com")["outcome"] == "created"
 
 
 def test_a_folder_gets_a_name(tmp_path):
@@ -156,10 +163,10 @@ def test_slow_storage_is_written_to_for_a_twentieth_of_the_time(path, clock, moc
     written = []
     whole = module.open_atomic
 
-    def slow(path):
+    def slow(*args):
         clock.now += 2
         written.append(clock.now)
-        return whole(path)
+        return whole(*args)
 
     mocker.patch.object(module, "open_atomic", slow)
     with open_ledger(path) as ledger:

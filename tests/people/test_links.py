@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import attach
 from airflow.sdk.log import redact
@@ -219,6 +219,32 @@ def test_what_clickmeeting_refuses_of_one_is_skipped(link, clickmeeting_sandbox)
 
 
 @pytest.mark.parametrize(
+    ("people", "link_type", "retried"),
+    [
+        ([{"email": "eve@example.com"}], "autologin", False),
+        ([{"email": "eve(at)example.com", "name": "Eve"}], "autologin", False),
+        ([{"email": "eve@example.com", "name": "Eve"}], "registration", True),
+        ([{"email": "eve(at)example.com"}, {"email": "eve@example.com", "name": "Eve"}], "registration", True),
+    ],
+)
+def test_what_a_retry_would_find_again_is_not_retried(link, people, link_type, retried):
+    with pytest.raises(AirflowException, match=rf"^{len(people)} of {len(people)} rows failed") as error:
+        link(people, link_type=link_type)
+    assert isinstance(error.value, AirflowFailException) is not retried
+
+
+@pytest.mark.parametrize("link_type", ["token", "autologin", "registration"])
+def test_a_person_is_found_however_the_address_is_spelled(link, token_room, room, rows, link_type):
+    hook = ClickMeetingHook()
+    hook.send_invitation(token_room["id"], attendees=["Eve@BÜCHER.example.com"])
+    hook.register_participant(room["id"], registration={1: "Eve", 2: "E", 3: "Eve@BÜCHER.example.com"})
+    room_id = (room if link_type == "registration" else token_room)["id"]
+    eve = {"email": "eve@xn--bcher-kva.example.com", "name": "Eve"}
+    assert link([eve], room_id=room_id, link_type=link_type)["links"] == 1
+    assert rows()[0]["email"] == "eve@xn--bcher-kva.example.com"
+
+
+@pytest.mark.parametrize(
     ("fault", "kind"),
     [
         ({"kind": "status", "status": 401}, AuthenticationError),
@@ -273,6 +299,20 @@ def test_formats(link, tmp_path, name):
 
 def test_a_folder(link, room, tmp_path):
     assert link([ADA], path=f"{tmp_path}/out/")["path"] == f"{tmp_path}/out/links-{room['id']}.csv"
+
+
+@pytest.mark.parametrize(("escape", "nickname"), [({}, "'=1+1"), ({"escape_formulas": "no"}, "=1+1")])
+def test_formulas_are_escaped_unless_that_is_not_wanted(link, rows, escape, nickname):
+    link([BOB | {"nickname": "=1+1"}], **escape)
+    assert [row["nickname"] for row in rows()] == [nickname]
+
+
+def test_a_list_in_another_encoding(link, rows, tmp_path):
+    (tmp_path / "people.csv").write_bytes("nickname;email\nŻaneta Gęślą;zaneta@example.com\n".encode("cp1250"))
+    link(f"{tmp_path}/people.csv", encoding="cp1250")
+    assert [row["nickname"] for row in rows()] == ["Żaneta Gęślą"]
+    with pytest.raises(ValueError, match=r"row 2: it is not UTF-8; .* or set encoding to that of the file, such as"):
+        link(f"{tmp_path}/people.csv")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from airflow_clickmeeting.people.columns import contact_columns
+from airflow_clickmeeting.people.columns import contact_columns, invitation_columns
 from airflow_clickmeeting.people.people_list import InvalidRow, PeopleList, Person, format_rows
 
 ADA = {"email": "ada@example.com"}
@@ -18,7 +18,7 @@ def listed(*people, columns=None) -> PeopleList:
 
 
 def person(row: int, email: str, **names: str) -> Person:
-    return Person(row, email, {"email": email, **names})
+    return Person(row, email, email.lower(), {"email": email, **names})
 
 
 @pytest.mark.parametrize("email", ["email", "E-mail", "Email Address", "e_mail_address", "EMAIL", " mail "])
@@ -94,6 +94,35 @@ def test_who_is_there_twice_counts_as_in_the_first_valid_row():
     found = listed({"email": "ada@example"}, first, second)
     assert list(found.people) == [person(2, "Ada@example.com", nickname="A")]
     assert (found.rows, found.duplicates) == (3, 1)
+
+
+def test_an_address_counts_once_however_it_is_spelled():
+    spellings = ["ada@bücher.example.com", "Ada@BÜCHER.example.com ", "ada@xn--bcher-kva.example.com"]
+    found = listed(*({"email": email} for email in spellings), {"email": "ada@bucher.example.com"})
+    assert [(person.row, person.email, person.key) for person in found.people] == [
+        (1, "ada@bücher.example.com", "ada@bücher.example.com"),
+        (4, "ada@bucher.example.com", "ada@bucher.example.com"),
+    ]
+    assert found.duplicates == 2
+
+
+def test_people_to_invite_may_have_a_role():
+    rows = [{"email": "ada@example.com", "Role": " Presenter "}, {"email": "bob@example.com", "role": ""}]
+    rows.append({"email": "eve@example.com", "role": "Manager"})
+    found = PeopleList("people", rows, invitation_columns(None))
+    assert [(person.email, person.role) for person in found.people] == [
+        ("ada@example.com", "presenter"),
+        ("bob@example.com", ""),
+    ]
+    (invalid,) = found.invalid
+    assert invalid.reason == "role must be one of 'listener', 'presenter'; columns can leave a column out"
+    left_out = PeopleList("people", rows, invitation_columns({"role": None}))
+    assert [person.role for person in left_out.people] == ["", "", ""]
+
+
+def test_other_lists_have_no_roles():
+    (person,) = listed({"email": "ada@example.com", "role": "Manager"}).people
+    assert person.attendee == {"email": "ada@example.com"}
 
 
 def test_a_row_of_a_file_that_cannot_be_read(tmp_path):

@@ -31,8 +31,8 @@ def file(tmp_path):
     return file
 
 
-def rows_of(people=None, *, sql=None, sql_conn_id=None):
-    _, rows = read_rows("people", people, sql, sql_conn_id)
+def rows_of(people=None, *, sql=None, sql_conn_id=None, encoding=None):
+    _, rows = read_rows("people", people, sql, sql_conn_id, encoding)
     return ((number, row) for number, row in rows if row is not None)
 
 
@@ -143,6 +143,14 @@ def test_a_statement_that_is_no_query(connect, tmp_path):
             "sql_conn_id must be left out where there is no sql; got 'warehouse'.",
         ),
         ({"people": []}, "people must be a list with at least one of the people; got []."),
+        (
+            {"people": [ADA], "encoding": "cp1250"},
+            "encoding must be left out where people is not a file; got 'cp1250'.",
+        ),
+        (
+            {"sql": "SELECT 1", "sql_conn_id": "warehouse", "encoding": "cp1250"},
+            "encoding must be left out where people is not a file; got 'cp1250'.",
+        ),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, said):
@@ -178,11 +186,71 @@ def test_an_item_of_a_list_that_is_no_dict():
     assert problems([ADA, "eve@example.com"]) == [(2, "it is of type str, not a dict")]
 
 
+NEXT_STEP = 'in a spreadsheet, save the file as "CSV UTF-8", or set encoding to that of the file, such as "cp1250".'
+POLISH = "Imię;Nazwisko\nŻaneta;Gęślą\n\nŁucja;Ćwikła\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso-8859-2", "CP1250", "mac_latin2", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["people.csv", "people.csv.gz"])
+def test_csv_in_another_encoding(file, name, encoding):
+    path = file(name, POLISH.encode(encoding))
+    assert read(path, encoding=encoding) == [
+        (2, {"Imię": "Żaneta", "Nazwisko": "Gęślą"}),
+        (4, {"Imię": "Łucja", "Nazwisko": "Ćwikła"}),
+    ]
+    assert "it is not UTF-8" in refusal(path)
+
+
+def test_a_spreadsheets_unicode_text(file):
+    path = file("people.csv", "\ufeffImię\tNazwisko\r\nŻaneta\tGęślą\r\n".encode("utf-16-le"))
+    assert read(path, encoding="utf-16") == [(2, {"Imię": "Żaneta", "Nazwisko": "Gęślą"})]
+
+
+def test_json_lines_in_another_encoding(file):
+    path = file("people.jsonl", '{"Imię": "Żaneta"}\n\n{"Imię": "Łucja"}'.encode("cp1250"))
+    assert read(path, encoding="cp1250") == [(1, {"Imię": "Żaneta"}), (3, {"Imię": "Łucja"})]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig", None])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_utf_8_has_a_byte_order_mark_or_none(file, encoding, mark):
+    assert read(file("people.csv", f"{mark}Imię\nŻaneta"), encoding=encoding) == [(2, {"Imię": "Żaneta"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "row", "named"),
+    [
+        (b"Name\nAda\nZo\xeb\n", None, 3, "UTF-8"),
+        (b"Name\nAda\nZo\xeb\n", "utf-8", 3, "UTF-8"),
+        ("Name\nAda\n".encode("utf-16"), None, 1, "UTF-8"),
+        (b"Name\nAda\nZo\x81\n", "cp1250", 3, "cp1250"),
+        (b"Name\nAda\nZo\xeb\n", "ascii", 3, "ascii"),
+        (b"Name\nAda\n", "utf-16", 1, "utf-16"),
+        ("Name\nAda\nEve".encode("utf-16")[:-1], "utf-16", 3, "utf-16"),
+    ],
+)
+def test_the_wrong_encoding_is_an_error_that_names_file_and_row_and_says_what_to_do(
+    file, content, encoding, row, named
+):
+    path = file("people.csv", content)
+    assert refusal(path, encoding=encoding) == f"{path}, row {row}: it is not {named}; {NEXT_STEP}"
+
+
+def test_utf_8_that_says_so_is_not_read_in_another_encoding(file):
+    path = file("people.csv", "\ufeffImię\nŻaneta")
+    reason = "it begins with the byte order mark of UTF-8; leave encoding out"
+    assert refusal(path, encoding="cp1250") == f"{path} cannot be read, row 1: {reason}."
+
+
+@pytest.mark.parametrize("encoding", ["cp12500", "zip", "hex", "rot13", "", 1250, b"cp1250", "a\0b"])
+def test_an_encoding_that_does_not_exist_is_refused_before_the_file_is_opened(tmp_path, encoding):
+    with pytest.raises(ValueError, match=r"^encoding must be the name of a text encoding, such as 'utf-8', 'cp1250'"):
+        read_rows("people", f"{tmp_path}/nowhere.csv", None, None, encoding)
+
+
 @pytest.mark.parametrize(
     ("content", "row", "why"),
     [
-        (b"Name\nAda\nZo\xeb\n", 3, 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'),
-        ("Name\nAda\n".encode("utf-16"), 1, 'it is not UTF-8; in a spreadsheet, save the file as "CSV UTF-8"'),
         (b'Name\nAda\n"Eve\nBob\n', 3, "unexpected end of data"),
         (b"Name,Name\nAda,Eve", 1, "two columns are called 'Name'"),
         (b"Name,,E-mail\nAda,,Eve", 1, "each column needs a name"),

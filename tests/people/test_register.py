@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG, task
 
 from airflow_clickmeeting.api.errors import ApiError
@@ -267,6 +267,42 @@ def test_a_second_run_without_a_ledger_goes_by_the_list(register, sandbox):
     assert mailed(sandbox) == Counter(addresses(6))
 
 
+@pytest.mark.parametrize("operator", ["register", "contact"])
+def test_what_no_retry_can_cure_is_not_retried(request, sandbox, operator):
+    send = request.getfixturevalue(operator)
+    invalid = {**person(1), "E-mail": "ada(at)example.com"}
+    with pytest.raises(AirflowFailException, match=r"^1 of 2 rows failed"):
+        send([invalid, person(2)])
+    # a row that ClickMeeting refuses, and one that it does not process now
+    sandbox.fault(REGISTER if operator == "register" else CONTACT, "status", status=422)
+    with pytest.raises(AirflowFailException, match=r"^2 of 2 rows failed"):
+        send([invalid, person(3)])
+    sandbox.fault(REGISTER if operator == "register" else CONTACT, "status", status=500, times=None)
+    with pytest.raises(AirflowException, match=r"^2 of 2 rows failed") as error:
+        send([invalid, person(4)])
+    assert not isinstance(error.value, AirflowFailException)
+    sandbox.clear_faults()
+    with pytest.raises(AirflowFailException, match=r"^1 of 2 rows failed"):
+        send([invalid, person(4)])
+
+
+def test_a_person_is_registered_once_however_the_address_is_spelled(register, sandbox):
+    spellings = ["Ada@bücher.example.com", "ada@BÜCHER.example.com", "ada@xn--bcher-kva.example.com"]
+    rows = [{**person(1), "E-mail": email} for email in spellings]
+    assert counted(register(rows)) == {"rows": 3, "duplicates": 2, "created": 1}
+    assert counted(register(rows[::-1], ledger=None)) == {"rows": 3, "duplicates": 2, "unchanged": 1}
+    assert mailed(sandbox) == {"Ada@bücher.example.com": 1}
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "languages"),
+    [({"enabled": True, "lang": "PL"}, ["pl"]), ({"enabled": "no"}, []), ({"enabled": True}, ["en"])],
+)
+def test_a_confirmation_as_clickmeeting_takes_it(register, sandbox, confirmation, languages):
+    register(people(1), confirmation_email=confirmation)
+    assert [mail["lang"] for mail in sandbox.outbox] == languages
+
+
 def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, sandbox, entries):
     sandbox.fault(REGISTER, "status", status=422)
     rows = [*people(2), person(3) | {"E-mail": "ada3"}]
@@ -365,6 +401,15 @@ def test_a_malformed_address_in_row_7312(register, sandbox, registered, tmp_path
         "why": "Email Address is not an e-mail address",
         "link": None,
     }
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso-8859-2", "utf-16"])
+def test_a_list_in_another_encoding(register, room_id, tmp_path, encoding):
+    path = tmp_path / "people.csv"
+    path.write_bytes("First Name;Last Name;E-mail\nŻaneta;Gęślą;zaneta@example.com\n".encode(encoding))
+    assert register(str(path), encoding=encoding)["created"] == 1
+    (registration,) = ClickMeetingHook().list_registrations(room_id)
+    assert (registration["fields"]["First Name"], registration["fields"]["Last Name"]) == ("Żaneta", "Gęślą")
 
 
 def test_all_faults_of_a_list_are_told_at_once(register, registered, tmp_path, sandbox):

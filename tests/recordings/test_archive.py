@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import resource
 import threading
 import time
 import uuid
@@ -18,7 +19,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_clickmeeting.exceptions import DeletionRefusedError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
+from airflow_clickmeeting.operators.recordings import (
+    ClickMeetingArchiveRecordingsOperator,
+    ClickMeetingDeleteRecordingOperator,
+)
 from airflow_clickmeeting.recordings.manifest import Manifest
 from airflow_clickmeeting.sandbox.media import recording_bytes
 
@@ -152,6 +156,7 @@ class TestArchiving:
                     "started_at": "2027-02-01T11:00:00+00:00",
                     "duration": 3600,
                     "size": SIZE,
+                    "listed_size": SIZE,
                     "sha256": hashlib.sha256(content(recording_id)).hexdigest(),
                     "path": video.name,
                     "archived_at": "2027-02-01T12:00:00+00:00",
@@ -202,7 +207,7 @@ class TestArchiving:
         archive()
         file_of(recording_id).write_bytes(b"shorter")
         manifest = folder / f"recordings-{room_id}.json"
-        manifest.write_text(manifest.read_text().replace(f'"size": {SIZE}', '"size": 7'))
+        manifest.write_text(manifest.read_text().replace(f'size": {SIZE}', 'size": 7'))
         assert archive()["archived"] == 1
         assert file_of(recording_id).read_bytes() == content(recording_id)
 
@@ -415,31 +420,36 @@ class TestTrouble:
         assert archive(delete_after=True)["archived"] == 1
         assert left() == []
 
-    def test_another_size_than_clickmeeting_says_is_no_proof_and_the_older_file_stays(
-        self, archive, sandbox, room_id, left, folder
+    @pytest.mark.parametrize("fault", [{"kind": "changed_file"}, {"kind": "unasked_206"}], ids=str)
+    def test_a_recording_that_changes_during_its_download_is_one_of_both_versions(
+        self, archive, sandbox, room_id, recording_id, left, manifest, file_of, fault, connect
     ):
-        sandbox.switch(unready_recordings="growing")
-        start = NOON - timedelta(hours=2)
-        sandbox.play(room_id, start=start, recordings=[{"size": 5000, "ready_after": 7200}])
-        (recording_id,) = left()
-        older = folder / f"recording-{room_id}-{recording_id}.mp4"
-        folder.mkdir()
-        older.write_bytes(b"older")
-        with pytest.raises(AirflowException, match=r"UnexpectedAnswerError: .*5000 bytes arrived instead of 2500"):
-            archive(delete_after=True)
-        assert names(folder) == [older.name]
-        assert older.read_bytes() == b"older"
-        assert left() == [recording_id]
-        sandbox.advance(timedelta(hours=1))
-        assert archive(delete_after=True)["archived"] == 1
-        assert older.stat().st_size == 5000
+        sandbox.fault("media", "cut", after=2_500_000)
+        sandbox.fault("media", **fault)
+        version = int(fault["kind"] == "changed_file")
+        archive(delete_after=True)
+        newest = b"".join(recording_bytes(recording_id, 0, SIZE, version))
+        assert file_of(recording_id).read_bytes() == newest
+        assert manifest()[recording_id]["sha256"] == hashlib.sha256(newest).hexdigest()
+        assert left() == []
 
-    def test_a_full_disk_leaves_the_older_file_and_no_part(self, archive, recording_id, room_id, file_of, folder, left):
+    def test_a_part_that_was_not_requested_is_no_recording(self, archive, sandbox, recording_id, left, folder):
+        sandbox.fault("media", "unasked_206", times=None)
+        with pytest.raises(AirflowException, match="HTTP 206 with a part of a file, which was not requested"):
+            archive(delete_after=True)
+        assert names(folder) == []
+        assert left() == [recording_id]
+
+    def test_a_full_disk_leaves_the_older_file_and_no_part(self, archive, recording_id, file_of, folder, left):
         folder.mkdir()
         file_of(recording_id).write_bytes(b"older")
-        (folder / f"{file_of(recording_id).name}.part").symlink_to("/dev/full")
-        with pytest.raises(AirflowException, match=f"recording {recording_id}: OSError: .*No space left on device"):
-            archive(delete_after=True)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE // 2, limits[1]))
+        try:
+            with pytest.raises(AirflowException, match=f"recording {recording_id}: OSError: .*File too large"):
+                archive(delete_after=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert names(folder) == [file_of(recording_id).name]
         assert file_of(recording_id).read_bytes() == b"older"
         assert left() == [recording_id]
@@ -566,33 +576,134 @@ class TestDeleting:
         (newest,) = left()
         assert newest > recording_id
 
+
+class TestListedSize:
+    """ClickMeeting lists another size than that of the file, which the response announces and which comes."""
+
+    NOT_PROVED = "bytes that ClickMeeting lists, so the recording is not deleted from ClickMeeting"
+
+    @pytest.fixture(autouse=True)
+    def log(self, mocker):
+        mocker.patch.object(ClickMeetingHook, "log", logging.getLogger("task"))
+
     @pytest.fixture
-    def growing(self, archive, sandbox, room_id, left):
-        """Archive a recording, and let ClickMeeting say an hour later that it is still processed, and half as big."""
-        sandbox.switch(unready_recordings="growing")
-        sandbox.play(room_id, start=NOON - timedelta(hours=2), recordings=[{"size": 5000, "ready_after": 7200}])
-        sandbox.advance(timedelta(hours=1))
-        assert archive()["bytes"] == 5000
-        return left()
+    def processed_for(self, sandbox, room_id, left):
+        """Let ClickMeeting process a recording for so long, and list half of its size until then."""
 
-    def test_what_failed_stays_without_another_request(self, archive, sandbox, growing, left):
-        sandbox.set_time(NOON)
-        with pytest.raises(AirflowException, match="5000 bytes arrived instead of 2500"):
-            archive(delete_after=True)
-        assert left() == growing
-        assert sandbox.count("delete_recording") == 0
+        def processed_for(length: timedelta) -> int:
+            sandbox.switch(unready_recordings="growing")
+            seconds = (timedelta(hours=1) + length).total_seconds()
+            sandbox.play(
+                room_id,
+                start=NOON - timedelta(hours=2),
+                end=NOON - timedelta(hours=1),
+                recordings=[{"size": 5000, "ready_after": seconds}],
+            )
+            (recording_id,) = left()
+            return recording_id
 
-    def test_what_has_another_size_a_moment_later_stays(self, archive, sandbox, growing, left, meanwhile):
-        meanwhile("list_recordings", 1, lambda: sandbox.set_time(NOON))
+        return processed_for
+
+    def test_the_recording_is_archived_in_the_place_of_an_older_file(
+        self, archive, processed_for, file_of, folder, manifest, left, caplog
+    ):
+        recording_id = processed_for(timedelta(hours=1))
+        folder.mkdir()
+        file_of(recording_id).write_bytes(b"older")
+        assert archive(delete_after=True)["archived"] == 1
+        assert file_of(recording_id).read_bytes() == content(recording_id, 5000)
+        entry = manifest()[recording_id]
+        assert (entry["size"], entry["listed_size"], left()) == (5000, 2500, [recording_id])
+        assert "ClickMeeting lists 2500 bytes, but 5000 were announced and arrived" in caplog.text
+        assert f"does not have the 2500 {self.NOT_PROVED}" in caplog.text
+
+    @pytest.fixture
+    def listed(self, sandbox, room_id, recording_id):
+        """Let ClickMeeting list another size of the recording in the next answers."""
+
+        def listed(size: int, times: int) -> None:
+            (recording,) = ClickMeetingHook().list_recordings(room_id)
+            answer = [{**recording, "recording_file_size": size}]
+            sandbox.fault("list_recordings", "answer", times=times, json=answer)
+
+        return listed
+
+    def test_a_second_run_does_not_download_it_again(self, archive, sandbox, recording_id, listed, left, caplog):
+        listed(SIZE - 1, times=2)
+        assert archive()["archived"] == 1
+        sandbox.advance(timedelta(hours=23, minutes=59))
+        caplog.clear()
+        listed(SIZE - 1, times=2)
+        result = archive(delete_after=True)
+        assert (result["archived"], result["unchanged"], result["deleted"]) == (0, 1, 0)
+        assert sandbox.count("media") == 0
+        assert left() == [recording_id]
+        assert self.NOT_PROVED in caplog.text
+
+    def test_a_day_later_it_is_deleted_if_clickmeeting_still_lists_the_same(
+        self, archive, sandbox, recording_id, listed, left, caplog
+    ):
+        listed(SIZE - 1, times=2)
+        archive()
+        sandbox.advance(timedelta(days=1))
+        caplog.clear()
+        listed(SIZE - 1, times=2)
+        result = archive(delete_after=True)
+        assert (result["unchanged"], result["deleted"], left()) == (1, 1, [])
+        assert self.NOT_PROVED not in caplog.text
+
+    def test_it_is_downloaded_again_once_clickmeeting_lists_another_size(
+        self, archive, sandbox, processed_for, left, manifest
+    ):
+        recording_id = processed_for(timedelta(hours=1))
+        archive(delete_after=True)
+        sandbox.advance(timedelta(days=2))
+        result = archive(delete_after=True)
+        assert (result["archived"], result["deleted"], left()) == (1, 1, [])
+        assert manifest()[recording_id]["listed_size"] == 5000
+
+    def test_what_has_another_size_a_moment_later_stays(self, archive, sandbox, recording_id, listed, left):
+        listed(SIZE - 1, times=2)
+        archive()
+        sandbox.advance(timedelta(days=1))
+        listed(SIZE - 1, times=1)
         assert archive(delete_after=True)["deleted"] == 0
-        assert left() == growing
+        assert left() == [recording_id]
+
+    def test_a_file_that_is_smaller_than_listed_never_counts_as_whole(
+        self, archive, sandbox, recording_id, listed, left, caplog
+    ):
+        for archived in (1, 0, 0):
+            sandbox.clear_faults()
+            listed(SIZE + 1, times=2)
+            result = archive(delete_after=True)
+            assert (result["archived"], result["unchanged"], result["deleted"]) == (archived, 1 - archived, 0)
+            assert f"does not have the {SIZE + 1} {self.NOT_PROVED}" in caplog.text
+            caplog.clear()
+            sandbox.advance(timedelta(days=2))
+        assert left() == [recording_id]
+
+    def test_operators_that_delete_do_not_take_such_a_file_for_an_archived_recording(
+        self, archive, sandbox, room_id, recording_id, listed, left, folder
+    ):
+        listed(SIZE - 1, times=2)
+        archive()
+        sandbox.advance(timedelta(days=3))
+        listed(SIZE - 1, times=1)
+        with pytest.raises(DeletionRefusedError, match=f"no archive manifest covers recording {recording_id}"):
+            ClickMeetingDeleteRecordingOperator(
+                task_id="delete", room_id=room_id, recording_id=recording_id, archive=str(folder)
+            ).execute({})
+        assert left() == [recording_id]
 
 
 def test_a_file_that_is_not_there_does_not_get_into_the_manifest(tmp_path):
     manifest = Manifest(ObjectStoragePath(str(tmp_path)), 7)
     recording = {"id": 1, "recording_file_size": 10}
+    with pytest.raises(ValueError, match="format code"):
+        Manifest(ObjectStoragePath(str(tmp_path)), "../../7")
     with pytest.raises(OSError, match=r"talk\.mp4 has None bytes after 10 were written to it"):
-        manifest.add(recording, "talk.mp4", "", NOON)
+        manifest.add(recording, "talk.mp4", 10, "", NOON)
     assert not manifest.proves(recording)
     assert names(tmp_path) == []
 

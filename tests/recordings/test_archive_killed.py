@@ -64,5 +64,6 @@ def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, tmp_path, 
     assert run() == 0
     assert archived() == deleted() == made.keys()
     assert all(entry["deleted_at"] and entry["sha256"] == made[each] for each, entry in entries().items())
+    assert not [*tmp_path.glob("*.part")], "each run removes what a killed one left of the same files"
     with capsys.disabled():
         print(f"{kills} kills: {len(archived())} recordings archived, {len(deleted())} deleted, all verified")  # noqa: T201

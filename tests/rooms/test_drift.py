@@ -129,7 +129,6 @@ class TestDifferences:
     def test_a_start_is_not_that_of_a_permanent_room(self):
         found = differences(OFFICE, starts_at="2027-03-01T15:00:00+01:00", duration="PT90M")
         assert found == {
-            "permanent_room": {"wanted": False, "is": True},
             "starts_at": {"wanted": "2027-03-01T15:00:00+01:00", "is": None},
             "duration": {"wanted": "1:30", "is": None},
         }
@@ -144,11 +143,12 @@ class TestDifferences:
             {"password": "mellon"},
             {"settings": {"encryption_enabled": True}},
             {"lobby_enabled": True},
-            {"starts_at": "2027-03-01T15:00:00+01:00"},
-            {"duration": "PT90M"},
+            {"starts_at": "2027-03-01T15:00:00+01:00", "permanent_room": False},
+            {"duration": "PT90M", "permanent_room": False},
             {"timezone": "Asia/Tokyo"},
             {"custom_room_url_name": "talk"},
             {"registration": {"enabled": True}},
+            {"encryption_enabled": True},
             {"access_type": 2},
         ],
         ids=str,
@@ -157,7 +157,14 @@ class TestDifferences:
         sparse = {"id": 7, "name": "Q&A", "status": "active", "settings": None}
         assert differences(sparse, **hidden) == {}
         assert to_send(sparse, **hidden) == {}, "never alone"
-        assert to_send(sparse, name="Talk", **hidden).keys() >= {"name"} | hidden.keys()
+        names = {"settings" if name == "encryption_enabled" else name for name in hidden}
+        assert to_send(sparse, name="Talk", **hidden).keys() >= {"name"} | names
+
+    @pytest.mark.parametrize(("shown", "wanted"), [(True, False), ("1", "no"), (0, "1")])
+    def test_encryption_may_stand_beside_the_settings(self, shown, wanted):
+        found = differences(ROOM | {"encryption_enabled": shown}, encryption_enabled=wanted)
+        assert found.keys() == {"settings"}
+        assert differences(ROOM | {"encryption_enabled": shown}, encryption_enabled=shown) == {}
 
     def test_an_end_that_is_not_shown(self):
         assert differences({key: ROOM[key] for key in ROOM if key != "ends_at"}, duration="PT5M") == {}
@@ -204,24 +211,46 @@ class TestToSend:
         assert to_send(**SAME | {"lobby_enabled": False, "duration": "PT60M"}) == {
             "lobby_enabled": False,
             "duration": "1:00",
+            "permanent_room": False,
         }
 
     @pytest.mark.parametrize(
         ("starts_at", "zone"), [("2027-03-01T16:00", "Europe/Warsaw"), ("2027-03-01T14:00:00Z", "Europe/London")]
     )
     def test_start_and_zone_go_together(self, starts_at, zone):
-        assert to_send(**SAME | {"starts_at": starts_at, "timezone": zone}).keys() == {"starts_at", "timezone"}
+        sent = to_send(**SAME | {"starts_at": starts_at, "timezone": zone})
+        assert sent.keys() == {"starts_at", "timezone", "permanent_room"}
 
     def test_a_zone_alone_goes_alone(self):
         assert to_send(timezone="Asia/Tokyo") == {"timezone": "Asia/Tokyo"}
 
-    def test_a_permanent_room_is_scheduled(self):
-        sent = to_send(OFFICE, starts_at="2027-03-01T15:00", timezone="Europe/Warsaw")
+    def test_a_permanent_room_is_scheduled_if_that_is_wanted(self):
+        sent = to_send(OFFICE, starts_at="2027-03-01T15:00", timezone="Europe/Warsaw", permanent_room="no")
         assert sent == {
             "permanent_room": False,
             "starts_at": "2027-03-01T15:00:00+01:00",
             "timezone": "Europe/Warsaw",
         }
+
+    def test_a_length_leaves_a_permanent_room_permanent(self):
+        assert to_send(OFFICE, duration="1:00") == {"duration": "1:00", "permanent_room": True}
+
+    @pytest.mark.parametrize(
+        ("room", "said"),
+        [
+            (OFFICE, "room 7 is permanent and has no start."),
+            (
+                {key: ROOM[key] for key in ROOM if key != "permanent_room"},
+                "room 7 may be permanent; ClickMeeting does not say.",
+            ),
+        ],
+    )
+    def test_a_start_does_not_make_a_room_scheduled_by_itself(self, room, said):
+        with pytest.raises(ValueError) as error:
+            to_send(room, starts_at="2027-03-01T16:00", timezone="Europe/Warsaw")
+        assert str(error.value) == (
+            f"permanent_room is missing: {said} Set permanent_room=False to make it a scheduled room."
+        )
 
     def test_with_a_new_name_goes_the_address_that_shall_stay(self):
         assert to_send(name="Talk") == {"name": "Talk", "custom_room_url_name": "q_a"}

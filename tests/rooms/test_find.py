@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.api.room_form import room_form
-from airflow_clickmeeting.rooms.find import RoomQuery, marker
+from airflow_clickmeeting.rooms.find import RoomQuery, fits, marker
 
 START = datetime(2027, 3, 1, 14, tzinfo=UTC)
 TASK = ("planned", "create", "manual__1", -1)
-MARK = marker("Product tour", *TASK)
+WANTED = {"name": "Product tour", "starts_at": START, "timezone": "Europe/Warsaw"}
 
 
 def room(room_id=1, **changes):
@@ -19,9 +20,11 @@ def room(room_id=1, **changes):
     return {key: value for key, value in (shown | changes).items() if value is not None}
 
 
-def search(mark=MARK, **changes):
-    given = {"name": "Product tour", "starts_at": START, "timezone": "Europe/Warsaw"}
-    return RoomQuery.for_form(room_form(**(given | changes)), mark)
+def search(task=TASK, *, another=False, **changes):
+    return RoomQuery.for_form(room_form(**(WANTED | changes)), task, another=another)
+
+
+MARK = search().marker
 
 
 def told(found):
@@ -33,18 +36,55 @@ class TestMarker:
         assert MARK.startswith("product-tour-")
         assert len(MARK.removeprefix("product-tour-")) == 8
 
-    def test_is_the_same_in_every_try(self):
-        assert marker("Product tour", *TASK) == MARK
+    @pytest.mark.parametrize("task", [TASK, ("other", "task", "of another run", 7), None])
+    @pytest.mark.parametrize(
+        "same",
+        [
+            {},
+            {"name": " Product tour "},
+            {"starts_at": "2027-03-01T14:00:30Z"},
+            {"starts_at": "2027-03-01 15:00"},
+            {"starts_at": "2027-03-01T09:00:00-05:00", "timezone": None},
+            {"duration": "2:00", "access_type": "token"},
+        ],
+    )
+    def test_is_the_same_for_all_who_want_a_room_of_this_name_and_start(self, task, same):
+        found = search(task, **same)
+        assert (found.marker[-8:], found.marker_is_own) == (MARK[-8:], False)
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"name": "Product Tour"},
+            {"starts_at": START + timedelta(minutes=1)},
+            {"starts_at": None, "permanent_room": True},
+        ],
+    )
+    def test_differs_for_another_name_or_start(self, other):
+        assert search(**other).marker[-8:] != MARK[-8:]
+
+    def test_of_a_permanent_room_goes_by_its_name(self):
+        one, other = (search(task, starts_at=None, permanent_room=True) for task in (TASK, None))
+        assert one.marker == other.marker
+        assert one.marker != search(name="Office", starts_at=None, permanent_room=True).marker
+
+    @pytest.mark.parametrize("alone", [{"another": True}, {"starts_at": None}, {"another": True, "starts_at": None}])
     @pytest.mark.parametrize("other", [("other", 0), ("other", 1), ("other", 2), (0, 3)])
-    def test_differs_from_that_of_every_other_task(self, other):
+    def test_of_another_room_or_one_that_starts_now_differs_for_every_task(self, alone, other):
         value, place = other
         task = [*TASK]
         task[place] = value
-        assert marker("Product tour", *task) != MARK
+        mine, theirs = search(**alone), search(task, **alone)
+        assert mine.marker == search(**alone).marker
+        assert mine.marker != theirs.marker
+        assert mine.marker_is_own
+
+    @pytest.mark.parametrize("alone", [{"another": True}, {"starts_at": None}])
+    def test_of_these_there_is_none_outside_of_a_task(self, alone):
+        assert search(None, **alone).marker is None
 
     def test_parts_do_not_run_into_each_other(self):
-        assert marker("x", "a", "bc") != marker("x", "ab", "c")
+        assert marker("x", ("a", "bc")) != marker("x", ("ab", "c"))
 
 
 class TestByAddress:
@@ -73,7 +113,7 @@ class TestByMarker:
         assert told(search().find_in([room(2, name="Renamed", name_url=spelled)])) == (2, "marker")
 
     def test_of_another_task_is_none(self):
-        other = marker("Product tour", "planned", "create", "manual__2", -1)
+        other = search(("planned", "create", "manual__2", -1), starts_at=None).marker
         assert search(starts_at=None).find_in([room(2, name_url=other)]) is None
 
     def test_ends_the_walk(self):
@@ -120,7 +160,37 @@ class TestByNameAndStart:
 
     def test_of_several_the_oldest_with_the_others(self):
         found = search().find_in([room(9), room(3), room(5), room(3)])
-        assert (told(found), found.others) == ((3, "name_and_start"), (5, 9))
+        assert (told(found), [each["id"] for each in found.others]) == ((3, "name_and_start"), [5, 9])
+
+    def test_of_another_room_it_does_not_matter(self):
+        assert search(another=True).find_in([room(7)]) is None
+
+    @pytest.mark.parametrize("odd", ["0000-00-00 00:00:00", "2027-03-01", "soon"][::2])
+    def test_a_start_that_makes_no_sense_matters_under_this_name_only(self, odd):
+        assert search().find_in([room(1, name="Other", starts_at=odd)]) is None
+        with pytest.raises(ParseError):
+            search().find_in([room(1, starts_at=odd)])
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_it"),
+    [
+        ({}, True),
+        ({"name": "Product tour "}, True),
+        ({"name": "Board of directors"}, False),
+        ({"starts_at": "2027-03-02T15:00:00+01:00"}, False),
+        ({"starts_at": None}, False),
+        ({"starts_at": None, "permanent_room": True}, False),
+    ],
+)
+def test_whether_a_room_can_be_the_requested_one(shown, is_it):
+    assert fits(room(7, **shown), room_form(**WANTED)) is is_it
+
+
+def test_a_room_that_starts_now_fits_by_its_name():
+    form = room_form(**WANTED | {"starts_at": None, "permanent_room": False})
+    assert fits(room(7), form)
+    assert not fits(room(7, name="Other"), form)
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,19 @@ def test_the_table(run, sandbox, row, column):
     assert happens.polled(sandbox.count("get_conference")), sandbox.counts
 
 
-@pytest.mark.parametrize(("row", "tries"), [(time_runs_out, 1), (clickmeeting_fails_too_often, 2)])
+@pytest.mark.parametrize(
+    ("row", "tries"),
+    [
+        (time_runs_out, 1),
+        (the_key_is_wrong, 2),
+        (the_key_may_no_longer_do_this, 1),
+        (the_room_was_never_there, 1),
+        (the_room_is_gone, 1),
+        (clickmeeting_fails_too_often, 2),
+        (an_argument_is_wrong, 1),
+        (a_condition_is_broken, 2),
+    ],
+)
 def test_a_retry_helps_against_failures_but_waits_no_longer_than_the_timeout(run, row, tries):
     _, task = run(row, retries=1, retry_delay=timedelta(0))
     assert (task.state, task.try_number) == ("failed", tries)

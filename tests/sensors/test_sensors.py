@@ -35,9 +35,9 @@ from airflow_clickmeeting.sensors.clickmeeting import (
 from airflow_clickmeeting.waiting.conditions import Condition
 
 try:
-    from airflow.sdk.exceptions import TaskDeferred
+    from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 except ImportError:  # 3.1
-    from airflow.exceptions import TaskDeferred
+    from airflow.exceptions import AirflowTaskTimeout, TaskDeferred
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -310,6 +310,15 @@ class TestDeferred:
         deferral = deferred(ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE, timeout=600)
         assert before + 600 <= deferral.trigger.poll_policy["deadline"] <= time.time() + 600
         assert deferral.timeout == timedelta(seconds=660)
+
+    def test_a_shorter_execution_timeout_is_the_deadline(self, account, deferred):
+        arguments = {"room_id": account.room_id, "since": SINCE, "execution_timeout": timedelta(seconds=60)}
+        before = time.time()
+        deferral = deferred(ClickMeetingSessionStartedSensor, timeout=600, **arguments)
+        assert before + 60 <= deferral.trigger.poll_policy["deadline"] <= time.time() + 60
+        sensor = ClickMeetingSessionStartedSensor(task_id="wait", deferrable=True, timeout=600, **arguments)
+        with pytest.raises(AirflowTaskTimeout, match=r"^Timed out after 60 s .* \(execution_timeout\)$"):
+            sensor.execute_complete({}, {"timed_out": True})
 
     def test_the_trigger_is_as_patient_as_the_sensor(self, account, deferred):
         deferral = deferred(

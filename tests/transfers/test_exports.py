@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
 from airflow_clickmeeting.datasets.definitions import ATTENDEES, REGISTRATIONS
-from airflow_clickmeeting.exceptions import AuthenticationError, NotFoundError
+from airflow_clickmeeting.exceptions import (
+    AuthenticationError,
+    ClickMeetingError,
+    ForbiddenError,
+    NotFoundError,
+    UnexpectedAnswerError,
+)
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.transfers.exports import (
+    ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,
     ClickMeetingExportConferencesOperator,
     ClickMeetingExportRecordingsOperator,
@@ -186,7 +193,35 @@ def test_periods_that_adjoin_have_every_session_once(account, export):
 
 def test_the_runs_data_interval_is_the_period(account, export):
     interval = {"data_interval_start": february(2), "data_interval_end": february(3)}
-    assert export(ClickMeetingExportSessionsOperator, "s.csv", context=interval)["sessions"] == 2
+    found = export(ClickMeetingExportSessionsOperator, "s.csv", context=interval)
+    assert found["sessions"] == 2
+    assert (found["since"], found["until"]) == (february(2).isoformat(), february(3).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "bounds"),
+    [({"since": february(1)}, (february(1), february(3))), ({"until": february(4)}, (february(2), february(4)))],
+)
+def test_a_bound_that_is_left_out_is_that_of_the_data_interval(account, export, arguments, bounds):
+    interval = {"data_interval_start": february(2), "data_interval_end": february(3)}
+    found = export(ClickMeetingExportSessionsOperator, "s.csv", context=interval, **arguments)
+    assert (found["since"], found["until"]) == tuple(each.isoformat() for each in bounds)
+
+
+def test_a_list_of_rooms_that_changes_while_it_is_read_loses_no_room(sandbox, account, export):
+    rooms = export(ClickMeetingExportConferencesOperator, "c.csv")["rows"]
+    sandbox.fault("list_conferences", "answer", json=[])
+    found = export(ClickMeetingExportConferencesOperator, "c.csv")
+    assert (found["rows"], found["list_restarts"]) == (rooms, 1)
+
+
+def test_a_room_that_cannot_be_read_is_one_failure(sandbox, account, export):
+    rooms = ClickMeetingHook().list_conferences("active")
+    sandbox.fault("list_conferences", "answer", times=2, skip=0, json=[*rooms, {"name": "without an id"}])
+    found = export(ClickMeetingExportConferencesOperator, "c.csv", max_failures=1)
+    reason = f"item {len(rooms) + 1} of the list: expected a room with a number as its id, got null as its id"
+    assert found["failures"] == [{"reason": reason}]
+    assert found["rows"] >= len(rooms)
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, None), (NOW, NOW)], ids=["none", "empty"])
@@ -270,12 +305,39 @@ def test_every_format_has_all_rows_and_a_second_run_writes_the_same_bytes(accoun
     assert lines == 6 + ("csv" in name)
 
 
-def test_formulas_are_guarded_where_that_is_wanted(sandbox, account, export, rows):
-    session_id = sandbox.play(account.unused, attendees=[{"nickname": "=1+1"}], start=february(3), end=february(3, 1))
+def test_formulas_are_escaped_unless_that_is_not_wanted(sandbox, account, export, rows):
+    names = ["=1+1", " =1+1", "\ufeff+48", "\uff1d1", "Ada"]
+    people = [{"nickname": name} for name in names]
+    session_id = sandbox.play(account.unused, attendees=people, start=february(3), end=february(3, 1))
     where = {"room_id": account.unused, "session_id": session_id}
-    export(ClickMeetingExportAttendeesOperator, "plain.csv", **where)
-    export(ClickMeetingExportAttendeesOperator, "guarded.csv", escape_formulas="true", **where)
-    assert (rows("plain.csv")[0]["nickname"], rows("guarded.csv")[0]["nickname"]) == ("=1+1", "'=1+1")
+    export(ClickMeetingExportAttendeesOperator, "plain.csv", escape_formulas="false", **where)
+    export(ClickMeetingExportAttendeesOperator, "escaped.csv", **where)
+    assert {row["nickname"] for row in rows("plain.csv")} == {*names}
+    assert {row["nickname"] for row in rows("escaped.csv")} == {*(f"'{name}" for name in names[:-1]), "Ada"}
+
+
+def test_only_the_owner_can_read_the_files(account, export, tmp_path):
+    before = os.umask(0)
+    summary = {"summary_path": f"{tmp_path}/summary.csv"}
+    export(ClickMeetingExportAttendanceOperator, "a.csv", **summary)
+    export(ClickMeetingExportAttendeesOperator, "opened.csv", file_mode="644")
+    os.umask(before)
+    modes = {path.name: f"{path.stat().st_mode & 0o777:o}" for path in tmp_path.iterdir()}
+    assert modes == {"a.csv": "600", "summary.csv": "600", "opened.csv": "644"}
+
+
+@pytest.mark.parametrize("path", ["{date}.csv", "date={date}/{session_id}.csv"])
+@pytest.mark.parametrize("date", ["../../../pw", "/etc/passwd", "2027-02-01/../../../pw"])
+@pytest.mark.parametrize("one", [True, False])
+def test_a_date_of_clickmeeting_does_not_lead_out_of_the_folder(sandbox, account, export, tmp_path, path, date, one):
+    session = {"id": account.first, "start_date": date, "end_date": "2027-02-01T12:00:00+01:00"}
+    sandbox.fault("list_sessions", "answer", json=[session])
+    only = {"session_id": account.first} if one else {}
+    exported = export(
+        ClickMeetingExportAttendeesOperator, f"deep/er/{path}", room_id=account.talk, max_failures=9, **only
+    )
+    assert (exported["failure_count"], exported["paths"]) == (1, [])
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
 def test_object_storage(account):
@@ -366,14 +428,14 @@ NOWHERE = 99999999
 def test_a_room_that_does_not_exist_does_not_stop_the_others(account, export, tmp_path):
     with pytest.raises(AirflowException, match=r"^1 of 7 items failed \(max_failures=0\): room 9+: ") as failure:
         export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.talk])
-    assert type(failure.value) is AirflowException
+    assert type(failure.value) is AirflowFailException
     assert len(rows_of(tmp_path / "a.csv")) == 4
 
 
 def test_a_failure_beside_a_room_without_sessions_is_counted_and_not_raised_itself(account, export):
     with pytest.raises(AirflowException, match=r"^1 of 2 items failed \(max_failures=0\): room 9+: ") as failure:
         export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.unused])
-    assert type(failure.value) is AirflowException
+    assert type(failure.value) is AirflowFailException
     exported = export(
         ClickMeetingExportAttendeesOperator, "a.csv", room_id=[NOWHERE, account.unused], max_failures="0.5"
     )
@@ -488,10 +550,13 @@ def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, expo
         ({"room_id": "all", "session_id": 1}, "room_id must be the session's room where session_id is given"),
         ({"room_id": [1, 2], "session_id": 1}, "room_id must be the session's room where session_id is given"),
         ({"since": "2027-02-01 10:00"}, "since must be a time with its zone"),
-        ({"since": february(2), "until": february(1)}, "until must be no earlier than since"),
+        ({"since": february(2), "until": february(1)}, "until must be later than since"),
+        ({"since": february(1), "until": february(1)}, "CronDataIntervalTimetable"),
         ({"max_parallel": 0}, "max_parallel must be a whole number from 1 to 64"),
         ({"max_failures": "perhaps"}, "max_failures must be a whole number, or a share below 1"),
         ({"escape_formulas": "perhaps"}, "escape_formulas must be true or false"),
+        ({"escape_formulas": None}, "escape_formulas must be true or false; got None"),
+        ({"file_mode": "rw"}, "file_mode must be permissions in octal digits"),
         ({"pseudonymise": ["email"]}, "pseudonymise needs a key"),
         (
             {"pseudonymise": ["email"], "pseudonym_conn_id": "a", "pseudonym_variable": "b"},
@@ -520,3 +585,37 @@ def test_an_unknown_placeholder_is_refused_with_the_valid_ones(sandbox, operator
     with pytest.raises(ValueError, match=known):
         operator(task_id="x", path="file:///tmp/{day}.csv").execute({})
     assert sandbox.count() == 0
+
+
+class TestForbidden:
+    def test_a_session_that_is_forbidden_is_one_failure(self, sandbox, account, export):
+        sandbox.fault("list_session_attendees", "status", status=403)
+        found = export(ClickMeetingExportAttendeesOperator, "a.csv", max_failures=1)
+        assert found["failure_count"] == 1
+        assert "403" in found["failures"][0]["reason"] or "FORBIDDEN" in found["failures"][0]["reason"]
+        assert found["rows"] > 0
+
+    def test_if_all_are_forbidden_the_task_fails_with_that_error(self, sandbox, account, export):
+        sandbox.fault("list_session_attendees", "status", status=403, times=None)
+        with pytest.raises(ForbiddenError):
+            export(
+                ClickMeetingExportAttendeesOperator, "a.csv", max_failures=1000, room_id=[account.talk, account.party]
+            )
+
+    def test_a_firewalls_page_may_pass(self, sandbox, account, export):
+        sandbox.fault("list_session_attendees", "status", status=403, body="html", times=None)
+        with pytest.raises(AirflowException) as error:
+            export(ClickMeetingExportAttendeesOperator, "a.csv", room_id=[account.talk, account.party])
+        assert not isinstance(error.value, AirflowFailException)
+
+
+def test_a_page_of_html_in_the_list_of_rooms_exports_nothing(sandbox, account, export):
+    sandbox.fault("list_conferences", "html404", skip=1)
+    with pytest.raises(UnexpectedAnswerError, match="404"):
+        export(ClickMeetingExportConferencesOperator, "c.csv", max_failures=1000)
+
+
+def test_a_wrong_api_url_exports_nothing(sandbox, account, export, connect):
+    connect(sandbox, host=sandbox.url.replace("/v1", "/v2"))
+    with pytest.raises(ClickMeetingError):
+        export(ClickMeetingExportConferencesOperator, "c.csv", max_failures=1000)

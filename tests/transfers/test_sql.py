@@ -21,7 +21,7 @@ from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.output import upsert
-from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, read_rows_with_key
+from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_key
 
 START = datetime(2027, 2, 1, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -93,7 +93,8 @@ def test_a_second_run_changes_nothing(dataset, account, warehouse, load):
     rows, rooms, sessions = COUNTS[dataset]
     numbers = {"rows": rows, "rooms": rooms, "sessions": sessions}
     loaded = load(dataset)
-    assert loaded == {"table": "loaded", "dataset": dataset, **numbers, "failures": [], "failure_count": 0}
+    period = {"since": None, "until": None, "list_restarts": 0}
+    assert loaded == {"table": "loaded", "dataset": dataset, **numbers, **period, "failures": [], "failure_count": 0}
     before = warehouse.rows()
     assert len(before) == rows
     assert load(dataset) == loaded
@@ -235,9 +236,104 @@ def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, war
 def test_a_row_without_its_key_is_a_failure():
     place, failures = RoomOrSession(9000101), FailureLog(logging.getLogger())
     rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
-    reader = SimpleNamespace(dataset=RECORDINGS, failures=failures, read_rows=lambda places: [(place, iter(rows))])
-    assert [row["id"] for row in read_rows_with_key(reader, [place])] == [1, 2]
+    reader = SimpleNamespace(dataset=RECORDINGS, failures=failures)
+    assert [row["id"] for row in with_key(reader, place, rows)] == [1, 2]
     assert failures.kept == [{"room_id": 9000101, "reason": "recordings: a row without id"}]
+
+
+# --- what is deleted from the table -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(sandbox, account):
+    """A session with ten entries; return the ids, and a function that lets ClickMeeting list other entries."""
+    people = [{"nickname": f"Person {number}", "visits": [(0, 20)]} for number in range(10)]
+    session_id = sandbox.play(account.party, start=START + 3 * HOUR, end=START + 4 * HOUR, attendees=people)
+    where = {"room_id": account.party, "session_id": session_id}
+    entries = ClickMeetingHook().list_session_attendees(**where)
+
+    def listed(changed: Callable[[list[Any]], Any]) -> None:
+        answer = changed([dict(entry) for entry in entries])
+        sandbox.fault("list_session_attendees", "answer", json=answer, times=1)
+
+    return where, listed
+
+
+@pytest.mark.parametrize("odd", [{"start_date": "soon"}, {"start_date": "0000-00-00 00:00:00"}, {"rating": "good"}])
+def test_an_entry_that_cannot_be_read_does_not_delete_its_row(crowd, warehouse, load, odd):
+    where, listed = crowd
+    load(**where)
+    before = warehouse.rows()
+    listed(lambda entries: [entries[0] | odd, *entries[1:]])
+    loaded = load(**where, max_failures=1)
+    assert (loaded["rows"], loaded["failure_count"]) == (9, 1)
+    assert warehouse.rows() == before
+    listed(lambda entries: entries[1:])
+    assert load(**where)["rows"] == len(warehouse.rows()) == 9
+
+
+@pytest.mark.parametrize("dataset", ["attendees", "attendance"])
+@pytest.mark.parametrize(("left", "shrank"), [(10, False), (6, False), (5, False), (4, True), (1, True), (0, True)])
+def test_a_list_that_shrank_by_more_than_half_is_a_failure(crowd, warehouse, load, dataset, left, shrank):
+    where, listed = crowd
+    load(dataset, **where)
+    before = warehouse.rows()
+    listed(lambda entries: entries[:left])
+    loaded = load(dataset, **where, max_failures=1)
+    reason = (
+        f"{dataset}: the list has {left} rows now, less than half of the 10 in the table, so no row was deleted; "
+        "if the list is right, set allow_shrink"
+    )
+    assert loaded["failures"] == [{**where, "reason": reason}] * shrank
+    assert len(warehouse.rows()) == (10 if shrank else left)
+    assert all(row in before for row in warehouse.rows())
+    if shrank:
+        listed(lambda entries: entries[:left])
+        with pytest.raises(AirflowException, match="less than half of the 10 in the table"):
+            load(dataset, **where)
+        listed(lambda entries: entries[:left])
+        assert load(dataset, **where, allow_shrink="true")["failure_count"] == 0
+        assert len(warehouse.rows()) == left
+
+
+def test_a_list_that_shrank_still_updates_the_rows_that_it_has(crowd, warehouse, load):
+    where, listed = crowd
+    load(**where)
+    listed(lambda entries: [entries[0] | {"country_iso3": "FRA"}])
+    load(**where, max_failures=1)
+    assert [row["country_iso3"] for row in warehouse.rows()].count("FRA") == 1
+    assert len(warehouse.rows()) == 10
+
+
+def test_a_registration_that_cannot_be_read_deletes_nobody_from_any_session_of_its_room(
+    account, sandbox, warehouse, load
+):
+    sandbox.set_time(START - HOUR)
+    absent = {1: "Bo", 2: "Absent", 3: "absent@example.com"}
+    ClickMeetingHook().register_participant(room_id=account.talk, registration=absent)
+    sandbox.set_time(START + 24 * HOUR)
+    second = sandbox.play(account.talk, start=START + 3 * HOUR, end=START + 4 * HOUR, count=2)
+    load("attendance", room_id=account.talk)
+    before = warehouse.rows()
+    assert {row["session_id"] for row in before if row["email"] == "absent@example.com"} == {account.first, second}
+    registrations = ClickMeetingHook().list_registrations(account.talk)
+    odd = ["no object" if each["email"] == "absent@example.com" else each for each in registrations]
+    sandbox.fault("list_registrations", "answer", json=odd)
+    assert load("attendance", room_id=account.talk, max_failures=9)["failure_count"] > 0
+    rows = warehouse.rows()
+    assert {row["session_id"] for row in rows if row["email"] == "absent@example.com"} == {account.first, second}
+    assert len(rows) == len(before)
+
+
+def test_failures_of_one_session_do_not_keep_the_rows_of_another(crowd, account, sandbox, warehouse, load):
+    where, listed = crowd
+    load(room_id=account.party)
+    older = ClickMeetingHook().list_session_attendees(account.party, account.second)
+    sandbox.fault("list_session_attendees", "answer", json=[older[0] | {"rating": "good"}, *older[1:]])
+    listed(lambda entries: entries[2:])
+    assert load(room_id=account.party, max_failures=1)["failure_count"] == 1
+    sessions = [row["session_id"] for row in warehouse.rows()]
+    assert (sessions.count(account.second), sessions.count(where["session_id"])) == (5, 8)
 
 
 # --- errors of the database -------------------------------------------------------------------------------------------
@@ -267,6 +363,8 @@ REFUSED = [
     ({"dataset": "people"}, "dataset must be one of 'conferences', 'sessions', 'attendees'"),
     ({"dataset": " "}, "dataset must be one of "),
     ({"table": ""}, "table must be a text that is not blank"),
+    ({"allow_shrink": None}, "allow_shrink must be true or false; got None."),
+    ({"allow_shrink": "perhaps"}, "allow_shrink must be true or false; got 'perhaps'."),
     ({"table": "None"}, "table must be a text that is not blank"),
     ({"table": "a.b.c"}, "table must be a name such as 'attendees' or 'schema.attendees'; got 'a.b.c'."),
     ({"sql_conn_id": ""}, "sql_conn_id must be a text that is not blank"),

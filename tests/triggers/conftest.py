@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INTERVAL = 0.02
-MAX_WAIT = 20
+MAX_WAIT = 120
 
 # from 3.3 on Airflow shares streams, and stores cursors
 SHARES = find_spec("airflow.triggers.shared_stream") is not None

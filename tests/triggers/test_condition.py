@@ -120,7 +120,7 @@ class TestItFires:
 
     async def test_when_time_is_up(self, sandbox, ended):
         assert await fired(trigger_for(ended, seconds=0.3)) == {"timed_out": True}
-        assert sandbox.count("list_sessions") > 1
+        assert sandbox.count("list_sessions") >= 1
 
     async def test_without_any_secret(self, report):
         assert "http" not in json.dumps(await fired(trigger_for(report)))
@@ -182,7 +182,6 @@ class TestWhatIsFinal:
         sandbox.fault("get_conference", "status", status=401)
         event = await fired(trigger_for(Misread(room_id=room_id), seconds=0.3, max_consecutive_failures=None))
         assert event == {"timed_out": True}
-        assert sandbox.count() > 1
 
 
 TRANSIENT = {
@@ -304,9 +303,11 @@ class TestPauses:
         assert await fired(trigger_for(ended, seconds=1, exponential=True)) == {"timed_out": True}
         assert 2 <= sandbox.count("list_sessions") <= 7, "after about 20, 60, 140, 300, 620 ms, and at the end"
 
-    async def test_doubled_pauses_may_have_a_limit(self, sandbox, ended):
-        assert await fired(trigger_for(ended, seconds=1, exponential=True, max_pause=0.05)) == {"timed_out": True}
-        assert sandbox.count("list_sessions") > 8
+    async def test_doubled_pauses_may_have_a_limit(self, sandbox, ended, eventually):
+        waiting = asyncio.create_task(fired(trigger_for(ended, seconds=3600, exponential=True, max_pause=0.05)))
+        await eventually(lambda: sandbox.count("list_sessions") > 20)  # which takes hours without the limit
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
     @pytest.mark.usefixtures("no_jitter")
     async def test_they_are_as_long_as_clickmeeting_asks_for(self, sandbox, report):
@@ -314,3 +315,19 @@ class TestPauses:
         began = time.monotonic()
         await fired(trigger_for(report))
         assert time.monotonic() - began >= 1
+
+
+async def test_a_request_that_hangs_does_not_extend_the_deadline(sandbox, report, mocker):
+    mocker.patch.object(condition, "LAST_POLL", 0.1)
+    sandbox.fault(REPORT, "hang", seconds=3600, times=None)
+    assert await fired(trigger_for(report, seconds=0.1)) == {"timed_out": True}
+    assert sandbox.count(REPORT) == 1
+
+
+async def test_what_cannot_be_understood_is_like_a_response_that_is_not_json(sandbox, ended, session_id):
+    odd = {"id": session_id, "start_date": "2027-02-01T11:00:00+01:00", "end_date": ["x"]}
+    sandbox.fault("list_sessions", "answer", json=[odd], times=None)
+    event = await fired(trigger_for(ended, max_consecutive_failures=1))
+    with pytest.raises(UnexpectedAnswerError, match="expected an ISO 8601 time, got a list"):
+        raise error_from_json(event["failed"])
+    assert sandbox.count("list_sessions") == 2

@@ -1,0 +1,116 @@
+"""Mutate JSON: set each value to each kind of value, drop it, nest it, and cut the text; and count the mutations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECORDED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("recorded.json").read_text())
+
+KINDS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    10**30,
+    float("nan"),
+    "",
+    "x",
+    "0",
+    "error",
+    "0000-00-00 00:00:00",
+    "9999-12-31T23:59:59-12:00",
+    [],
+    {},
+    [[]],
+    {"x": "y"},
+)
+#: the place of a value: the keys and indices that lead to it
+Place = tuple[str | int, ...]
+
+
+def places(value: Any, at: Place = ()) -> Iterator[Place]:
+    """Yield the place of each value in JSON, the outermost first."""
+    yield at
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from places(inner, (*at, key))
+
+
+def value_at(value: Any, place: Place) -> Any:
+    for key in place:
+        value = value[key]
+    return value
+
+
+def replaced(value: Any, place: Place, new: Any) -> Any:
+    """Return a copy of JSON with another value at a place."""
+    if not place:
+        return new
+    copy = value.copy()
+    copy[place[0]] = replaced(value[place[0]], place[1:], new)
+    return copy
+
+
+def dropped(value: Any, place: Place) -> Any:
+    """Return a copy of JSON without the value at a place."""
+    *outer, key = place
+    holder = value_at(value, tuple(outer)).copy()
+    del holder[key]
+    return replaced(value, tuple(outer), holder)
+
+
+def mutations(value: Any) -> Iterator[tuple[Place, Any]]:
+    """Yield each mutated copy of JSON with the place that differs."""
+    for place in places(value):
+        old = value_at(value, place)
+        for new in (*KINDS, [old], {"x": old}, [old, old]):
+            yield place, replaced(value, place, new)
+        if place:
+            yield place, dropped(value, place)
+
+
+def bodies(value: Any) -> Iterator[bytes]:
+    """Yield the body of each mutated copy of JSON, and its text cut at several points."""
+    for _, mutated in mutations(value):
+        yield json.dumps(mutated).encode()
+    text = json.dumps(value).encode()
+    yield from (text[:end] for end in {0, 1, len(text) // 3, len(text) // 2, len(text) - 1})
+    yield from (b"<html>" + text, text + text, b"\xff" + text, b"[" * 100_000)
+
+
+# --- the count, which is printed at the end, also of tests that ran side by side -----------------------------
+
+COUNT = pytest.StashKey[int]()
+
+
+@pytest.fixture
+def count_mutations(pytestconfig: pytest.Config) -> Callable[[], None]:
+    """Count a mutated response."""
+
+    def count_mutations() -> None:
+        pytestconfig.stash[COUNT] = pytestconfig.stash.get(COUNT, 0) + 1
+
+    return count_mutations
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["mutations"] = session.config.stash.get(COUNT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    total = node.config.stash.get(COUNT, 0) + getattr(node, "workeroutput", {}).get("mutations", 0)
+    node.config.stash[COUNT] = total
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(COUNT, 0):
+        terminalreporter.write_line(f"{count:,} mutated responses")
