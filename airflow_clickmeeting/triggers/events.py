@@ -29,6 +29,7 @@ __all__ = [
     "clickmeeting_asset",
 ]
 
+DEFAULT_INTERVAL = 60.0
 MIN_INTERVAL = 5.0
 
 
@@ -163,7 +164,7 @@ def clickmeeting_asset(
     room_id: Id = validate.ALL,
     room_name: str = validate.ALL,
     name: str | None = None,
-    interval: float = 60,
+    interval: float = DEFAULT_INTERVAL,
     settle: float | None = None,
 ) -> Asset:
     """Return an asset, with its watcher, that gets an event whenever something happened on ClickMeeting.
@@ -175,7 +176,9 @@ def clickmeeting_asset(
     :param clickmeeting_conn_id: the connection.
     :param room_id: the only room to watch, or `all` (default) for all rooms of the account.
     :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch, or `all`; case does not matter.
-    :param name: the asset's name; the default is made of the above. What was reported is stored under this name.
+    :param name: the asset's name, under which the watcher stores what it has reported; by default it is made of the
+        other arguments. Two assets with different arguments must not have the same name, because Airflow would let
+        their watchers end each other.
     :param interval: seconds between two polls, at least five. Watchers with the same interval share their requests.
     :param settle: only for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
         attendee list must be the same at two polls in a row. With zero, the end counts at once.
@@ -195,13 +198,43 @@ def clickmeeting_asset(
         if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
             validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended")
         options["settle"] = settle
-    rooms = options.get("room_id") or options.get("room_name")
-    name = name or "/".join([clickmeeting_conn_id, event, *([str(rooms)] if rooms else [])])
+    identity = _identity(event, **options)
+    uri = f"clickmeeting://{quote(f'{name}/{identity}' if name else identity)}"
+    name = name or identity
+    if _uris.setdefault(name, uri) != uri:
+        raise ValueError(
+            f"name must be another one: {name!r} is already the name of an asset with other arguments. Two watchers "
+            "with one name would end each other; leave name out to get a name made of the arguments."
+        )
     trigger = watcher(asset_name=name, **options)
-    return Asset(
-        name=name,
-        uri=f"clickmeeting://{quote(name)}",
-        watchers=[AssetWatcher(name=event, trigger=trigger)],
+    return Asset(name=name, uri=uri, watchers=[AssetWatcher(name=event, trigger=trigger)])
+
+
+#: the URI of each asset that this process has created, by name
+_uris: dict[str, str] = {}
+
+
+def _identity(
+    event: str,
+    *,
+    clickmeeting_conn_id: str,
+    interval: float,
+    room_id: int | None = None,
+    room_name: str | None = None,
+    settle: float | None = None,
+) -> str:
+    """Return a text that differs for assets with different arguments, and is short for the defaults."""
+    rooms = [] if room_id is None else [str(room_id)]
+    if room_name is not None:
+        rooms = [f"name={room_name}" if room_name.isdecimal() else room_name]
+    others = {"interval": None if interval == DEFAULT_INTERVAL else interval, "settle": settle}
+    return "/".join(
+        [
+            clickmeeting_conn_id,
+            event,
+            *rooms,
+            *[f"{key}={value:g}" for key, value in others.items() if value is not None],
+        ]
     )
 
 

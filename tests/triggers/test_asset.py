@@ -26,7 +26,12 @@ DIFFERENT = [
     {"event": "session_ended", "room_name": "Weekly*"},
     {"event": "session_ended", "room_name": "Weekly?"},
     {"event": "session_ended", "room_name": "50% / day #1 ü"},
-    {"event": "session_ended", "name": "mine"},
+    {"event": "session_ended", "room_name": "7"},
+    {"event": "session_ended", "interval": 30},
+    {"event": "session_ended", "settle": 300},
+    {"event": "session_ended", "settle": 0},
+    {"event": "session_ended", "interval": 30, "settle": 0},
+    {"event": "session_ended", "name": "sessions that ended"},
 ]
 
 
@@ -53,6 +58,13 @@ def test_assets_that_watch_something_else_differ_in_name_and_uri():
     assert len({asset.name for asset in assets}) == len({asset.uri for asset in assets}) == len(DIFFERENT)
 
 
+def test_two_different_assets_with_one_name_are_an_error_while_the_dag_is_parsed():
+    first = clickmeeting_asset("session_ended", name="sessions", interval=30)
+    assert clickmeeting_asset("session_ended", name="sessions", interval=30).uri == first.uri
+    with pytest.raises(ValueError, match=r"^name must be another one: 'sessions' is already the name of an asset"):
+        clickmeeting_asset("session_ended", name="sessions", interval=60)
+
+
 @pytest.mark.parametrize("wanted", DIFFERENT, ids=str)
 def test_airflow_takes_the_uri_as_it_is(wanted):
     asset = clickmeeting_asset(**wanted)
@@ -62,11 +74,11 @@ def test_airflow_takes_the_uri_as_it_is(wanted):
 
 def test_the_watcher_gets_the_arguments():
     asset = clickmeeting_asset(
-        "session_ended", clickmeeting_conn_id="other", room_id=" 7 ", name="mine", interval=5, settle=0
+        "session_ended", clickmeeting_conn_id="other", room_id=" 7 ", name="other one", interval=5, settle=0
     )
     _, arguments = asset.watchers[0].trigger.serialize()
     assert arguments == {
-        "asset_name": "mine",
+        "asset_name": "other one",
         "clickmeeting_conn_id": "other",
         "room_id": 7,
         "room_name": None,
