@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from airflow_clickmeeting.api import calls, parse, validate
 from airflow_clickmeeting.api.call import Call
@@ -58,7 +58,9 @@ class RoomPages:
             return None
         status, page = self._to_check[0][0] if self._to_check else self._page
         call = calls.list_conferences(status, page=page)
-        return replace(call, read=replace(parse.rooms, skip=self._skip_room)) if self._skip else call
+        if self._skip is None:
+            return call
+        return replace(call, read=replace(parse.rooms, skip=partial(self._skip_room, self._skip)))
 
     def take(self, page: list[Room]) -> list[Room]:
         """Record the page that `call` returned, and return those of its rooms that no page before had."""
@@ -80,7 +82,6 @@ class RoomPages:
         self._skipped = 0
         return new
 
-    def _skip_room(self, reason: str) -> None:
+    def _skip_room(self, skip: Callable[[str], object], reason: str) -> None:
         self._skipped += 1
-        if self._skip:
-            self._skip(reason)
+        skip(reason)

@@ -148,8 +148,9 @@ def deleted(data: Any) -> bool:
 def strings(data: Any) -> list[str]:
     """Return a list of texts."""
     found = _require_list(data)
-    if odd := next((each for each in found if not isinstance(each, str | int)), None):
-        raise ParseError(f"expected a list of texts, got {_type_name(odd)} in it")
+    for each in found:
+        if not isinstance(each, str | int):
+            raise ParseError(f"expected a list of texts, got {_type_name(each)} in it")
     return [str(each) for each in found]
 
 

@@ -14,7 +14,7 @@ from airflow_clickmeeting.api import calls, parse
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import ApiError, kind_of
 from airflow_clickmeeting.api.form_fields import STANDARD
-from airflow_clickmeeting.api.http import Answer, decode, has_file, has_list, server_time
+from airflow_clickmeeting.api.http import Answer, decode, has_file, has_list, server_time, too_large, too_slow
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 NOT_FOUND = {
@@ -721,3 +721,39 @@ def test_a_rooms_fields_stand_nested_or_flat(room):
 @pytest.mark.parametrize("room", [{}, {"registration": None}, {"registration": {}}, {"registration": {"fields": []}}])
 def test_every_room_has_the_three_standard_fields(room):
     assert parse.registration_labels(room) == STANDARD
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        (calls.list_timezones(), [None]),
+        (calls.list_timezones(), ["UTC", {}]),
+        (calls.list_tokens(7), [{"token": None}]),
+        (calls.list_tokens(7), {"access_tokens": [{}]}),
+        (calls.list_recordings(7), [{"id": 1, "recording_file_size": [1]}]),
+        (calls.list_recordings(7), [{"id": 1, "recording_duration": -1}]),
+        (calls.list_sessions(7), [{"id": 0}]),
+        (calls.list_sessions(7), [{"id": True}]),
+        (calls.list_conferences(), [{"id": 1, "status": 1}]),
+        (calls.list_chats(), [{"name": "x"}]),
+    ],
+)
+def test_an_odd_item_of_a_list_is_named(call, body):
+    found = problem(body, call=call)
+    assert found.kind == "unexpected"
+    assert "expected " in found.message
+
+
+def test_whole_numbers_may_come_as_numbers_with_a_point():
+    recordings = read(calls.list_recordings(7), [{"id": 1.0, "recording_file_size": 5.0, "recording_duration": None}])
+    assert recordings == [{"id": 1, "recording_file_size": 5, "recording_duration": None}]
+
+
+def test_a_limit_says_how_to_raise_it():
+    assert "raise max_response_size in the connection's extra" in str(too_large(5))
+    assert "0.5 s, the total_timeout in the connection's extra" in str(too_slow(0.5))
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 999999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "x", ""])
+def test_a_date_that_makes_no_sense_is_none(date):
+    assert server_time({"date": date}) is None

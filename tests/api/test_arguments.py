@@ -515,3 +515,10 @@ def test_permissions_are_octal_digits_or_a_number(given, mode):
 def test_other_permissions_are_refused(wrong):
     with pytest.raises(ValueError, match=r"^file_mode must be permissions in octal digits, such as '600' or 0o600; "):
         validate.permissions("file_mode", wrong)
+
+
+@pytest.mark.parametrize("path", ["conferences/../../admin", "https://example.com/v1/ping", "//example.com", r"a\..\b"])
+def test_a_path_that_leads_out_of_the_api_is_refused(path):
+    assert validate.api_path("path", " conferences/7 ") == "conferences/7"
+    with pytest.raises(ValueError, match=r"without '..' or a host"):
+        validate.api_path("path", path)

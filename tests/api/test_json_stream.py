@@ -65,3 +65,9 @@ def test_an_error_in_the_middle_does_not_make_it_read_all_the_rest(mocker):
     with pytest.raises(ValueError):
         list(items_of(file))
     assert file.tell() < 100
+
+
+def test_an_item_that_is_nested_too_deeply_is_refused():
+    text = b"[" + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"]"
+    with pytest.raises(ValueError, match="nested too deeply"):
+        list(items_of(io.BytesIO(text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.http import Answer, decode
-from airflow_clickmeeting.api.redact import MASK, mask, without_addresses
+from airflow_clickmeeting.api.redact import MASK, mask, mask_record, without_addresses
 from airflow_clickmeeting.api.types import secrets_in, without_secrets
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -192,3 +193,9 @@ def test_a_call_shows_neither_its_form_nor_its_query():
     assert "token=HCKFWT" not in repr(Call("GET", "x", query={"token": "HCKFWT"}))
     assert "HCKFWT" not in repr(calls.deactivate_tokens(7, tokens=["HCKFWT"]))
     assert "create_conference" in repr(call)
+
+
+def test_a_log_record_of_an_http_library_loses_its_secrets():
+    record = logging.LogRecord("urllib3", logging.DEBUG, "", 1, "%s %d", ("GET /1.mp4?st=SIG&e=1", 200), None)
+    assert mask_record(record)
+    assert record.getMessage() == "GET /1.mp4?st=***&e=*** 200"

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_clickmeeting.api import times
+from airflow_clickmeeting.api.errors import ParseError
 
 ZONES = st.sampled_from(
     [
@@ -233,3 +234,20 @@ def test_a_length_without_a_unit_is_refused_with_what_to_write(value):
 def test_how_far_a_moment_is_from_now_is_said_in_words(later, words):
     now = datetime(2027, 3, 1, 12, tzinfo=UTC)
     assert times.in_words(now + later, now) == words
+
+
+@pytest.mark.parametrize("odd", ["soon", "", None, 0, True, [], {}, "0000-00-00 00:00:00", "2027-13-01T00:00:00"])
+def test_what_clickmeeting_returns_as_a_time_and_is_none_is_an_error(odd):
+    with pytest.raises(ParseError, match=r"^expected an ISO 8601 time, got "):
+        times.parse(odd)
+
+
+@pytest.mark.parametrize("odd", ["0001-01-01T00:00:00+14:00", "1969-12-31", "9999-12-31T23:59:59-12:00"])
+def test_a_time_with_which_nothing_can_be_computed_is_an_error(odd):
+    with pytest.raises(ParseError, match=r"^expected a time from 1970 to 9990, got "):
+        times.parse(odd)
+
+
+def test_times_without_an_offset_are_utc():
+    assert times.parse("2027-03-01T15:00:00") == datetime(2027, 3, 1, 15, tzinfo=UTC)
+    assert times.parse("2027-03-01T15:00:00+01:00").utcoffset() == timedelta(hours=1)
