@@ -8,6 +8,8 @@ The database is the connection `warehouse`. You need the extras `parquet` and `s
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import Param, dag, task, task_group
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -20,6 +22,9 @@ from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportRegistrationsOperator,
 )
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
+
+# if the host's connection drops, and the host comes back in time, the two sessions count as one webinar
+ONE_WEBINAR = timedelta(minutes=15)
 
 
 def load(dataset: str, **scope):
@@ -66,10 +71,14 @@ def webinars_to_warehouse():
             task_id="attendees", room_id=room_id, path=f"{folder}/attendees/{of_session}"
         )
         ClickMeetingExportAttendanceOperator(
-            task_id="attendance", room_id=room_id, path=f"{folder}/attendance/{of_session}"
+            task_id="attendance",
+            room_id=room_id,
+            path=f"{folder}/attendance/{of_session}",
+            join_sessions_within=ONE_WEBINAR,
         )
-        for dataset in ("sessions", "attendees", "attendance"):
-            load(dataset, room_id=room_id)
+        load("sessions", room_id=room_id)
+        load("attendees", room_id=room_id)
+        load("attendance", room_id=room_id, join_sessions_within=ONE_WEBINAR)
 
     sessions.expand(room_id=rooms())
 

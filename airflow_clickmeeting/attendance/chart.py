@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
+
+from airflow_clickmeeting.attendance.intervals import Interval, gaps
 
 Point = tuple[datetime, int]
 
@@ -24,18 +26,19 @@ def peak_of(curve: Sequence[Point]) -> Point:
     return max(curve, key=lambda point: point[1])
 
 
-def curve_as_svg(curve: Sequence[Point], start: datetime, end: datetime, *, width: int, height: int) -> str:
+def curve_as_svg(curve: Sequence[Point], spans: Sequence[Interval], *, width: int, height: int) -> str:
     """Return a curve as SVG; the same arguments give the same text.
 
     The chart takes its colours from the page: `--muted`, `--line` and `--accent`. It has no element ids, because a page
     has two charts, and their ids would be the same.
 
     :param curve: each time at which the number of people changed, with the new number; at least one.
-    :param start: the time at the left end; the chart shows times in the zone of `start`.
-    :param end: the time at the right end, later than `start`.
+    :param spans: the times in which sessions took place, sorted, with some length; the chart goes from the first start
+        to the last end, shades the breaks, and shows times in the zone of the first start.
     :param width: the width in units of which the text is 12 high.
     :param height: the height in the same units.
     """
+    (start, _), (_, end) = spans[0], spans[-1]
     peak_time, peak = peak_of(curve)
     counts = _round_counts(peak)
     left, right, bottom = LEFT + DIGIT_WIDTH * len(str(counts[-1])), width - RIGHT, height - BOTTOM
@@ -46,12 +49,14 @@ def curve_as_svg(curve: Sequence[Point], start: datetime, end: datetime, *, widt
     def y(count: int) -> str:
         return _number(bottom - count / peak * (bottom - TOP))
 
-    svg: str = _template().render(
+    svg: str = template(TEMPLATE).render(
         width=width,
         height=height,
         left=left,
         right=right,
+        top=TOP,
         bottom=bottom,
+        breaks=[{"left": x(began), "right": x(ended)} for began, ended in gaps(spans)],
         lines=[{"y": y(count), "text": count} for count in counts],
         times=[{"x": x(time), "text": _time_text(time)} for time in _round_times(start, end, max_times=width // 66)],
         points=[{"x": x(time), "y": y(count)} for time, count in curve],
@@ -103,8 +108,13 @@ def _time_text(time: datetime) -> str:
     return f"{time:%H:%M}" if time.hour or time.minute else f"{time.day} {time:%b}"
 
 
-def _template() -> Any:
+def template(name: str, **filters: Callable[..., str]) -> Any:
+    """Return a Jinja template of this folder, which escapes what it shows.
+
+    :param filters: functions that the template uses as filters.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
+    environment.filters |= filters
+    return environment.from_string((files(__package__) / name).read_text(encoding="utf-8"))

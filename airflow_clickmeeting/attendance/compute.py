@@ -12,16 +12,27 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from statistics import median
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.types import Attendee, Registration, Session
+from airflow_clickmeeting.attendance.intervals import (
+    MINUTE,
+    NOTHING,
+    Interval,
+    clipped,
+    count_present,
+    gaps,
+    interval_of,
+    merged,
+    moment_of,
+    total,
+)
 
 __all__ = [
-    "NOTHING",
     "Attendance",
     "AttendanceTotals",
     "Participation",
@@ -29,26 +40,28 @@ __all__ = [
     "Summary",
     "SummaryOfSessions",
     "attendance_of",
+    "attendance_of_event",
 ]
 
 T = TypeVar("T")
-Interval = tuple[datetime, datetime]
 Status = Literal["attended", "no_show", "walk_in"]
 
 STAFF = {role: rank for rank, role in enumerate(("host", "moderator", "presenter", "guest_speaker"))}
-NOTHING, MINUTE = timedelta(0), timedelta(minutes=1)
+_stay, _role = attrgetter("join", "leave"), attrgetter("role")
 _feedback_order = attrgetter("leave", "rating", "comment")
 
 
 class Participation(TypedDict):
-    """One person at one session; the keys have this order.
+    """One person at one session, or at an event of several sessions; the keys have this order.
 
-    `person` is the e-mail address, `registration:ID` or `visitor:UID`. A person who had a role of `STAFF` in any entry
-    has `is_staff` set, and no `status`. `first_join` and `last_leave` are ISO 8601 with the UTC offset of the session's
-    start. They are as recorded, so a host's `first_join` may be before the session. Entries that overlap or adjoin are
-    one of the `visits`. `minutes` and `share` (0 to 1; 0 if the session has no length) count presence within the
-    session, and overlapping entries once. The nickname is from the first entry that has one, else from the
-    registration. The rating (stars) and the comment are from the last entry that has either.
+    `session_id` is the id of the session, or of the first one of an event. `person` is the e-mail address,
+    `registration:ID` or `visitor:UID`. A person who had a role of `STAFF` in any entry has `is_staff` set, and no
+    `status`. `first_join` and `last_leave` are ISO 8601 with the UTC offset of the session's start. They are as
+    recorded, so a host's `first_join` may be before the session. Entries that overlap or adjoin are one of the
+    `visits`. `minutes` and `share` (0 to 1; 0 if the session has no length) count presence within the session, and
+    overlapping entries once; a break between the sessions of an event is neither presence nor absence. The nickname is
+    from the first entry that has one, else from the registration. The rating (stars) and the comment are from the last
+    entry that has either.
     """
 
     session_id: int
@@ -74,7 +87,8 @@ class Summary(TypedDict):
 
     `registered` is `attended` + `no_show`, and `came` is `attended` + `walk_in`. `show_up_rate` is `attended` /
     `registered` (0 to 1), or None if nobody registered. `median_minutes` is over the people who came, or None if nobody
-    came. `peak` is the highest number of people at the same time.
+    came. `peak` is the highest number of people at the same time. If nobody came, all of them are 0 or None: a session
+    without an audience, such as a test or one that broke off at once, makes nobody a `no_show`.
     """
 
     registered: int
@@ -98,17 +112,24 @@ class SummaryOfSessions(Summary):
 
 @dataclass(frozen=True)
 class Attendance:
-    """The attendance of one session.
+    """The attendance of a session, or of an event of several sessions.
 
+    :param session_ids: the ids of the sessions; the event bears the first one.
+    :param spans: the start and the end of each session, with the UTC offset of the first one; sessions that overlap or
+        adjoin are one span.
     :param rows: a row per person, sorted by `person`.
     :param summary: the numbers of the audience.
     :param curve: each time at which the number of people in the audience changed, with the number from then on.
+    :param not_counted: how many people had registered, but are not in `rows` because nobody came.
     :param skipped: messages about entries and registrations that could not be read, and so do not count; sorted.
     """
 
+    session_ids: list[int]
+    spans: list[Interval]
     rows: list[Participation]
     summary: Summary
     curve: list[tuple[datetime, int]]
+    not_counted: int
     skipped: list[str]
 
 
@@ -155,11 +176,29 @@ class _RegistrationFacts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _SessionSpan:
-    id: int
-    start: datetime
-    end: datetime
+class _Event:
+    """The ids of its sessions, the zone of the first one, and the times in which at least one of them took place."""
+
+    ids: list[int]
     zone: tzinfo | None
+    spans: list[Interval]
+
+    @property
+    def end(self) -> datetime:
+        return self.spans[-1][1]
+
+    @cached_property
+    def length(self) -> timedelta:
+        return total(self.spans)
+
+    @cached_property
+    def breaks(self) -> list[Interval]:
+        return gaps(self.spans)
+
+    def absence(self, leave: datetime, join: datetime) -> timedelta:
+        """Return how long somebody was absent who left and joined again; a break is no absence."""
+        during = (clipped(each, (leave, join)) for each in self.breaks)
+        return join - leave - total(during)
 
 
 def attendance_of(
@@ -177,7 +216,7 @@ def attendance_of(
 
     The registrations of a permanent room are valid for all its sessions, so a person who came and has any registration
     is registered. A person who did not come is a `no_show`, unless their registration is for another session or was
-    made after this session.
+    made after this session. If nobody came, except for staff, nobody is a `no_show`.
 
     :param session: the session, as `get_session` returns it.
     :param attendees: a row per entry, as `list_session_attendees` returns them.
@@ -186,45 +225,73 @@ def attendance_of(
     :param until: the end to assume for a session that still runs, such as now; ignored if the session has ended.
     :raises ValueError: if the session's own times cannot be read, or if it still runs and `until` is missing.
     """
+    return attendance_of_event([(session, attendees)], registrations, rejoin_gap=rejoin_gap, until=until)
+
+
+def attendance_of_event(
+    sessions: Iterable[tuple[Session, Iterable[Attendee]]],
+    registrations: Iterable[Registration] = (),
+    *,
+    rejoin_gap: timedelta | float | str = NOTHING,
+    until: times.When | None = None,
+) -> Attendance:
+    """Compute the attendance of sessions that count as one, such as those of `events.join_sessions`.
+
+    The arguments and the result are those of `attendance_of`. Somebody who was at any of the sessions came to the
+    event. Minutes are those within the sessions, each counted once, and somebody who was there from the start of the
+    first session to the end of the last one has a share of 1 and one visit, whatever breaks are between them.
+
+    :param sessions: at least one session, each with its entries, in the order of their starts.
+    """
     gap = times.seconds("rejoin_gap", rejoin_gap)
-    span = _session_span(session, until)
+    now = None if until is None else times.instant("until", until).astimezone(UTC)
+    sessions = list(sessions)
+    spans = [_span(session, now) for session, _ in sessions]
+    zone = times.parse(sessions[0][0]["start_date"]).tzinfo
+    event = _Event([session["id"] for session, _ in sessions], zone, merged(sorted(spans)))
     skipped: list[str] = []
     entries: dict[str, list[_Entry]] = defaultdict(list)
-    read_entry = partial(_read_entry, until=span.end)
-    for person, entry in _read_rows(read_entry, "attendee", "uid", attendees, skipped):
-        entries[person].append(entry)
+    for (_, attendees), (_, end) in zip(sessions, spans, strict=True):
+        read_entry = partial(_read_entry, until=end)
+        for person, entry in _read_rows(read_entry, "attendee", "uid", attendees, skipped):
+            entries[person].append(entry)
     registered: dict[str, _RegistrationFacts] = {}
-    read_registration = partial(_read_registration, span=span)
+    read_registration = partial(_read_registration, event=event)
     for person, facts in _read_rows(read_registration, "registration", "id", registrations, skipped):
         registered[person] = min(facts, registered.get(person, facts))
     expected = {person for person, facts in registered.items() if not facts.for_other_session}
 
+    def came_back(leave: datetime, join: datetime) -> bool:
+        return event.absence(leave, join) <= gap
+
     rows: list[Participation] = []
     present: list[Interval] = []
-    for person in sorted(entries.keys() | expected):
+    people = sorted(entries.keys() | expected)
+    for person in people:
         own = sorted(entries.get(person, ()))
-        visits = _merge_entries(own, gap)
-        inside = [_clip(visit, span) for visit in visits]
-        rows.append(_row(span, person, own, visits, inside, registered.get(person)))
+        visits = merged(map(_stay, own), came_back)
+        inside = [clipped(visit, span) for visit in visits for span in event.spans]
+        rows.append(_row(event, person, own, visits, inside, registered.get(person)))
         if not rows[-1]["is_staff"]:
             present += inside
-    curve = [(moment.astimezone(span.zone), count) for moment, count in _count_present(present)]
     audience = _audience(rows)
+    if not any(row["visits"] for row in audience):
+        rows, audience = [row for row in rows if row["visits"]], []
+    curve = [(moment.astimezone(zone), count) for moment, count in count_present(present)]
     summary = _summary(
         Counter(row["status"] for row in audience),
         [row["minutes"] for row in audience if row["visits"]],
         max((count for _, count in curve), default=0),
     )
-    return Attendance(rows, summary, curve, sorted(skipped))
+    spans = [(start.astimezone(zone), end.astimezone(zone)) for start, end in event.spans]
+    return Attendance(event.ids, spans, rows, summary, curve, len(people) - len(rows), sorted(skipped))
 
 
-def _session_span(session: Session, until: times.When | None) -> _SessionSpan:
-    assumed_end = None if until is None else times.instant("until", until).astimezone(UTC)
+def _span(session: Session, now: datetime | None) -> Interval:
     try:
-        start, end = _interval(session, assumed_end)
+        return interval_of(session, now)
     except ValueError as error:
-        raise ValueError(f"session {session['id']}: {error}") from None
-    return _SessionSpan(session["id"], start, end, times.parse(session["start_date"]).tzinfo)
+        raise type(error)(f"session {session['id']}: {error}") from None
 
 
 def _read_rows(
@@ -239,16 +306,16 @@ def _read_rows(
 
 
 def _read_entry(row: Attendee, until: datetime) -> tuple[str, _Entry]:
-    join, leave = _interval(row, until)
+    join, leave = interval_of(row, until)
     rating = _text(row, "rating")
     stars = int(rating) if rating.isdecimal() else 0
     entry = _Entry(join, _text(row, "nickname"), leave, _text(row, "role"), stars, _text(row, "rating_comment"))
     return _person(row, "visitor", "uid"), entry
 
 
-def _read_registration(row: Registration, span: _SessionSpan) -> tuple[str, _RegistrationFacts]:
+def _read_registration(row: Registration, event: _Event) -> tuple[str, _RegistrationFacts]:
     bound_to = row.get("session_id")
-    for_other_session = bound_to != span.id if bound_to else _registered_after(span.end, row)
+    for_other_session = bound_to not in event.ids if bound_to else _registered_after(event.end, row)
     facts = _RegistrationFacts(for_other_session, row.get("id") or 0, _text(row, "visitor_nickname"))
     return _person(row, "registration", "id"), facts
 
@@ -256,7 +323,7 @@ def _read_registration(row: Registration, span: _SessionSpan) -> tuple[str, _Reg
 def _registered_after(end: datetime, row: Registration) -> bool:
     # A registration without a readable date is not known to be later, so it counts.
     try:
-        return _moment(row, "registration_date") > end
+        return moment_of(row, "registration_date") > end
     except ValueError:
         return False
 
@@ -274,70 +341,27 @@ def _person(row: Mapping[str, Any], kind: str, key: str) -> str:
     return f"{kind}:{row[key]}"
 
 
-def _interval(row: Mapping[str, Any], until: datetime | None) -> Interval:
-    """Return the start and the end of a session or an entry; `until` is the end if the row has none."""
-    start = _moment(row, "start_date")
-    if row.get("end_date"):
-        if (end := _moment(row, "end_date")) < start:
-            raise ValueError(f"end_date {row['end_date']!r} is before start_date {row['start_date']!r}")
-        return start, end
-    if until is None:
-        raise ValueError("it has no end_date yet; set until, the end to assume for a running session")
-    return start, max(start, until)
-
-
-def _moment(row: Mapping[str, Any], key: str) -> datetime:
-    try:
-        return _utc(row[key])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise ValueError(f"{key} {row.get(key)!r} is not an ISO 8601 time") from None
-
-
-# ClickMeeting rounds times to minutes, so a session has few different ones, and most are found in the caches.
-@lru_cache(maxsize=10_000)
-def _utc(text: str) -> datetime:
-    return times.parse(text).astimezone(UTC)
-
-
 @lru_cache(maxsize=10_000)
 def _format_time(moment: datetime, zone: tzinfo | None) -> str:
     return moment.astimezone(zone).isoformat()
 
 
-def _merge_entries(entries: Iterable[_Entry], gap: timedelta) -> list[Interval]:
-    """Return a person's visits: sorted entries that overlap, adjoin, or are at most `gap` apart are one visit."""
-    visits: list[Interval] = []
-    for entry in entries:
-        if visits and entry.join - visits[-1][1] <= gap:
-            visits[-1] = visits[-1][0], max(visits[-1][1], entry.leave)
-        else:
-            visits.append((entry.join, entry.leave))
-    return visits
-
-
-def _clip(visit: Interval, span: _SessionSpan) -> Interval:
-    """Return the part of a visit that is within the session; it is empty for a visit before or after the session."""
-    start, end = visit
-    return min(max(start, span.start), span.end), min(max(end, span.start), span.end)
-
-
 def _row(
-    span: _SessionSpan,
+    event: _Event,
     person: str,
     entries: list[_Entry],
     visits: list[Interval],
     inside: list[Interval],
     registration: _RegistrationFacts | None,
 ) -> Participation:
-    role = min((entry.role for entry in entries), key=_role_rank, default="")
+    role = min(map(_role, entries), key=_role_rank, default="")
     is_staff = role in STAFF
     rated = [entry for entry in entries if entry.rating or entry.comment]
     last = max(rated, key=_feedback_order, default=None)
     nickname = next((entry.nickname for entry in entries if entry.nickname), registration and registration.nickname)
-    length = span.end - span.start
-    present = sum((end - start for start, end in inside), NOTHING)
+    present = total(inside)
     return {
-        "session_id": span.id,
+        "session_id": event.ids[0],
         "person": person,
         "email": person if "@" in person else None,
         "registration_id": (registration and registration.id) or None,
@@ -346,11 +370,11 @@ def _row(
         "is_staff": is_staff,
         "registered": registration is not None,
         "status": None if is_staff else _status(came=bool(entries), registered=registration is not None),
-        "first_join": _format_time(visits[0][0], span.zone) if visits else None,
-        "last_leave": _format_time(visits[-1][1], span.zone) if visits else None,
+        "first_join": _format_time(visits[0][0], event.zone) if visits else None,
+        "last_leave": _format_time(visits[-1][1], event.zone) if visits else None,
         "visits": len(visits),
         "minutes": present / MINUTE,
-        "share": present / length if length else 0.0,
+        "share": present / event.length if event.length else 0.0,
         "rating": (last and last.rating) or None,
         "rating_comment": (last and last.comment) or None,
     }
@@ -364,22 +388,6 @@ def _status(*, came: bool, registered: bool) -> Status:
     if not came:
         return "no_show"
     return "attended" if registered else "walk_in"
-
-
-def _count_present(visits: Iterable[Interval]) -> Iterator[tuple[datetime, int]]:
-    """Yield each time at which the number of people changes, with the new number.
-
-    At its exact time, a join counts already and a leave does not count any more.
-    """
-    changes: Counter[datetime] = Counter()
-    for start, end in visits:
-        changes[start] += 1
-        changes[end] -= 1
-    count = 0
-    for moment in sorted(changes):
-        if changes[moment]:
-            count += changes[moment]
-            yield moment, count
 
 
 def _audience(rows: Iterable[Participation]) -> list[Participation]:

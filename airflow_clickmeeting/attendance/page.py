@@ -5,21 +5,19 @@ The page loads no other file and runs no script. Names and comments come from at
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import times
-from airflow_clickmeeting.attendance.chart import curve_as_svg, peak_of
+from airflow_clickmeeting.attendance.chart import curve_as_svg, peak_of, template
+from airflow_clickmeeting.attendance.intervals import MINUTE, NOTHING, gaps, total
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.types import Session
     from airflow_clickmeeting.attendance.compute import Attendance, Participation
 
 TEMPLATE = "page.html"
-MINUTE = timedelta(minutes=1)
 # A wide chart for a desktop and paper, and a narrow one for a phone; the page's style sheet shows one of them.
 CHARTS = {"wide": {"width": 840, "height": 260}, "narrow": {"width": 330, "height": 230}}
 GROUPS = {
@@ -31,39 +29,42 @@ GROUPS = {
 
 
 def page(
-    session: Session,
     found: Attendance,
     *,
     title: str,
     zone: tzinfo | None = None,
-    rejoin_gap: timedelta = timedelta(0),
+    rejoin_gap: timedelta = NOTHING,
     show_people: bool = True,
 ) -> bytes:
     """Return the page as UTF-8 bytes; the same arguments give the same bytes.
 
-    :param session: the session, which must have ended.
-    :param found: the attendance of the session.
+    :param found: the attendance of a session, or of an event of several sessions, which must have ended.
     :param title: the heading of the page.
-    :param zone: the time zone of the times on the page; by default the UTC offset of the session's start.
+    :param zone: the time zone of the times on the page; by default the UTC offset of the start.
     :param rejoin_gap: the absences that counted as presence, for a note on the page.
     :param show_people: whether to list people; if not, the page has no personal data.
     """
-    start, end = (times.parse(str(session.get(key))) for key in ("start_date", "end_date"))
-    zone = zone or start.tzinfo
-    start, end = start.astimezone(zone), end.astimezone(zone)
+    zone = zone or found.spans[0][0].tzinfo
+    spans = [(start.astimezone(zone), end.astimezone(zone)) for start, end in found.spans]
+    start = spans[0][0]
     curve = [(moment.astimezone(zone), count) for moment, count in found.curve]
-    text: str = _template(start).render(
+    filters: dict[str, Callable[..., str]]
+    filters = {"clock": partial(_clock, start=start), "day": _day, "minutes": _minutes, "percent": _percent}
+    text: str = template(TEMPLATE, **filters).render(
         title=title,
         start=start,
-        end=end,
-        length=(end - start) / MINUTE,
+        end=spans[-1][1],
+        length=total(found.spans) / MINUTE,
+        sessions=len(found.session_ids),
+        breaks=gaps(spans),
         zone=zone,
-        total=found.summary,
+        summary=found.summary,
         peak=peak_of(curve) if curve else None,
-        pictures={name: curve_as_svg(curve, start, end, **size) for name, size in CHARTS.items() if curve},
+        pictures={name: curve_as_svg(curve, spans, **size) for name, size in CHARTS.items() if curve},
         groups=_groups(found.rows) if show_people else {},
         staff=sum(row["is_staff"] for row in found.rows),
         rejoin_gap=rejoin_gap / MINUTE,
+        not_counted=found.not_counted,
         skipped=len(found.skipped),
     )
     return text.encode("utf-8", "replace")
@@ -79,19 +80,6 @@ def _groups(rows: Iterable[Participation]) -> dict[str, list[Participation]]:
 
 def _sort_key(row: Participation) -> tuple[str, str]:
     return (row["nickname"] or row["person"]).casefold(), row["person"]
-
-
-def _template(start: datetime) -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "clock": partial(_clock, start=start),
-        "day": _day,
-        "minutes": _minutes,
-        "percent": _percent,
-    }
-    return environment.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
 
 
 def _clock(moment: datetime | str, start: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.datasets.fetch import Fetcher, Source
@@ -58,7 +58,7 @@ class DatasetReader:
         self.hook = hook
         # the requests for a single session need no threads
         self._fetcher = Fetcher(hook, 1 if scope.session_id else max_parallel, self.failures)
-        self._ids = {"room_id", "session_id"} & {column.name for column in dataset.columns}
+        self._ids = {"room_id", "session_id", "session_ids"} & {column.name for column in dataset.columns}
 
     def __enter__(self) -> Self:
         return self
@@ -92,11 +92,10 @@ class DatasetReader:
                 self.places_read += 1
                 self.sessions += self.source.of_sessions
                 skip = partial(self._add_failure, place)
-                ids = (
-                    {"room_id": place.room_id, "session_id": place.session_id}
-                    if place.session
-                    else {"room_id": place.room_id}
-                )
+                ids: dict[str, Any] = {"room_id": place.room_id}
+                if place.session:
+                    session_ids = [part.session_id for part in place.parts]
+                    ids |= {"session_id": place.session_id, "session_ids": session_ids}
                 own = {name: ids[name] for name in self._ids & ids.keys()}
                 yield place, progress.counted(self._in_period(self.dataset.rows(items, skip, own), skip))
 

@@ -7,6 +7,7 @@ ClickMeeting sent, which is the room's. No table contains ClickMeeting's secrets
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from airflow_clickmeeting.api.form_fields import STANDARD
@@ -46,6 +47,15 @@ def _geo(name: str, *, personal: str | None = None) -> Column:
 
 def _recorded_room(item: Item) -> int | None:
     return read_integer("conference_id" if item.get("room_id") is None else "room_id", item)
+
+
+# all rows of an event have the same ids
+@lru_cache(maxsize=100)
+def _ids_as_json(ids: tuple[int, ...]) -> str | None:
+    return as_json(ids)
+
+
+_SESSION_IDS = Column("session_ids", lambda item: _ids_as_json((*(item.get("session_ids") or ()),)), (), "json")
 
 
 def _answered(name: str, *columns: Column, key: tuple[str, ...], but: tuple[str, ...] = (), **more: Any) -> Dataset:
@@ -153,6 +163,7 @@ ATTENDANCE = Dataset(
     (
         integer("room_id"),
         integer("session_id"),
+        _SESSION_IDS,
         text("person", personal="email"),
         text("email", personal="email"),
         integer("registration_id"),
@@ -172,12 +183,13 @@ ATTENDANCE = Dataset(
     key=("room_id", "session_id", "person"),
 )
 
-# The keys of attendance.Summary, after the columns of their session.
+# The keys of attendance.Summary, after the columns of their session or event.
 ATTENDANCE_SUMMARIES = Dataset(
     "attendance_summaries",
     (
         integer("room_id"),
         integer("session_id"),
+        _SESSION_IDS,
         *moment("start_date"),
         *moment("end_date"),
         integer("registered"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,6 +12,8 @@ from airflow_clickmeeting.api import calls, parse, times
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError, ParseError
 from airflow_clickmeeting.api.facts import ended_at
+from airflow_clickmeeting.attendance.events import join_sessions
+from airflow_clickmeeting.attendance.intervals import NOTHING
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
 from airflow_clickmeeting.datasets.table import Dataset, Item, Row
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, ClickMeetingError
@@ -96,6 +98,7 @@ class Source:
     :param of_sessions: whether places are sessions, not rooms.
     :param in_time: whether the dataset can be limited to a period.
     :param happened: returns the time by which a row belongs to a period, if the dataset is filtered row by row.
+    :param join_within: sessions of a room that are at most this far apart are one place; None joins none.
     """
 
     dataset: Dataset
@@ -103,13 +106,14 @@ class Source:
     of_sessions: bool = False
     in_time: bool = True
     happened: Callable[[Row], datetime | None] | None = None
+    join_within: timedelta | None = None
 
     def find_places(
         self, fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
     ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Yield each room that can be read, with its places in the scope, sorted by id."""
         if self.of_sessions:
-            return _find_sessions(fetcher, scope, rooms)
+            return _find_sessions(fetcher, scope, rooms, self.join_within)
         if self.list_items is None:
             return _read_rooms(fetcher, rooms)
         return ((room, [room]) for room in (RoomOrSession(each.room_id) for each in rooms))
@@ -138,43 +142,52 @@ def _read_rooms(
 
 
 def _find_sessions(
-    fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession]
+    fetcher: Fetcher, scope: Scope, rooms: Iterable[RoomOrSession], join_within: timedelta | None
 ) -> Iterator[tuple[RoomOrSession, list[RoomOrSession]]]:
     requests = ((RoomOrSession(room.room_id), calls.list_sessions(room.room_id)) for room in rooms)
     for room, sessions in fetcher.fetch(requests):
         if sessions is None:
             continue
         before = fetcher.failures.count
-        found = sorted(_select_sessions(fetcher, scope, room, sessions), key=lambda place: place.session_id or 0)
+        selected = _select_sessions(fetcher, scope, room, sessions, join_within)
+        found = sorted(selected, key=lambda place: place.session_id or 0)
         if found or fetcher.failures.count == before:
             yield room, found
 
 
 def _select_sessions(
-    fetcher: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session]
+    fetcher: Fetcher, scope: Scope, room: RoomOrSession, sessions: Iterable[Session], join_within: timedelta | None
 ) -> Iterator[RoomOrSession]:
-    """Yield the sessions of a room that are in the scope."""
-    known = False
-    for session in sessions:
-        place = room._replace(session=session, session_id=session["id"])
-        known = known or place.session_id == scope.session_id
+    """Yield the sessions, or the events, of a room that are in the scope."""
+
+    def skip(session: Session, error: ParseError) -> None:
+        reason = f"the session's times cannot be read: {error}"
+        fetcher.failures.add(reason, room_id=room.room_id, session_id=session["id"])
+
+    sessions = list(sessions)
+    events = [[each] for each in sessions] if join_within is None else join_sessions(sessions, join_within, skip)
+    for first, *joined in events:
+        place = room._replace(session=first, session_id=first["id"], joined=tuple(joined))
         try:
-            if _in_scope(scope, session):
+            if _in_scope(scope, [first, *joined], join_within or NOTHING):
                 yield place
         except ParseError as error:
-            fetcher.failures.add(f"the session's times cannot be read: {error}", **place.ids)
-    if scope.session_id and not known:
+            skip(first, error)
+    if scope.session_id and all(session["id"] != scope.session_id for session in sessions):
         missing = ApiError("not_found", f"session {scope.session_id} does not exist in room {room.room_id}")
         fetcher.failures.add(fetcher.hook.error(missing, calls.list_sessions(room.room_id)), **room.ids)
 
 
-def _in_scope(scope: Scope, session: Session) -> bool:
+def _in_scope(scope: Scope, event: list[Session], join_within: timedelta) -> bool:
     if scope.session_id:
-        return session["id"] == scope.session_id
-    if (end := ended_at(session)) is None:
+        return any(session["id"] == scope.session_id for session in event)
+    ends = [end for end in map(ended_at, event) if end]
+    if len(ends) < len(event):
         return False
-    times.parse(session.get("start_date", ""))
-    return scope.period.holds(end)
+    times.parse(event[0].get("start_date", ""))
+    # The event could go on for so long. If it belonged to the period of its end, a run soon after the end of that
+    # period would read half of it, and the next run all of it.
+    return scope.period.holds(max(ends) + join_within)
 
 
 def _as_list(call: Call[Any]) -> Call[list[Any]]:

@@ -14,12 +14,22 @@ Interval = tuple[datetime | None, datetime | None]
 
 
 class RoomOrSession(NamedTuple):
-    """The place that data belongs to: a room, with its item of the list of rooms if known, or one of its sessions."""
+    """The place that data belongs to: a room, with its item of the list of rooms if known, or one of its sessions.
+
+    If sessions count as one event, the place is that of the first one, and `joined` has the others.
+    """
 
     room_id: int
     session_id: int | None = None
     session: Session | None = None
     room: Room | None = None
+    joined: tuple[Session, ...] = ()
+
+    @property
+    def parts(self) -> list[RoomOrSession]:
+        """The places of all sessions of an event; of any other place, itself."""
+        others = (self._replace(session_id=each["id"], session=each, joined=()) for each in self.joined)
+        return [self._replace(joined=()), *others]
 
     @property
     def ids(self) -> dict[str, int | None]:

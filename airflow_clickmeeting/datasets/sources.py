@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from airflow_clickmeeting.api import calls
-from airflow_clickmeeting.attendance.compute import NOTHING, Attendance, AttendanceTotals, attendance_of
+from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.attendance.compute import Attendance, AttendanceTotals, attendance_of_event
+from airflow_clickmeeting.attendance.events import join_length
+from airflow_clickmeeting.attendance.intervals import NOTHING
 from airflow_clickmeeting.datasets import definitions
 from airflow_clickmeeting.datasets.fetch import Fetcher, Source
 from airflow_clickmeeting.datasets.scope import RoomOrSession
@@ -23,14 +25,15 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.fetch import Batch
     from airflow_clickmeeting.hooks.clickmeeting import Unread
 
-    Responses = tuple[RoomOrSession, Callable[[], Unread[Any]], Callable[[], Unread[Any]]]
+    Response = Callable[[], Unread[Any]]
+    Responses = tuple[RoomOrSession, list[tuple[RoomOrSession, Response]], Response]
 
 T = TypeVar("T")
 
 
 @dataclass
 class AttendanceSource(Source):
-    """Attendance: who was in each session and for how long, compared with the room's registrations.
+    """Attendance: who was in each session or event and for how long, compared with the room's registrations.
 
     :param rejoin_gap: absences up to this long count as presence.
     """
@@ -40,6 +43,15 @@ class AttendanceSource(Source):
     rejoin_gap: timedelta = NOTHING
     totals: AttendanceTotals = field(default_factory=AttendanceTotals)
     summaries: list[Item] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rejoin_gap: timedelta | float | str, join_sessions_within: times.Length | None) -> Self:
+        """Validate an operator's `rejoin_gap` and `join_sessions_within`, and return their source.
+
+        :raises ValueError: naming the argument and its valid values.
+        """
+        within = None if join_sessions_within is None else join_length(join_sessions_within)
+        return cls(rejoin_gap=times.seconds("rejoin_gap", rejoin_gap), join_within=within)
 
     def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
         """Fetch the attendees of each session and the registrations of each room, and yield the people."""
@@ -57,15 +69,17 @@ class AttendanceSource(Source):
         self,
         fetcher: Fetcher,
         place: RoomOrSession,
-        entries: Callable[[], Unread[Any]],
-        registrations: Callable[[], Unread[Any]],
+        entries: list[tuple[RoomOrSession, Response]],
+        registrations: Response,
     ) -> Attendance | None:
-        registered, entered = fetcher.read(place, registrations), fetcher.read(place, entries)
-        if registered is None or entered is None:
+        registered = fetcher.read(place, registrations)
+        entered = [(cast("Session", part.session), fetcher.read(part, response)) for part, response in entries]
+        sessions = [(session, rows) for session, rows in entered if rows is not None]
+        if registered is None or len(sessions) < len(entered):
             return None
-        session, now = cast("Session", place.session), fetcher.hook.now()
+        now = fetcher.hook.now()
         try:
-            found = attendance_of(session, entered, registered, rejoin_gap=self.rejoin_gap, until=now)
+            found = attendance_of_event(sessions, registered, rejoin_gap=self.rejoin_gap, until=now)
         except (UnexpectedAnswerError, ValueError) as error:
             fetcher.failures.add(error, **place.ids)
             return None
@@ -76,7 +90,7 @@ class AttendanceSource(Source):
 
 @dataclass
 class AttendanceSummarySource(AttendanceSource):
-    """Attendance as one row of numbers per session."""
+    """Attendance as one row of numbers per session or event."""
 
     dataset: Dataset = definitions.ATTENDANCE_SUMMARIES
 
@@ -89,7 +103,10 @@ def _start_requests(fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterat
     for room_id, sessions in groupby(places, key=lambda place: place.room_id):
         registrations = _once(fetcher.start_fetch(RoomOrSession(room_id), calls.list_registrations(room_id)))
         for place in sessions:
-            entries = fetcher.start_fetch(place, calls.list_session_attendees(room_id, place.session_id or 0))
+            entries = [
+                (part, fetcher.start_fetch(part, calls.list_session_attendees(room_id, part.session_id or 0)))
+                for part in place.parts
+            ]
             yield place, entries, registrations
 
 
@@ -109,9 +126,11 @@ def _once(do: Callable[[], T]) -> Callable[[], T]:
 
 
 def _summary(place: RoomOrSession, found: Attendance) -> Item:
-    session = cast("Session", place.session)
-    span = {"start_date": session["start_date"], "end_date": session.get("end_date")}
-    return {"room_id": place.room_id, "session_id": session["id"], **span, **found.summary}
+    first, *others = (cast("Session", part.session) for part in place.parts)
+    ends = [session.get("end_date") or "" for session in (first, *others)]
+    span = {"start_date": first["start_date"], "end_date": max(ends, key=times.parse) if all(ends) else None}
+    ids = {"room_id": place.room_id, "session_id": first["id"], "session_ids": found.session_ids}
+    return {**ids, **span, **found.summary}
 
 
 def _registered_at(row: Row) -> datetime | None:

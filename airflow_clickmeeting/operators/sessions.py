@@ -10,11 +10,13 @@ from airflow.sdk import Context
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
 from airflow_clickmeeting.storage import located, open_atomic
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.errors import ParseError
     from airflow_clickmeeting.api.types import Attendee, Registration, Report, Room, Session
     from airflow_clickmeeting.attendance.compute import Summary
     from airflow_clickmeeting.failures import Failure
@@ -135,9 +137,10 @@ def _last_report(state: RetryCallState) -> Report:
 
 
 class ReportResult(TypedDict):
-    """The report's path, its numbers, and the first hundred entries and registrations that could not be read."""
+    """The report's path, its sessions and numbers, and the first hundred failures."""
 
     path: str
+    session_ids: list[int]
     summary: Summary
     failures: list[Failure]
     failure_count: int
@@ -156,18 +159,24 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
 
     :param path: the file, or a folder that ends in a slash, on any object storage.
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
+    :param join_sessions_within: how much later than the end of a session the next one of the room may start and be the
+        same event, a timedelta or ISO 8601 text, at most a day; by default the report is on this session alone. The
+        report is on the whole event, whichever of its sessions `session_id` is. The task fails if the event may still
+        go on, that is, until so long after the end of its last session.
     :param title: the heading; by default the room's name.
     :param show_people: whether the page lists the people; if not, the file has no personal data.
     :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o640`; by default
         only the owner can read it. Object storages have no file modes.
-    :return: `path`; the `summary`, as `attendance.compute.Summary`; the first hundred `failures`, which are entries and
-        registrations that could not be read and do not count, each with its `reason`; and `failure_count`.
+    :return: `path`; the `session_ids` of the report; the `summary`, as `attendance.compute.Summary`; the first hundred
+        `failures`, which are entries, registrations and other sessions of the room that could not be read and do not
+        count, each with its `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
         *SessionOperator.template_fields,
         "path",
         "rejoin_gap",
+        "join_sessions_within",
         "title",
         "show_people",
         "file_mode",
@@ -178,6 +187,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         *,
         path: Path,
         rejoin_gap: timedelta | float | str = 0,
+        join_sessions_within: Length | None = None,
         title: str | None = None,
         show_people: bool | Id = True,
         file_mode: Id = "600",
@@ -186,18 +196,21 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         super().__init__(**kwargs)
         self.path = path
         self.rejoin_gap = rejoin_gap
+        self.join_sessions_within = join_sessions_within
         self.title = title
         self.show_people = show_people
         self.file_mode = file_mode
 
     def execute(self, context: Context) -> ReportResult:
-        """Read the session, compute who attended it, and write the page.
+        """Read the session or the event, compute who attended it, and write the page.
 
         :raises ValueError: naming the argument and its valid values.
-        :raises ClickMeetingError: if the session still runs, or ended less than a minute ago.
+        :raises ClickMeetingError: if the session still runs, ended less than a minute ago, or may still go on.
         """
-        from airflow_clickmeeting.api import times
-        from airflow_clickmeeting.attendance.compute import attendance_of
+        from airflow_clickmeeting.api import calls, times
+        from airflow_clickmeeting.api.errors import ApiError
+        from airflow_clickmeeting.attendance.compute import attendance_of_event
+        from airflow_clickmeeting.attendance.events import join_length
         from airflow_clickmeeting.attendance.page import page
         from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
         from airflow_clickmeeting.output.outlets import report_outputs
@@ -205,54 +218,81 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         room_id = validate.identifier("room_id", self.room_id)
         session_id = validate.identifier("session_id", self.session_id)
         gap = times.seconds("rejoin_gap", self.rejoin_gap)
+        within = None if self.join_sessions_within is None else join_length(self.join_sessions_within)
         title = self.title if self.title is None else validate.filled("title", self.title)
         show_people = bool(validate.flag("show_people", self.show_people))
-        target = located(self.path, f"attendance-{room_id}-{session_id}.html")
+        located(self.path, "")
         file_mode = validate.permissions("file_mode", self.file_mode)
 
-        room = self.hook.get_conference(room_id)
-        session = self._require_ended(self.hook.get_session(room_id, session_id))
-        attendees = self.hook.list_session_attendees(room_id, session_id)
-        attendance = attendance_of(session, attendees, self._list_registrations(room), rejoin_gap=gap)
-        content = page(
-            session,
-            attendance,
-            title=title or room.get("name") or f"Room {room_id}",
-            zone=times.zone(room["timezone"]) if room.get("timezone") else None,
-            rejoin_gap=gap,
-            show_people=show_people,
-        )
+        problems: list[str] = []
+        try:
+            room = self.hook.get_conference(room_id)
+            event = self._read_event(room_id, session_id, within, problems)
+            self._require_over(event, within)
+            sessions = [(each, self.hook.list_session_attendees(room_id, each["id"])) for each in event]
+            attendance = attendance_of_event(sessions, self._list_registrations(room), rejoin_gap=gap)
+            content = page(
+                attendance,
+                title=title or room.get("name") or f"Room {room_id}",
+                zone=times.zone(room["timezone"]) if room.get("timezone") else None,
+                rejoin_gap=gap,
+                show_people=show_people,
+            )
+        except ValueError as error:  # the arguments are valid, so this concerns ClickMeeting's data
+            raise self.hook.error(ApiError("unexpected", str(error)), calls.get_session(room_id, session_id)) from None
+        session_ids, problems = attendance.session_ids, problems + attendance.skipped
+        target = located(self.path, f"attendance-{room_id}-{session_ids[0]}.html")
         with open_atomic(target, file_mode) as file:
             file.write(content)
         about = {"path": str(target), "format": "html", "people": len(attendance.rows)}
         report_outputs(self.hook, self.outlets, context, {str(target): about}, about)
-        self.log.info("Wrote the attendance report of session %d to %s: %s", session_id, target, attendance.summary)
-        if attendance.skipped:
+        self.log.info("Wrote the attendance report of sessions %s to %s: %s", session_ids, target, attendance.summary)
+        if problems:
             self.log.warning(
-                "%d entries or registrations of session %d could not be read, so the report does not count them",
-                len(attendance.skipped),
-                session_id,
+                "%d sessions, entries or registrations could not be read, so the report of %s does not count them",
+                len(problems),
+                session_ids,
             )
         return {
             "path": str(target),
+            "session_ids": session_ids,
             "summary": attendance.summary,
-            "failures": [{"reason": reason} for reason in attendance.skipped[:MAX_FAILURES_KEPT]],
-            "failure_count": len(attendance.skipped),
+            "failures": [{"reason": reason} for reason in problems[:MAX_FAILURES_KEPT]],
+            "failure_count": len(problems),
         }
 
-    def _require_ended(self, session: Session) -> Session:
+    def _read_event(
+        self, room_id: int, session_id: int, within: timedelta | None, problems: list[str]
+    ) -> list[Session]:
+        """Return the session, with those that it is joined with; add to `problems` those that cannot be read."""
+        from airflow_clickmeeting.attendance.events import join_sessions
+
+        session = self.hook.get_session(room_id, session_id)
+        if within is None:
+            return [session]
+
+        def skip(other: Session, error: ParseError) -> None:
+            problems.append(f"session {other['id']} is not joined with another one: {error}")
+
+        others = (each for each in self.hook.list_sessions(room_id) if each["id"] != session_id)
+        events = join_sessions([session, *others], within, skip)
+        return next((event for event in events if session in event), [session])
+
+    def _require_over(self, event: list[Session], within: timedelta | None) -> None:
         from airflow_clickmeeting.api.errors import ApiError
         from airflow_clickmeeting.api.facts import over_for
         from airflow_clickmeeting.exceptions import ClickMeetingError
 
-        if not over_for(session, MIN_SECONDS_SINCE_END, self.hook.now()):
-            message = (
-                f"session {session['id']} still runs, or ended a moment ago, so its attendance is not complete; run "
-                f"the task {MIN_SECONDS_SINCE_END} s after the session's end, for example behind a "
-                "ClickMeetingSessionEndedSensor"
-            )
-            raise ClickMeetingError(ApiError("other", message), "get_session", self.clickmeeting_conn_id)
-        return session
+        settle = max(MIN_SECONDS_SINCE_END, within.total_seconds() if within else 0)
+        now = self.hook.now()
+        for session in event:
+            if not over_for(session, settle, now):
+                message = (
+                    f"session {session['id']} still runs, or ended less than {settle:g} s ago, so its attendance is "
+                    "not complete; run the task so long after the end of the session, for example behind a "
+                    f"ClickMeetingSessionEndedSensor with settle={settle:g}"
+                )
+                raise ClickMeetingError(ApiError("other", message), "get_session", self.clickmeeting_conn_id)
 
     def _list_registrations(self, room: Room) -> list[Registration]:
         # ClickMeeting returns an error for a room with registration off

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, cast
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
 
@@ -169,30 +170,46 @@ class ClickMeetingExportRecordingsOperator(PeriodExportOperator):
 class ClickMeetingExportAttendanceOperator(SessionExportOperator):
     """Export who attended the sessions that ended in a period, and for how long, a row per person and session.
 
-    A person who registered and did not come has a row too. The result's `summary` has the number of `sessions`, and
-    over all of them `registered`, `came`, `attended`, `no_show`, `walk_in`, `show_up_rate`, `median_minutes` and
-    `peak`, which is the highest peak of any session.
+    A person who registered and did not come has a row too, unless nobody came. The result's `summary` has the number of
+    `sessions`, and over all of them `registered`, `came`, `attended`, `no_show`, `walk_in`, `show_up_rate`,
+    `median_minutes` and `peak`, which is the highest peak of any session.
+
+    With `join_sessions_within`, sessions of a room that went on as another one are one event: it counts as one session,
+    with the id of the first one. It belongs to the period in which it is over, that is, so long after its last session
+    ended. `session_id` may be any of its sessions.
 
     :param rejoin_gap: absences up to this long count as presence, a timedelta or seconds.
-    :param summary_path: a file for these numbers, a row per session; its ending decides the format.
+    :param join_sessions_within: how much later than the end of a session the next one of the room may start and be the
+        same event, a timedelta or ISO 8601 text, at most a day; by default each session stands alone.
+    :param summary_path: a file for these numbers, a row per session or event; its ending decides the format.
     """
 
     dataset = "attendance"
-    template_fields: Sequence[str] = (*SessionExportOperator.template_fields, "rejoin_gap", "summary_path")
+    template_fields: Sequence[str] = (
+        *SessionExportOperator.template_fields,
+        "rejoin_gap",
+        "join_sessions_within",
+        "summary_path",
+    )
 
     def __init__(
-        self, *, rejoin_gap: timedelta | float | str = 0, summary_path: Path | None = None, **kwargs: Any
+        self,
+        *,
+        rejoin_gap: timedelta | float | str = 0,
+        join_sessions_within: Length | None = None,
+        summary_path: Path | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.rejoin_gap = rejoin_gap
+        self.join_sessions_within = join_sessions_within
         self.summary_path = summary_path
 
     def source(self) -> Source:
         """Return the source of the dataset."""
-        from airflow_clickmeeting.api.times import seconds
         from airflow_clickmeeting.datasets.sources import AttendanceSource
 
-        return AttendanceSource(rejoin_gap=seconds("rejoin_gap", self.rejoin_gap))
+        return AttendanceSource.of(self.rejoin_gap, self.join_sessions_within)
 
     def create_reader(self, context: Context) -> DatasetReader:
         """Validate all arguments, and return the reader of the dataset."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.transfers.base import DatasetOperator, ReadResult
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import DatasetReader
+    from airflow_clickmeeting.datasets.fetch import Source
     from airflow_clickmeeting.datasets.scope import RoomOrSession
     from airflow_clickmeeting.datasets.table import Row
     from airflow_clickmeeting.output.upsert import Upserts
@@ -48,6 +51,9 @@ class ClickMeetingToSqlOperator(DatasetOperator):
     :param sql_conn_id: the connection to the database, of a type whose hook uses Airflow's common SQL provider.
     :param table: `table` or `schema.table`, case-sensitive; the schema must exist.
     :param allow_shrink: whether the rows of a session may become less than half as many, or none.
+    :param rejoin_gap: as in `ClickMeetingExportAttendanceOperator`; only for `attendance` and `attendance_summaries`.
+    :param join_sessions_within: the same. When the operator loads an event, it deletes the rows that its later sessions
+        have from loads without this argument.
     :return: `table`, `dataset`, the numbers of `rows`, `rooms` and `sessions`, the first hundred `failures`,
         each with `room_id`, `session_id` if it concerns a session, and `reason`; and `failure_count`.
     """
@@ -58,16 +64,40 @@ class ClickMeetingToSqlOperator(DatasetOperator):
         "sql_conn_id",
         "table",
         "allow_shrink",
+        "rejoin_gap",
+        "join_sessions_within",
     )
 
     def __init__(
-        self, *, dataset: str, sql_conn_id: str, table: str, allow_shrink: bool | Id = False, **kwargs: Any
+        self,
+        *,
+        dataset: str,
+        sql_conn_id: str,
+        table: str,
+        allow_shrink: bool | Id = False,
+        rejoin_gap: timedelta | float | str | None = None,
+        join_sessions_within: Length | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
         self.sql_conn_id = sql_conn_id
         self.table = table
         self.allow_shrink = allow_shrink
+        self.rejoin_gap = rejoin_gap
+        self.join_sessions_within = join_sessions_within
+
+    def source(self) -> Source:
+        """Return the source of the dataset."""
+        from airflow_clickmeeting.datasets.sources import AttendanceSource
+
+        found = super().source()
+        if isinstance(found, AttendanceSource):
+            return found.of(self.rejoin_gap or 0, self.join_sessions_within)
+        for name in ("rejoin_gap", "join_sessions_within"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} must be left out: it is for attendance only, not for {found.dataset.name}.")
+        return found
 
     def execute(self, context: Context) -> LoadResult:
         """Read the dataset, write the table, and return the result."""
@@ -109,7 +139,10 @@ def write_rows(reader: DatasetReader, places: Iterable[RoomOrSession], upserts: 
         old = upserts.keys_of(place.ids)
         old_count, new_count = len(old), upserts.write(with_key(reader, place, rows), old)
         count += new_count
-        if old and not any(failures[ids] > before[ids] for ids in _ids(place)):
+        # an event has its rows under its first session
+        old.update(*(upserts.keys_of(part.ids) for part in place.parts[1:]))
+        ids = [(place.room_id, None), *((part.room_id, part.session_id) for part in place.parts)]
+        if old and not any(failures[each] > before[each] for each in ids):
             if allow_shrink or new_count * 2 >= old_count:
                 upserts.delete(old)
             else:
@@ -119,10 +152,6 @@ def write_rows(reader: DatasetReader, places: Iterable[RoomOrSession], upserts: 
                 )
                 reader.failures.add(reason, **place.ids)
     return count
-
-
-def _ids(place: RoomOrSession) -> Iterable[tuple[int, int | None]]:
-    return (place.room_id, place.session_id), (place.room_id, None)
 
 
 def with_key(reader: DatasetReader, place: RoomOrSession, rows: Iterable[Row]) -> Iterator[Row]:

@@ -14,11 +14,12 @@ ADA = "ada@example.com"
     [
         ({"end_date": "2027-03-01T14:00:00+01:00"}, "end_date '2027-03-01T14:00:00+01:00' is before start_date"),
         ({"end_date": "0000-00-00 00:00:00"}, "end_date '0000-00-00 00:00:00' is not an ISO 8601 time"),
+        ({"end_date": 0}, "end_date 0 is not an ISO 8601 time"),
         ({"start_date": None}, "start_date None is not an ISO 8601 time"),
         ({"start_date": 1803909600}, "start_date 1803909600 is not an ISO 8601 time"),
         ({"start_date": "0001-01-01T00:00:00+14:00"}, "start_date '0001-01-01T00:00:00+14:00' is not an ISO 8601 time"),
     ],
-    ids=["ends before it starts", "no date", "no start", "a number", "before all time"],
+    ids=["ends before it starts", "no date", "a number as its end", "no start", "a number", "before all time"],
 )
 def test_an_entry_that_cannot_be_read_is_left_out_and_reported(attend, visit, odd, why):
     found = attend(visit("odd@example.com", 0, 60, uid="6000009") | odd, visit(ADA, 0, 60))

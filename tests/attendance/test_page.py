@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from airflow_clickmeeting.attendance.chart import curve_as_svg
-from airflow_clickmeeting.attendance.compute import attendance_of
+from airflow_clickmeeting.attendance.compute import attendance_of_event
 from airflow_clickmeeting.attendance.page import page
 
 START = datetime(2027, 3, 1, 15, tzinfo=timezone(timedelta(hours=1)))
@@ -69,10 +70,16 @@ def registration(email, **more):
     return {"id": 1, "email": email, **more}
 
 
-def page_of(*visits, registrations=(), length=60, rejoin_gap=timedelta(0), title="Talk", **options) -> str:
-    session = {"id": 7, "start_date": at(0), "end_date": at(length)}
-    found = attendance_of(session, visits, registrations, rejoin_gap=rejoin_gap)
-    return page(session, found, title=title, rejoin_gap=rejoin_gap, **options).decode()
+def session(number, start, end):
+    return {"id": number, "start_date": at(start), "end_date": at(end)}
+
+
+def page_of(*visits, registrations=(), spans=((0, 60),), rejoin_gap=timedelta(0), title="Talk", **options) -> str:
+    """Return the page of a session, or of an event of several ones, to whose first one all came."""
+    first, *others = (session(number, *span) for number, span in enumerate(spans, start=7))
+    sessions = [(first, visits), *((other, []) for other in others)]
+    found = attendance_of_event(sessions, registrations, rejoin_gap=rejoin_gap)
+    return page(found, title=title, rejoin_gap=rejoin_gap, **options).decode()
 
 
 FULL = [
@@ -183,10 +190,10 @@ def luminance(colour: str) -> float:
 
 def test_a_session_to_which_nobody_came():
     parsed = Parsed(page_of(registrations=REGISTERED))
-    assert "Registered 2 Came 0 Show-up rate 0% 0 of 2 Present" in parsed.text
+    assert "Registered 2 Came 0 Present" in parsed.text
     assert "Nobody in the audience was there" in parsed.text
-    assert "Registered, did not come 2" in parsed.text
-    assert parsed.tags["svg"] == 0
+    assert "Nobody in the audience came, so those who had registered do not count as missing." in parsed.text
+    assert (parsed.tags["svg"], parsed.tags["table"]) == (0, 0)
 
 
 def test_a_session_for_which_nobody_registered():
@@ -216,13 +223,43 @@ def test_without_people_their_numbers_and_the_curve_are_there():
 
 
 def test_times_are_told_in_a_zone_and_with_their_day_where_it_is_another():
-    parsed = Parsed(page_of(visit(ADA, 0, 120), length=120, zone=ZoneInfo("Asia/Tokyo")))
+    parsed = Parsed(page_of(visit(ADA, 0, 120), spans=[(0, 120)], zone=ZoneInfo("Asia/Tokyo")))
     assert "Monday, 1 March 2027, 23:00 to 2 Mar 01:00 (Asia/Tokyo), 120 min" in parsed.text
     assert "ada@example.com 23:00 2 Mar 01:00 120 100%" in parsed.text
 
 
 def test_without_a_zone_it_is_the_sessions_own_offset(full):
     assert "15:00 to 16:00 (UTC+01:00)" in full.text
+
+
+def test_an_event_of_several_sessions_reads_as_one():
+    parsed = Parsed(page_of(visit(ADA, 0, 30), visit(ADA, 35, 60), spans=[(0, 30), (35, 60)]))
+    assert "Monday, 1 March 2027, 15:00 to 16:00 (UTC+01:00), 55 min" in parsed.text
+    assert "2 sessions that count as one, with a break from 15:30 to 15:35" in parsed.text
+    assert "ada@example.com 15:00 16:00 55 100%" in parsed.text
+    assert "Minutes are those within the sessions, each counted once" in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("spans", "told"),
+    [
+        ([(0, 30), (30, 60)], "2 sessions that count as one Registered"),
+        ([(0, 40), (20, 60)], "2 sessions that count as one Registered"),
+        ([(0, 20), (22, 40), (45, 60)], "3 sessions that count as one, with breaks from 15:20 to 15:22 and from 15:40"),
+    ],
+    ids=["adjoining", "overlapping", "two breaks"],
+)
+def test_the_breaks_between_sessions_are_told(spans, told):
+    assert told in Parsed(page_of(visit(ADA, 0, 20), spans=spans)).text
+
+
+def test_a_session_alone_does_not_tell_that_it_is_one(full):
+    assert "count as one" not in full.text
+
+
+def test_breaks_are_shaded_up_to_the_peak_and_no_label_is_on_them():
+    drawn = svg_of((0, 1), (30, 0), (36, 1), (60, 0), breaks=[(30, 36)])
+    assert re.findall(r'd="(M[^"]*Z)" style="fill: var\(--line\)"', drawn) == ["M165.5 28H194.4V206H165.5Z"]
 
 
 def test_it_says_which_absences_count_as_presence():
@@ -233,9 +270,10 @@ def test_it_says_how_much_could_not_be_read():
     assert "could not be read, and do not count: 1." in Parsed(page_of(visit(ADA, 60, 0))).text
 
 
-def svg_of(*points, minutes=60, start=START, width=330, height=230) -> str:
+def svg_of(*points, minutes=60, start=START, breaks=(), width=330, height=230) -> str:
     curve = [(start + timedelta(minutes=minute), count) for minute, count in points]
-    return curve_as_svg(curve, start, start + timedelta(minutes=minutes), width=width, height=height)
+    edges = [start + timedelta(minutes=minute) for minute in [0, *chain.from_iterable(breaks), minutes]]
+    return curve_as_svg(curve, [*zip(edges[::2], edges[1::2], strict=True)], width=width, height=height)
 
 
 def labels(svg: str, anchor: str) -> list[str]:
@@ -292,7 +330,7 @@ def test_a_picture_is_as_wide_as_the_time_that_passes_while_clocks_change(start,
     start, middle, end = (
         (start + timedelta(minutes=minutes)).astimezone(ZoneInfo("Europe/Warsaw")) for minutes in (0, 30, 60)
     )
-    svg = curve_as_svg([(start, 1), (middle, 2)], start, end, width=330, height=230)
+    svg = curve_as_svg([(start, 1), (middle, 2)], [(start, end)], width=330, height=230)
     assert "H165.5V28H310" in svg
     assert labels(svg, "middle") == told
     assert re.findall(r'<text x="([\d.]+)" y="224"', svg) == ["21", "93.2", "165.5", "237.8", "310"]

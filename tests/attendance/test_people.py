@@ -5,19 +5,32 @@ from __future__ import annotations
 import pytest
 
 ADA, BOB, HANNA = "ada@example.com", "bob@example.com", "hanna@example.com"
+EVE = "eve@example.com"
 
 
-def status_by_person(attendance) -> dict:
-    return {row["person"]: row["status"] for row in attendance.rows}
+@pytest.fixture(scope="module")
+def absent(attend, visit):
+    """The rows of those who did not come, of registrations for a session at which there was only Eve."""
+
+    def absent(*registrations) -> list:
+        found = attend(visit(EVE, 0, 60), registrations=registrations)
+        assert found.skipped == []
+        return [row for row in found.rows if row["person"] != EVE]
+
+    return absent
+
+
+def status_by_person(rows) -> dict:
+    return {row["person"]: row["status"] for row in rows}
 
 
 def test_who_registered_and_came_who_did_not_come_and_who_just_came(attend, visit, registration):
     found = attend(
         visit(ADA, 0, 60),
-        visit("eve@example.com", 0, 60),
+        visit(EVE, 0, 60),
         registrations=[registration(ADA), registration(BOB, id=2, visitor_nickname="Bob")],
     )
-    assert status_by_person(found) == {ADA: "attended", BOB: "no_show", "eve@example.com": "walk_in"}
+    assert status_by_person(found.rows) == {ADA: "attended", BOB: "no_show", EVE: "walk_in"}
 
 
 def test_what_is_known_of_somebody_who_came(attend, visit, registration):
@@ -45,8 +58,8 @@ def test_what_is_known_of_somebody_who_came(attend, visit, registration):
     ]
 
 
-def test_what_is_known_of_somebody_who_did_not_come(attend, registration):
-    (row,) = attend(registrations=[registration(BOB, id=2, visitor_nickname="Bob")]).rows
+def test_what_is_known_of_somebody_who_did_not_come(absent, registration):
+    (row,) = absent(registration(BOB, id=2, visitor_nickname="Bob"))
     assert (row["nickname"], row["registration_id"], row["registered"]) == ("Bob", 2, True)
     assert (row["role"], row["first_join"], row["last_leave"], row["rating"], row["rating_comment"]) == (None,) * 5
     assert (row["visits"], row["minutes"], row["share"]) == (0, 0.0, 0.0)
@@ -86,21 +99,19 @@ def test_a_registration_without_an_address_is_a_person_that_nobody_is_taken_for(
         visit(None, 0, 60, uid="31", nickname="Ada"),
         registrations=[registration(None, id=31, visitor_nickname="Ada"), registration("", id=32)],
     )
-    assert status_by_person(found) == {
+    assert status_by_person(found.rows) == {
         "registration:31": "no_show",
         "registration:32": "no_show",
         "visitor:31": "walk_in",
     }
 
 
-def test_registrations_that_are_bound_to_another_session_make_no_no_show(attend, registration):
-    found = attend(
-        registrations=[
-            registration("here@example.com", session_id=7),
-            registration("nowhere@example.com", session_id=None),
-            {"id": 1, "email": "unknown@example.com"},
-            registration("elsewhere@example.com", session_id=8),
-        ]
+def test_registrations_that_are_bound_to_another_session_make_no_no_show(absent, registration):
+    found = absent(
+        registration("here@example.com", session_id=7),
+        registration("nowhere@example.com", session_id=None),
+        {"id": 1, "email": "unknown@example.com"},
+        registration("elsewhere@example.com", session_id=8),
     )
     assert status_by_person(found) == dict.fromkeys(
         ["here@example.com", "nowhere@example.com", "unknown@example.com"], "no_show"
@@ -110,36 +121,35 @@ def test_registrations_that_are_bound_to_another_session_make_no_no_show(attend,
 @pytest.mark.parametrize(
     ("minute", "status"), [(-5000, "no_show"), (60, "no_show"), (61, None)], ids=["before", "at its end", "after"]
 )
-def test_who_registered_when_the_session_was_over_did_not_miss_it(attend, registration, at, minute, status):
-    found = attend(registrations=[registration(ADA, registration_date=at(minute))])
+def test_who_registered_when_the_session_was_over_did_not_miss_it(absent, registration, at, minute, status):
+    found = absent(registration(ADA, registration_date=at(minute)))
     assert status_by_person(found).get(ADA) == status
 
 
-def test_a_registration_for_this_session_counts_whenever_it_was_made(attend, registration, at):
-    found = attend(registrations=[registration(ADA, session_id=7, registration_date=at(61))])
+def test_a_registration_for_this_session_counts_whenever_it_was_made(absent, registration, at):
+    found = absent(registration(ADA, session_id=7, registration_date=at(61)))
     assert status_by_person(found) == {ADA: "no_show"}
 
 
-def test_a_registration_whose_date_cannot_be_read_counts(attend, registration):
-    found = attend(registrations=[registration(ADA, registration_date="0000-00-00 00:00:00")])
-    assert (status_by_person(found), found.skipped) == ({ADA: "no_show"}, [])
+def test_a_registration_whose_date_cannot_be_read_counts(absent, registration):
+    assert status_by_person(absent(registration(ADA, registration_date="0000-00-00 00:00:00"))) == {ADA: "no_show"}
 
 
 def test_somebody_who_came_is_registered_by_any_of_the_rooms_registrations(attend, visit, registration, at):
     later = registration(BOB, id=2, registration_date=at(61))
     found = attend(visit(ADA, 0, 60), visit(BOB, 0, 60), registrations=[registration(ADA, session_id=8), later])
-    assert status_by_person(found) == {ADA: "attended", BOB: "attended"}
+    assert status_by_person(found.rows) == {ADA: "attended", BOB: "attended"}
 
 
-def test_a_registration_without_an_id_is_known_by_its_address(attend, registration):
-    found = attend(registrations=[registration(BOB, id=None), registration(BOB, id=2), registration(ADA, id=None)])
+def test_a_registration_without_an_id_is_known_by_its_address(absent, registration):
+    found = absent(registration(BOB, id=None), registration(BOB, id=2), registration(ADA, id=None))
     assert status_by_person(found) == {ADA: "no_show", BOB: "no_show"}
-    assert found.rows[0]["registration_id"] is None
+    assert found[0]["registration_id"] is None
 
 
-def test_of_two_registrations_the_one_for_this_session_counts(attend, registration):
-    found = attend(registrations=[registration(BOB, id=1, session_id=8), registration(BOB, id=2)])
-    assert [(row["status"], row["registration_id"]) for row in found.rows] == [("no_show", 2)]
+def test_of_two_registrations_the_one_for_this_session_counts(absent, registration):
+    found = absent(registration(BOB, id=1, session_id=8), registration(BOB, id=2))
+    assert [(row["status"], row["registration_id"]) for row in found] == [("no_show", 2)]
 
 
 @pytest.mark.parametrize("role", ["host", "moderator", "presenter", "guest_speaker"])
@@ -217,6 +227,22 @@ def test_the_summary(attend, visit, registration):
         "median_minutes": 30.0,
         "peak": 3,
     }
+
+
+@pytest.mark.parametrize("staff", [[], ["host"], ["host", "presenter"]], ids=["nobody", "a host", "a host and more"])
+def test_a_session_without_an_audience_makes_nobody_a_no_show(attend, visit, registration, staff):
+    visits = [visit(f"{role}@example.com", 0, 60, role=role) for role in staff]
+    registrations = [registration(email, id=number) for number, email in enumerate((ADA, BOB, "host@example.com"))]
+    found = attend(*visits, registrations=registrations)
+    assert [row["person"] for row in found.rows] == [f"{role}@example.com" for role in staff]
+    assert not any(found.summary.values())
+    assert found.summary["show_up_rate"] is None
+    assert found.not_counted == 3 - ("host" in staff)
+
+
+def test_one_visitor_is_enough_for_the_others_to_have_missed_it(attend, visit, registration):
+    found = attend(visit(None, 59, 59), registrations=[registration(ADA), registration(BOB, id=2)])
+    assert (found.summary["came"], found.summary["no_show"], found.not_counted) == (1, 2, 0)
 
 
 def test_the_summary_of_nobody(attend):

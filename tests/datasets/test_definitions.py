@@ -96,16 +96,17 @@ def test_no_secret_is_in_any_column_at_whatever_depth(dataset, shape):
     assert "hush" not in str(row)
 
 
-def test_the_columns_of_attendance_are_the_keys_of_a_participation_behind_the_room():
+def test_the_columns_of_attendance_are_the_room_the_sessions_and_the_keys_of_a_participation():
     names = [name for name in ATTENDANCE.header if not name.endswith("_utc")]
-    assert names == ["room_id", *Participation.__annotations__]
+    session_id, *others = Participation.__annotations__
+    assert names == ["room_id", session_id, "session_ids", *others]
 
 
 def test_the_columns_of_attendance_have_the_types_of_a_participation():
     python = {"text": str, "integer": int, "number": float, "boolean": bool}
     hints = get_type_hints(Participation)
     for column in ATTENDANCE.columns:
-        if column.type != "time" and column.name not in {"room_id", "status"}:
+        if column.type != "time" and column.name not in {"room_id", "session_ids", "status"}:
             hint = hints[column.name]
             assert [of for of in get_args(hint) or [hint] if of is not NoneType] == [python[column.type]], column.name
 

@@ -71,3 +71,13 @@ def test_a_night_that_runs_twice_changes_nothing(run_night, account, tmp_path):
     assert run_night().state == "success"
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == lake
     assert tables() == loaded
+
+
+def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, clickmeeting_sandbox, tmp_path):
+    start = clickmeeting_sandbox.now.replace(hour=11, minute=10) - NIGHT
+    clickmeeting_sandbox.play(account["room_id"], start=start, end=start + timedelta(minutes=30), attendees=[BOB])
+    assert run_night().state == "success"
+    (attendance,) = tmp_path.glob("attendance/date=*/*")
+    minutes = {row["person"]: row["minutes"] for row in pq.read_table(attendance).to_pylist()}
+    assert minutes == {"ada@example.com": 50, "bob@example.com": 90}
+    assert [row[0:2] for row in tables()["attendance"]] == [(account["room_id"], account["session_id"])] * 2

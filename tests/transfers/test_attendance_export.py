@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.sdk import DAG
 
 from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
+from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendanceOperator
 
@@ -149,9 +152,174 @@ def test_a_session_that_still_runs_counts_up_to_now(sandbox, export, tmp_path):
     assert float(rows_of(tmp_path / "attendance.csv")[0]["minutes"]) == pytest.approx(15, abs=1)
 
 
+class TestJoinedSessions:
+    """Three registered, two came; the host's connection dropped after 30 minutes, and one of the two came back."""
+
+    WITHIN = timedelta(minutes=15)
+    END = START + timedelta(hours=1)
+
+    @pytest.fixture
+    def held(self, sandbox):
+        def held(*spans, empty=()) -> tuple[int, list[int]]:
+            room = sandbox.add_room(name="Webinar", permanent_room=1, registration={"enabled": True})["id"]
+            for person in ("Ada", "Bob", "Carol"):
+                fields = {1: person, 2: "Example", 3: f"{person.lower()}@example.com"}
+                ClickMeetingHook().register_participant(room, registration=fields)
+            ids = []
+            for number, (first, last) in enumerate(spans):
+                start, end = START + timedelta(minutes=first), START + timedelta(minutes=last)
+                audience = [{"email": "ada@example.com"}, {"email": "bob@example.com"}]
+                came = [] if number in empty else audience[: 2 - number]
+                host = {"email": "host@example.com", "role": "host"}
+                ids.append(sandbox.play(room, start=start, end=end, attendees=[host, *came]))
+            sandbox.set_time(START + timedelta(days=3))
+            sandbox.forget_requests()
+            return room, ids
+
+        return held
+
+    @pytest.fixture
+    def broken_off(self, held):
+        return held((0, 30), (35, 60))
+
+    def test_a_dropped_host_leaves_the_show_up_rate_as_it_was(self, broken_off, export, tmp_path):
+        room, (first, second) = broken_off
+        export(summary_path=f"{tmp_path.as_uri()}/sessions.csv")
+        rates = [float(row["show_up_rate"]) for row in rows_of(tmp_path / "sessions.csv")]
+        assert rates == pytest.approx([2 / 3, 1 / 2]), "each session alone"
+
+        exported = export(summary_path=f"{tmp_path.as_uri()}/sessions.csv", join_sessions_within=self.WITHIN)
+        assert (exported["sessions"], exported["summary"]["sessions"], exported["rows"]) == (1, 1, 4)
+        assert exported["summary"]["show_up_rate"] == pytest.approx(2 / 3)
+        (event,) = rows_of(tmp_path / "sessions.csv")
+        assert (event["room_id"], event["session_id"]) == (str(room), str(first))
+        assert json.loads(event["session_ids"]) == [first, second]
+        assert (event["start_date_utc"], event["end_date_utc"]) == (START.isoformat(), self.END.isoformat())
+        assert (event["registered"], event["attended"], event["no_show"]) == ("3", "2", "1")
+
+    def test_a_person_has_one_row_and_the_break_counts_for_nobody(self, broken_off, export, tmp_path):
+        _, (first, second) = broken_off
+        export(join_sessions_within="PT5M")
+        rows = rows_of(tmp_path / "attendance.csv")
+        assert {row["person"]: (row["status"], row["visits"], row["minutes"]) for row in rows} == {
+            "ada@example.com": ("attended", "1", "55.0"),
+            "bob@example.com": ("attended", "1", "30.0"),
+            "carol@example.com": ("no_show", "0", "0.0"),
+            "host@example.com": ("", "1", "55.0"),
+        }
+        assert {(row["session_id"], row["session_ids"]) for row in rows} == {(str(first), f"[{first}, {second}]")}
+
+    def test_a_longer_break_makes_two_sessions(self, broken_off, export):
+        assert export(join_sessions_within=timedelta(minutes=4))["summary"]["sessions"] == 2
+
+    def test_without_the_argument_each_row_names_its_session(self, broken_off, export, tmp_path):
+        _, ids = broken_off
+        export()
+        found = {(row["session_id"], row["session_ids"]) for row in rows_of(tmp_path / "attendance.csv")}
+        assert found == {(str(number), f"[{number}]") for number in ids}
+
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_a_single_session_stands_for_its_whole_event(self, broken_off, export, tmp_path, place):
+        room, ids = broken_off
+        exported = export(
+            room_id=room,
+            session_id=ids[place],
+            join_sessions_within=self.WITHIN,
+            path=f"{tmp_path.as_uri()}/{{session_id}}-{{date}}.csv",
+        )
+        assert exported["paths"] == [f"{tmp_path.as_uri()}/{ids[0]}-2027-02-01.csv"]
+        assert (exported["rows"], exported["sessions"]) == (4, 1)
+
+    def test_a_session_that_is_not_there_is_still_a_failure(self, broken_off, export):
+        room, _ = broken_off
+        with pytest.raises(NotFoundError, match="session 404 does not exist in room"):
+            export(room_id=room, session_id=404, join_sessions_within=self.WITHIN)
+
+    @pytest.mark.parametrize("minute", [*range(28, 91, 2)])
+    def test_two_neighbouring_runs_have_the_event_once_and_whole(self, sandbox, broken_off, export, minute):
+        """Wherever the bound is, and however early each of the runs is."""
+        bound = START + timedelta(minutes=minute)
+        sandbox.set_time(bound)
+        before = export(until=bound, join_sessions_within=self.WITHIN)
+        sandbox.set_time(START + timedelta(days=3))
+        again = export(until=bound, join_sessions_within=self.WITHIN)
+        after = export(since=bound, join_sessions_within=self.WITHIN)
+        assert before["summary"] == again["summary"], "the time of the run does not matter"
+        assert [before["sessions"], after["sessions"]] == ([1, 0] if minute > 75 else [0, 1])
+        assert before["rows"] + after["rows"] == 4
+
+    def test_an_event_that_still_goes_on_is_left_out_as_a_whole(self, sandbox, broken_off, export):
+        sandbox.set_time(START + timedelta(minutes=50))
+        assert export(join_sessions_within=self.WITHIN)["sessions"] == 0
+        assert export()["sessions"] == 1
+
+    def test_it_counts_up_to_now_where_it_is_asked_for(self, sandbox, broken_off, export, tmp_path):
+        room, (first, _) = broken_off
+        sandbox.set_time(START + timedelta(minutes=50))
+        summary_path = f"{tmp_path.as_uri()}/sessions.csv"
+        export(room_id=room, session_id=first, join_sessions_within=self.WITHIN, summary_path=summary_path)
+        ada = rows_of(tmp_path / "attendance.csv")[0]
+        assert float(ada["minutes"]) == pytest.approx(45, abs=1)
+        assert rows_of(tmp_path / "sessions.csv")[0]["end_date"] == ""
+
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_if_the_attendees_of_one_session_cannot_be_read_the_event_is_left_out(
+        self, sandbox, broken_off, export, place
+    ):
+        _, ids = broken_off
+        sandbox.fault("list_session_attendees", "html", skip=place)
+        exported = export(join_sessions_within=self.WITHIN, max_failures=999, max_parallel=1)
+        assert [each["session_id"] for each in exported["failures"]] == [ids[place]]
+        assert (exported["rows"], exported["sessions"], exported["summary"]["sessions"]) == (0, 0, 0)
+
+    def test_each_list_is_asked_for_once(self, sandbox, broken_off, export):
+        export(join_sessions_within=self.WITHIN)
+        expected = {"list_sessions": 1, "list_registrations": 1, "list_session_attendees": 2}
+        assert {name: sandbox.counts[name] for name in expected} == expected
+
+    def test_sessions_of_two_rooms_are_never_one(self, held, export):
+        held((0, 30))
+        held((31, 60))
+        assert export(join_sessions_within=self.WITHIN)["sessions"] == 2
+
+    @pytest.mark.parametrize(("within", "sessions"), [(None, 2), (timedelta(minutes=15), 1)])
+    def test_a_session_of_the_host_alone_makes_nobody_a_no_show(self, held, export, within, sessions):
+        held((0, 5), (15, 60), empty=[0])
+        summary = export(join_sessions_within=within)["summary"]
+        # Ada came to the second session, and neither Bob nor Carol
+        assert (summary["sessions"], summary["registered"], summary["no_show"]) == (sessions, 3, 2)
+
+    def test_a_session_whose_times_cannot_be_read_is_a_failure_and_the_others_are_joined(
+        self, sandbox, broken_off, export
+    ):
+        room, ids = broken_off
+        times = {ids[0]: ("10:00", "10:30"), 9: ("10:32", "soon"), ids[1]: ("10:35", "11:00")}
+        listed = [
+            {"id": number, "start_date": f"2027-02-01T{start}:00+00:00", "end_date": f"2027-02-01T{end}:00+00:00"}
+            for number, (start, end) in times.items()
+        ]
+        sandbox.fault("list_sessions", "answer", json=listed, times=None)
+        for scope in ({}, {"room_id": room, "session_id": ids[1]}):
+            exported = export(join_sessions_within=self.WITHIN, max_failures=999, **scope)
+            (failure,) = exported["failures"]
+            assert (failure["session_id"], exported["rows"], exported["sessions"]) == (9, 4, 1)
+            assert "the session's times cannot be read: expected an ISO 8601 time, got" in failure["reason"]
+
+    def test_a_template_may_give_the_length_or_nothing(self, broken_off, run_dag, tmp_path):
+        for name, rendered in {"joined": "PT15M", "alone": None}.items():
+            with DAG(f"attendance_{name}", schedule=None, params={"within": rendered}) as dag:
+                ClickMeetingExportAttendanceOperator(
+                    task_id="export", path=f"{tmp_path.as_uri()}/{name}.csv", join_sessions_within="{{ params.within }}"
+                )
+            assert run_dag(dag).state == "success"
+        assert [len(rows_of(tmp_path / f"{name}.csv")) for name in ("joined", "alone")] == [4, 7]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"join_sessions_within": 900}, r"^join_sessions_within must be .*; got 900, which has no unit"),
+        ({"join_sessions_within": "P2D"}, "^join_sessions_within must be a length of time of at most a day; got 'P2D'"),
         (
             {"rejoin_gap": -1},
             "rejoin_gap must be a timedelta, ISO 8601 text such as 'PT90S', or a number of seconds, zero or more",

@@ -325,6 +325,49 @@ def test_a_registration_that_cannot_be_read_deletes_nobody_from_any_session_of_i
     assert len(rows) == len(before)
 
 
+class TestJoinedSessions:
+    """Three sessions of one event: the host's connection dropped twice."""
+
+    WITHIN = timedelta(minutes=15)
+
+    @pytest.fixture
+    def event(self, account, sandbox) -> list[int]:
+        ids = []
+        for number in range(3):
+            start = START + timedelta(hours=3, minutes=30 * number)
+            people = [{"email": f"person{each}@example.com"} for each in range(3 - number)]
+            ids.append(sandbox.play(account.party, start=start, end=start + timedelta(minutes=25), attendees=people))
+        return ids
+
+    @pytest.mark.parametrize(("dataset", "rows"), [("attendance", 3), ("attendance_summaries", 1)])
+    def test_the_rows_that_its_sessions_had_alone_are_deleted(self, account, event, warehouse, load, dataset, rows):
+        where = {"room_id": account.party, "since": START + 2 * HOUR}
+        load(dataset, **where)
+        assert {row["session_id"] for row in warehouse.rows()} == {*event}
+        loaded = load(dataset, **where, join_sessions_within=self.WITHIN)
+        assert (loaded["rows"], loaded["sessions"], loaded["failure_count"]) == (rows, 1, 0)
+        after = warehouse.rows()
+        assert [row["session_id"] for row in after] == [event[0]] * rows
+        assert {row["session_ids"] for row in after} == {json.dumps(event)}
+        assert load(dataset, **where, join_sessions_within="PT15M") == loaded
+        assert warehouse.rows() == after
+
+    def test_an_entry_of_a_later_session_that_cannot_be_read_keeps_all_rows(
+        self, account, event, sandbox, warehouse, load
+    ):
+        where = {"room_id": account.party, "since": START + 2 * HOUR}
+        load("attendance", **where)
+        before = {(row["session_id"], row["person"]) for row in warehouse.rows()}
+        sandbox.fault("list_session_attendees", "answer", json=["no object"], skip=2)
+        loaded = load("attendance", **where, join_sessions_within=self.WITHIN, max_failures=1)
+        assert [failure["session_id"] for failure in loaded["failures"]] == [event[2]]
+        assert before <= {(row["session_id"], row["person"]) for row in warehouse.rows()}
+
+    def test_short_absences_count_as_presence_on_demand(self, account, warehouse, load):
+        load("attendance", room_id=account.talk, session_id=account.first, rejoin_gap=timedelta(minutes=5))
+        assert {row["minutes"] for row in warehouse.rows() if row["email"]} == {60}
+
+
 def test_failures_of_one_session_do_not_keep_the_rows_of_another(crowd, account, sandbox, warehouse, load):
     where, listed = crowd
     load(room_id=account.party)
@@ -365,6 +408,16 @@ REFUSED = [
     ({"table": ""}, "table must be a text that is not blank"),
     ({"allow_shrink": None}, "allow_shrink must be true or false; got None."),
     ({"allow_shrink": "perhaps"}, "allow_shrink must be true or false; got 'perhaps'."),
+    ({"rejoin_gap": 300}, "rejoin_gap must be left out: it is for attendance only, not for attendees."),
+    (
+        {"dataset": "sessions", "join_sessions_within": "PT15M"},
+        "join_sessions_within must be left out: it is for attendance only, not for sessions.",
+    ),
+    (
+        {"dataset": "attendance", "join_sessions_within": 15},
+        "join_sessions_within must be a timedelta or ISO 8601 text",
+    ),
+    ({"dataset": "attendance", "rejoin_gap": -1}, "rejoin_gap must be a timedelta, ISO 8601 text"),
     ({"table": "None"}, "table must be a text that is not blank"),
     ({"table": "a.b.c"}, "table must be a name such as 'attendees' or 'schema.attendees'; got 'a.b.c'."),
     ({"sql_conn_id": ""}, "sql_conn_id must be a text that is not blank"),
