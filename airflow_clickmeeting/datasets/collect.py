@@ -94,7 +94,7 @@ class DatasetReader:
                 skip = partial(self._add_failure, place)
                 ids: dict[str, Any] = {"room_id": place.room_id}
                 if place.session:
-                    session_ids = [part.session_id for part in place.parts]
+                    session_ids = [place.session_id, *(session["id"] for session in place.joined)]
                     ids |= {"session_id": place.session_id, "session_ids": session_ids}
                 own = {name: ids[name] for name in self._ids & ids.keys()}
                 yield place, progress.counted(self._in_period(self.dataset.rows(items, skip, own), skip))
