@@ -12,6 +12,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.api.redact import mask
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.storage import add_line, located, open_atomic
 
@@ -130,7 +131,7 @@ class Audit:
         def write(outcome: str, **more: str) -> None:
             at = self._hook.now().astimezone(UTC).isoformat(timespec="seconds")
             text = json.dumps({"at": at, **facts, "outcome": outcome, **more}, ensure_ascii=False)
-            self._hook.log.info("Audit: %s", text)
+            self._hook.log.info("Audit: %s", mask(text))
             lines.append(f"{text}\n".encode())
             if path is None:
                 return

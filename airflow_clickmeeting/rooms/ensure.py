@@ -261,5 +261,5 @@ def update_room(
     old, new = before.get("room_url"), room.get("room_url")
     url_changed = old is not None and old != new
     if url_changed:
-        log.warning("The URL of room %s changed from %s to %s; links to the old URL may not work", room_id, old, new)
+        log.warning("The URL of room %s changed from %r to %r; links to the old URL may not work", room_id, old, new)
     return room, url_changed

@@ -329,8 +329,8 @@ class TestUpdate:
         room, told = told_by(ClickMeetingUpdateConferenceOperator, room_id=room_id, **change)
         assert room["room_url_changed"] is True
         assert room["room_url"].endswith(f"/{address}")
-        assert f"The URL of room {room_id} changed from https://" in told
-        assert f" to {room['room_url']}; links to the old URL may not work" in told
+        assert f"The URL of room {room_id} changed from 'https://" in told
+        assert f" to {room['room_url']!r}; links to the old URL may not work" in told
 
     @pytest.mark.parametrize(
         ("change", "switch"),
