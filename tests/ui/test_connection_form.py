@@ -26,7 +26,16 @@ PICTURES = ROOT / "build" / "ui"
 DOCS_PICTURES = ROOT / "docs" / "images"
 
 LABELS = ["API URL", "API key", "Port (443)"]
-EXTRA_LABELS = ["Timeout (s)", "Connect timeout (s)", "Attempts", "Requests per second", "Verify TLS", "Proxy"]
+EXTRA_LABELS = [
+    "Timeout (s)",
+    "Connect timeout (s)",
+    "Total timeout (s)",
+    "Largest response (bytes)",
+    "Attempts",
+    "Requests per second",
+    "Verify TLS",
+    "Proxy",
+]
 HIDDEN = ["login", "schema"]
 WRONG_KEY = "wrong-key-of-nobody"
 
