@@ -21,6 +21,8 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING
 
+from airflow_clickmeeting.api.validate import is_left_out
+
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
@@ -66,7 +68,7 @@ def located(path: Path, name: str, *, argument: str = "path") -> ObjectStoragePa
 
     if isinstance(path, ObjectStoragePath):
         return path
-    if not isinstance(path, str) or not path.strip() or path == "None":
+    if not isinstance(path, str) or is_left_out(path):
         raise ValueError(f"{argument} must be a file, or a folder with a slash at its end; got {path!r}.")
     return ObjectStoragePath(path) / safe_name(name) if path.endswith("/") else ObjectStoragePath(path)
 

@@ -113,8 +113,8 @@ def get_conference(room_id: Id) -> Call[Room]:
 
     :param room_id: the room's `id`, not its `room_pin` of nine digits.
     """
-    room = validate.identifier("room_id", room_id)
-    return Call("GET", f"conferences/{room}", read=parse.identified(parse.room, room))
+    path = _room_path(room_id)
+    return Call("GET", path, read=parse.identified(parse.room, int(room_id)))
 
 
 @operation
@@ -172,8 +172,9 @@ def update_conference(room_id: Id, *, status: str | None = None, **parameters: U
     form |= {"status": None if status is None else validate.one_of("status", status, ("active", "inactive"))}
     if not any(value not in (None, {}) for value in form.values()):
         raise ValueError("Nothing to update: give at least one of the room's parameters.")
-    read = parse.identified(parse.updated_room, validate.identifier("room_id", room_id))
-    return Call("PUT", _room_path(room_id), form=form, read=read, repeatable=True, warning=unknown_keys(form))
+    path = _room_path(room_id)
+    read = parse.identified(parse.updated_room, int(room_id))
+    return Call("PUT", path, form=form, read=read, repeatable=True, warning=unknown_keys(form))
 
 
 @operation

@@ -26,6 +26,7 @@ from airflow_clickmeeting.api.types import (
     Session,
     Token,
 )
+from airflow_clickmeeting.api.validate import shown
 
 T = TypeVar("T")
 
@@ -306,7 +307,9 @@ def chat(data: Any) -> Chat:
 
 def _require_success(word: object) -> None:
     if not isinstance(word, str) or word.lower() not in SUCCESS:
-        raise ParseError(f"expected a confirmation such as 'OK', got {word!r}, so the request may have had no effect")
+        raise ParseError(
+            f"expected a confirmation such as 'OK', got {shown(word)}, so the request may have had no effect"
+        )
 
 
 def _require_id(found: T, kind: str) -> T:

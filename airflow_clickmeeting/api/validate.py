@@ -164,7 +164,7 @@ def decided(name: str, value: bool | Id | None) -> bool:
 
 def filled(name: str, value: object) -> str:
     """Return text that is not blank; `None` as text is an error, since a template renders it for a missing value."""
-    if not isinstance(value, str) or not value.strip() or value == "None":
+    if not isinstance(value, str) or is_left_out(value):
         bad_argument(name, value, "a text that is not blank")
     return value
 
@@ -192,7 +192,7 @@ def permissions(name: str, value: int | str) -> int:
 
 def secret(name: str, value: object) -> str | None:
     """Return a password or token, or None. The error does not show the value, since it may be a secret."""
-    if value is not None and (not isinstance(value, str) or not value.strip() or value == "None"):
+    if value is not None and (not isinstance(value, str) or is_left_out(value)):
         raise ValueError(
             f"{name} must be a text that is not blank; got a value of type {type(value).__name__}, which is not shown."
         )

@@ -162,6 +162,7 @@ class ClickMeetingSession(requests.Session):
     def _bind_key(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop(KEY_HEADER, None)
         url = request.url or ""
+        # almost every URL begins like the API's, and this finds out without parsing both
         if url.startswith(f"{self._settings.url}/") or origin(url) == origin(self._settings.url):
             request.headers[KEY_HEADER] = self._settings.key
         return request
