@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 import pytest
 from local_airflow import LocalAirflow, until
@@ -69,7 +71,13 @@ class Account:
         ids = {session.told_as for session in sessions}
 
         def told() -> set[str]:
-            events = self.airflow.api("GET", "/assets/events?limit=100&order_by=-timestamp")["asset_events"]
+            try:
+                events = self.airflow.api("GET", "/assets/events?limit=100&order_by=-timestamp")["asset_events"]
+            except HTTPError as error:
+                # Airflow 3.3 cannot list events while a run that one of them started is queued and has no start date
+                if error.code != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                return set()
             return {event["extra"]["payload"]["id"] for event in events}
 
         until("all sessions have events", lambda: ids <= told())
