@@ -114,7 +114,7 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "max_requests_per_second": {
                         "label": "Requests per second",
-                        "description": "The limit for one task; empty for no limit. ClickMeeting documents no limit.",
+                        "description": "The most that a process sends; after HTTP 429 it sends less. Empty: no limit.",
                         "schema": {"type": ["number", "null"], "default": None, "minimum": 0.01},
                     },
                     "verify": {

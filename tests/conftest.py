@@ -111,6 +111,8 @@ def connect(mocker: MockerFixture) -> Callable[..., str]:
 
 @pytest.fixture(autouse=True)
 def fast_retries(mocker: MockerFixture) -> None:
-    """Let retries begin with a pause of milliseconds."""
+    """Let retries begin with a pause of milliseconds, keep the pace after a 429, and forget that of other tests."""
     if "airflow" in sys.modules:
         mocker.patch("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.01)
+        mocker.patch("airflow_clickmeeting.hooks.policy.MIN_LIMIT", 1e4)
+        mocker.patch.dict("airflow_clickmeeting.hooks.clickmeeting._limiters", clear=True)

@@ -15,15 +15,15 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from tenacity import AsyncRetrying, Retrying, stop_after_attempt
+from tenacity import AsyncRetrying, Retrying
 
 from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.pagination import RoomPages
-from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError
+from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError, RateLimitedError
 from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
-from airflow_clickmeeting.hooks.policy import RETRY, RateLimiter, log_pause
+from airflow_clickmeeting.hooks.policy import MAX_PAUSE, RETRY, RateLimiter, is_last, log_pause
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, SANDBOX_HEADER, Settings
 from airflow_clickmeeting.storage import atomic_file, located
 
@@ -94,9 +94,8 @@ class ClickMeetingHook(BaseClickMeetingHook):
         return ClickMeetingSession(self.settings)
 
     @cached_property
-    def _rate_limiter(self) -> RateLimiter | None:
-        limit = self.settings.max_requests_per_second
-        return RateLimiter(limit) if limit else None
+    def _rate_limiter(self) -> RateLimiter:
+        return limiter_for(self.settings)
 
     def get_conn(self) -> requests.Session:
         """Return the session, which adds the key to requests for the API's origin only."""
@@ -280,18 +279,20 @@ class ClickMeetingHook(BaseClickMeetingHook):
         """Send a request, by default that of the call, and yield the response before its body is read."""
         from airflow_clickmeeting.hooks import transport_requests as transport
 
-        if self._rate_limiter and (pause := self._rate_limiter.delay(time.monotonic())):
+        for pause in _pauses(self, call, self._rate_limiter):
             time.sleep(pause)
-        request = request or http.request(call, self.settings.url)
-        try:
+        with _watched(self, self._rate_limiter):
+            request = request or http.request(call, self.settings.url)
             limit = None if call.raw else self.settings.total_timeout
-            with transport.send(self._session, request, self.settings, follow=follow, total_timeout=limit) as response:
-                yield response
-        except Exception as error:
-            if (problem := transport.problem_of(error, request.url)) is None:
-                raise
-            # not from the error: its text contains the URL, which may be a signed link
-            raise self.error(problem, call) from None
+            try:
+                response = transport.send(self._session, request, self.settings, follow=follow, total_timeout=limit)
+                with response:
+                    yield response
+            except Exception as error:
+                if (problem := transport.problem_of(error, request.url)) is None:
+                    raise
+                # not from the error: its text contains the URL, which may be a signed link
+                raise self.error(problem, call) from None
 
     def _read(self, call: Call[T], response: requests.Response, body: bytes) -> T:
         answer = http.Answer.of(response.status_code, response.headers, body)
@@ -311,7 +312,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
     def _retry(self, call: Call[T], attempt: Callable[[Call[T]], R]) -> R:
         if call.warning:
             self.log.warning("%s", call.warning)
-        stop = stop_after_attempt(self.settings.max_attempts)
+        stop = partial(is_last, self.settings.max_attempts)
         return Retrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))(attempt, call)
 
 
@@ -366,7 +367,7 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
             return await self._retry(call, changed)
 
     async def _retry(self, call: Call[T], settings: Settings) -> T:
-        stop = stop_after_attempt(settings.max_attempts)
+        stop = partial(is_last, settings.max_attempts)
         retrying = AsyncRetrying(**RETRY, stop=stop, before_sleep=partial(log_pause, self.log))
         return await retrying(self._attempt, call, settings)
 
@@ -387,24 +388,67 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
     async def _attempt(self, call: Call[T], settings: Settings) -> T:
         from airflow_clickmeeting.hooks import transport_httpx as transport
 
-        client = transport.client_for(settings)
-        if client.rate_limiter:
-            await asyncio.sleep(client.rate_limiter.delay(time.monotonic()))
+        client, limiter = transport.client_for(settings), limiter_for(settings)
+        for pause in _pauses(self, call, limiter):
+            await asyncio.sleep(pause)
         request = http.request(call, settings.url)
-        try:
-            async with client.send(request, follow=call.raw) as response:
-                body = bytearray()
-                async for piece in response.aiter_bytes():
-                    body += piece
-                    if len(body) > settings.max_response_size:
-                        raise http.too_large(settings.max_response_size)  # noqa: TRY301 - becomes the error below
-        except Exception as error:
-            if (problem := transport.problem_of(error, request.url)) is None:
-                raise
-            raise self.error(problem, call) from None
-        answer = http.Answer.of(response.status_code, response.headers, bytes(body))
-        result = http.decode(call, answer, datetime.now(UTC), (settings.key,))
-        return _conclude(self, call, answer, result, settings)
+        with _watched(self, limiter):
+            try:
+                async with client.send(request, follow=call.raw) as response:
+                    body = bytearray()
+                    async for piece in response.aiter_bytes():
+                        body += piece
+                        if len(body) > settings.max_response_size:
+                            raise http.too_large(settings.max_response_size)  # noqa: TRY301 - becomes the error below
+            except Exception as error:
+                if (problem := transport.problem_of(error, request.url)) is None:
+                    raise
+                raise self.error(problem, call) from None
+            answer = http.Answer.of(response.status_code, response.headers, bytes(body))
+            result = http.decode(call, answer, datetime.now(UTC), (settings.key,))
+            return _conclude(self, call, answer, result, settings)
+
+
+_limiters: dict[tuple[str, str], RateLimiter] = {}
+
+
+def limiter_for(settings: Settings) -> RateLimiter:
+    """Return the process's limiter for an account; the figure is that of the connection which was used last."""
+    account = settings.url, settings.key
+    limiter = _limiters.get(account) or _limiters.setdefault(account, RateLimiter())
+    if limiter.most != settings.max_requests_per_second:
+        limiter.set_most(settings.max_requests_per_second)
+    return limiter
+
+
+def _pauses(hook: BaseClickMeetingHook, call: Call[Any], limiter: RateLimiter) -> Iterator[float]:
+    """Yield how long to sleep, until a request may be sent.
+
+    :raises RateLimitedError: if ClickMeeting has asked the process for a pause of more than a minute.
+    """
+    if limiter.is_open:
+        return
+    turn = limiter.queue(time.monotonic())
+    while pause := limiter.delay(turn, time.monotonic()):
+        if (blocked := limiter.blocked(time.monotonic())) > MAX_PAUSE:
+            message = f"ClickMeeting asked for a pause of another {blocked:.0f} s; the request was not sent"
+            raise hook.error(ApiError("rate_limited", message, 429, retry_after=blocked, no_effect=True), call)
+        yield pause
+
+
+@contextmanager
+def _watched(hook: BaseClickMeetingHook, limiter: RateLimiter) -> Iterator[None]:
+    """Slow the whole process down if the response to a request is 429."""
+    sent_at = time.monotonic()
+    limiter.sent.append(sent_at)
+    try:
+        yield
+    except RateLimitedError as error:
+        now = time.monotonic()
+        if limiter.slow_down(now, sent_at, error.retry_after):
+            message = "ClickMeeting limits the requests; this process now sends at most %.2g in a second, and then more"
+            hook.log.warning(message, limiter.pace(now))
+        raise
 
 
 def _conclude(

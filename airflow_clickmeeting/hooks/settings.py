@@ -28,7 +28,7 @@ class Settings:
     :param max_response_size: the most bytes of a response that are held in memory, after its compression is undone.
     :param connect_timeout: the seconds to wait for a connection.
     :param max_attempts: how many times to send a request at most.
-    :param max_requests_per_second: the rate limit; None is no limit.
+    :param max_requests_per_second: the most that a process sends; None is no limit until ClickMeeting answers 429.
     :param verify: whether to verify the server's certificate, or the path of a CA bundle to verify it with.
     :param proxies: the proxies' URLs by scheme, as pairs in alphabetical order.
     :param is_loopback: whether the API is on this machine, as a sandbox is.

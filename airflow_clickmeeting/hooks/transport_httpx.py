@@ -16,7 +16,6 @@ import httpx
 from airflow_clickmeeting.api.errors import ApiError, LimitError
 from airflow_clickmeeting.api.http import Multipart, Request, origin, too_slow
 from airflow_clickmeeting.api.redact import mask_record
-from airflow_clickmeeting.hooks.policy import RateLimiter
 from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
@@ -26,7 +25,7 @@ _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout,
 
 
 class Client:
-    """The client that all triggers of one event loop share for one account, with its rate limiter.
+    """The client that all triggers of one event loop share for one account.
 
     :param settings: the account.
     """
@@ -34,8 +33,6 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         context = _context(settings.verify)
         self.settings = settings
-        limit = settings.max_requests_per_second
-        self.rate_limiter = RateLimiter(limit) if limit else None
         self.http = httpx.AsyncClient(
             verify=context,
             timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import hmac
+import math
 import re
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from airflow_clickmeeting.sandbox import schedule
 from airflow_clickmeeting.sandbox.answers import Connection, Response, json_response
 from airflow_clickmeeting.sandbox.calls import Call, read_call
 from airflow_clickmeeting.sandbox.errors import ApiError, not_found, plain
-from airflow_clickmeeting.sandbox.fault_delivery import deliver
+from airflow_clickmeeting.sandbox.fault_delivery import deliver, too_many
 from airflow_clickmeeting.sandbox.operations import (
     account,
     chats,
@@ -104,7 +106,11 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
     await asyncio.sleep(world.switches.number("latency"))
     connection = Connection(scope, receive, send, entry)
     try:
-        await deliver(world, name, connection, functools.partial(_respond, world, operation, call))
+        if wait := world.rate_limit.wait(world.switches, monotonic()):
+            seconds = math.ceil(wait) if world.switches.on("rate_limit_retry_after") else None
+            await too_many(world, connection, seconds).send(connection)
+        else:
+            await deliver(world, name, connection, functools.partial(_respond, world, operation, call))
     finally:
         if call.upload:
             await call.upload.close()

@@ -46,7 +46,12 @@ async def deliver(world: World, operation: str, connection: Connection, respond:
         await AROUND[fault.kind](world, connection, respond, **fault.options)
 
 
-def _too_many(world: World, connection: Connection, retry_after: Any = None, as_date: bool = False) -> Response:
+def too_many(world: World, connection: Connection, retry_after: Any = None, as_date: bool = False) -> Response:
+    """Return a response with HTTP 429.
+
+    :param retry_after: its `Retry-After` in seconds; None is none.
+    :param as_date: write it as a date.
+    """
     headers = {}
     if retry_after == "date" or (as_date and retry_after is not None):
         seconds = 1.0 if retry_after == "date" else float(retry_after)
@@ -67,7 +72,7 @@ def _redirect(world: World, connection: Connection, status: int = 302) -> Respon
 
 
 INSTEAD: dict[str, Callable[..., Response]] = {
-    "429": _too_many,
+    "429": too_many,
     "status": _status,
     "html": lambda world, connection: html_response("Sign in"),
     "html404": lambda world, connection: html_response("404 Not Found", 404),

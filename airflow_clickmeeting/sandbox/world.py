@@ -11,6 +11,7 @@ from airflow_clickmeeting.sandbox.clock import Clock
 from airflow_clickmeeting.sandbox.faults import Faults
 from airflow_clickmeeting.sandbox.links import Signer
 from airflow_clickmeeting.sandbox.model import Recording, Room, Session, StoredFile
+from airflow_clickmeeting.sandbox.rate_limit import RateLimit
 from airflow_clickmeeting.sandbox.requests import RequestLog
 from airflow_clickmeeting.sandbox.switches import Switches
 
@@ -80,6 +81,7 @@ class World:
         self.clock = Clock(speed)
         self.switches = Switches(switches)
         self.faults = Faults()
+        self.rate_limit = RateLimit()
         self.requests = RequestLog(self.api_key)
         self.account.close()
         self.account = Account()

@@ -27,7 +27,6 @@ from airflow_clickmeeting.exceptions import (
 )
 from airflow_clickmeeting.hooks import policy
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.hooks.policy import RateLimiter
 
 CONTENT = b"%PDF-1.7\n" * 1000
 ADA = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
@@ -263,17 +262,6 @@ def test_requests_keep_the_pace_that_the_connection_asks_for(client_of, sandbox,
     for _ in range(4):
         client.ask("ping")
     assert time.monotonic() - started >= 0.3
-
-
-def test_a_pace_gives_out_moments_evenly_and_makes_up_for_no_idle_time():
-    pace = RateLimiter(2)
-    assert [pace.delay(100), pace.delay(100), pace.delay(100.2)] == pytest.approx([0, 0.5, 0.8])
-    assert pace.delay(200) == 0
-    assert pace.delay(200) == pytest.approx(0.5)
-
-
-def test_without_a_limit_nothing_is_delayed(hook):
-    assert hook._rate_limiter is None
 
 
 # test_connection

@@ -20,6 +20,7 @@ from airflow_clickmeeting.exceptions import (
     RateLimitedError,
     ValidationError,
 )
+from airflow_clickmeeting.hooks import clickmeeting
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.contacts import ClickMeetingBulkCreateContactsOperator
 from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
@@ -597,6 +598,7 @@ def test_a_long_wait_is_left_to_airflow(register, sandbox, entries, registered):
         register(people(100))
     assert sandbox.count(REGISTER) < 100
     sandbox.clear_faults()
+    clickmeeting._limiters.clear()  # the next try is another process
     result = register(people(100))
     assert result["created"] + result["unchanged"] == 100
     assert mailed(sandbox) == Counter(addresses(100))

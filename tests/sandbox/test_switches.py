@@ -233,6 +233,30 @@ def test_latency(api, sandbox):
     assert time.monotonic() - before >= 0.2
 
 
+@pytest.mark.parametrize(
+    ("switches", "allowed", "retry_after"),
+    [
+        ({"rate_limit": 5}, 5, "1"),
+        ({"rate_limit": 0.25}, 1, "4"),
+        ({"rate_limit_per_minute": 6}, 6, "10"),
+        ({"rate_limit_per_minute": 6, "rate_limit": 2}, 2, "1"),
+        ({"rate_limit_per_minute": 6, "rate_limit_retry_after": False}, 6, None),
+    ],
+)
+def test_a_limit_of_requests(api, sandbox, room, mocker, switches, allowed, retry_after):
+    clock = mocker.patch("airflow_clickmeeting.sandbox.api.monotonic", return_value=1e6)
+    sandbox.switch(**switches)
+    sandbox.fault("get_conference", "status", skip=allowed)
+    answers = [api.get(f"conferences/{room}") for _ in range(allowed + 2)]
+    assert [answer.status_code for answer in answers] == [200] * allowed + [429, 429]
+    assert answers[-1].json()["name"] == "TOO_MANY_REQUESTS"
+    assert answers[-1].headers.get("retry-after") == retry_after
+    clock.return_value += 60
+    assert api.get(f"conferences/{room}").status_code == 500  # a refused request uses up no fault
+    sandbox.reset()
+    assert api.get("ping").status_code == 200
+
+
 def test_recordings_may_take_longer(api, sandbox, room):
     sandbox.switch(recordings_delay=7200)
     sandbox.play(room, start=sandbox.now - timedelta(hours=2), recordings=[{"size": 10}])
