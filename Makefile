@@ -118,4 +118,4 @@ postgresql:
 pins-%: | $(UV)
 	echo 'apache-airflow==$(word 1,$(AIRFLOW_$*))' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--exclude-newer $(word 2,$(AIRFLOW_$*)) --no-header --no-annotate \
-		--all-extras --group lint --group ui pyproject.toml - --output-file constraints/airflow-$*.txt
+		--all-extras $(addprefix --group ,lint ui databases cluster) pyproject.toml - --output-file constraints/airflow-$*.txt
