@@ -10,12 +10,15 @@ from pathlib import Path
 
 from local_airflow import LocalAirflow, local_sandbox
 
+from airflow_clickmeeting.sandbox.page import page_url
+
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "clickmeeting_default"
 SPEED = "5000"
 WELCOME = """
   Airflow is ready:   {airflow}
-  Sandbox (the API):  {sandbox} (control token: {token})
+  Sandbox (the API):  {sandbox}
+  The sandbox's page: {page}
 
   You need no login. The connection "clickmeeting_default" uses the sandbox, where a week passes in
   two minutes: trigger "webinar_lifecycle", and follow the run to its end. The logs are in {home}.
@@ -45,7 +48,10 @@ def main() -> None:
             print("Starting Airflow, which takes about 15 seconds ...", flush=True)
             with LocalAirflow(venv_bin, home, ROOT / "example_dags") as airflow:
                 connect(airflow, sandbox)
-                print(WELCOME.format(airflow=airflow.url, sandbox=sandbox, token=token, home=home), flush=True)
+                print(
+                    WELCOME.format(airflow=airflow.url, sandbox=sandbox, page=page_url(sandbox, token), home=home),
+                    flush=True,
+                )
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
                 print("\nStopping Airflow; running tasks have 20 seconds to finish ...", flush=True)

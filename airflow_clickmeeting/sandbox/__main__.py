@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with extra_required():
             from airflow_clickmeeting.sandbox.control import ENDPOINTS
+            from airflow_clickmeeting.sandbox.page import page_url
         endpoints = [f"  {method:6} /_sandbox/{path:16} {about}" for (method, path), (_, about) in ENDPOINTS.items()]
         options = _parser(endpoints).parse_args(arguments)
         options.switches = dict(one.partition("=")[::2] for one in options.switches)
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     secrets = f"API key: {sandbox.api_key}, control token: {sandbox.token}"
     print(f"ClickMeeting sandbox on {sandbox.url} ({secrets})", flush=True)
+    print(f"Its page, to open in a browser: {page_url(sandbox.url, sandbox.token)}", flush=True)
     server.run()
     return 0
 

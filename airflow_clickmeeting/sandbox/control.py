@@ -18,6 +18,7 @@ from airflow_clickmeeting.sandbox.errors import ApiError
 from airflow_clickmeeting.sandbox.forms import flag, read_object
 from airflow_clickmeeting.sandbox.model import Room
 from airflow_clickmeeting.sandbox.operations.shapes import room_object
+from airflow_clickmeeting.sandbox.overview import next_event, overview
 from airflow_clickmeeting.sandbox.scripts import Body
 from airflow_clickmeeting.sandbox.world import World
 
@@ -30,6 +31,8 @@ def _clock(world: World, body: Body) -> Any:
 
 def _set_clock(world: World, body: Body) -> Any:
     to = read_moment(body["set"]) if "set" in body else world.clock.now
+    if body.get("to") == "next event" and (event := next_event(world)):
+        to = event[0]
     to += timedelta(seconds=float(body.get("advance", 0)))
     world.clock.set(to, float(body.get("speed", world.clock.speed)))
     return _clock(world, body)
@@ -62,6 +65,14 @@ def _add_field(world: World, body: Body) -> Any:
 
 def _play(world: World, body: Body) -> Any:
     return {"id": scripts.play(world, _room(world, body), body).id}
+
+
+def _add_mail(world: World, body: Body) -> Any:
+    texts = {key: body[key] for key in ("sender", "recipient", "subject")}
+    texts |= {key: body.get(key, "") for key in ("text", "html")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError(f"{', '.join(texts)} must be texts.")
+    world.account.outbox.append({"kind": "other", "time": world.clock.now.isoformat(), **texts})
 
 
 def _add_recording(world: World, body: Body) -> Any:
@@ -102,7 +113,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Endpoint, str]] = {
     ("GET", "clock"): (_clock, "return the sandbox's time and speed"),
     ("POST", "clock"): (
         _set_clock,
-        'move the clock: {"advance": seconds}, {"set": "2026-01-31T10:00"} or {"speed": 60}',
+        'move the clock: {"advance": seconds}, {"set": "2026-01-31T10:00"}, {"to": "next event"} or {"speed": 60}',
     ),
     ("GET", "switches"): (lambda world, body: world.switches.as_dict(), "return the value of each switch"),
     ("POST", "switches"): (lambda world, body: world.switches.set(body), 'set switches: {"sizes": "int", ...}'),
@@ -135,7 +146,12 @@ ENDPOINTS: dict[tuple[str, str], tuple[Endpoint, str]] = {
         scripts.bulk,
         'add many ended webinars: {"rooms": 200, "sessions_per_room": 5, "attendees_per_session": 100}',
     ),
+    ("POST", "mails"): (
+        _add_mail,
+        'show a mail of another sender: {"sender", "recipient", "subject", "text", "html"}',
+    ),
     ("GET", "outbox"): (lambda world, body: world.account.outbox, "return the mails that ClickMeeting would send"),
+    ("GET", "overview"): (lambda world, body: overview(world), "return what the sandbox's page shows"),
     ("GET", "state"): (_state, "return everything in the account"),
     ("POST", "reset"): (lambda world, body: world.reset(), "reset data, clock, switches, faults and log to the start"),
 }

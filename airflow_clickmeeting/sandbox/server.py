@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from airflow_clickmeeting.sandbox import api, media
+from airflow_clickmeeting.sandbox import api, media, page
 from airflow_clickmeeting.sandbox.access import page_refusal
 from airflow_clickmeeting.sandbox.answers import SANDBOX_HEADER
 from airflow_clickmeeting.sandbox.clock import http_date
@@ -94,9 +94,12 @@ def _application(world: World, media_port: int, allowed_hosts: Collection[str]) 
         serve: Any = media.serve if is_media else api.serve
         if not is_media and scope["path"].startswith("/_sandbox"):
             serve = control
+        is_page = not is_media and page.is_page(scope)
         with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
-            if refusal := page_refusal(scope, allowed_hosts, is_link=is_media):
+            if refusal := page_refusal(scope, allowed_hosts, is_link=is_media or is_page):
                 await JSONResponse({"error": refusal}, 403)(scope, receive, send_with_headers)
+            elif is_page:
+                await page.serve(scope, receive, send_with_headers)
             else:
                 await serve(world, scope, receive, send_with_headers)
 

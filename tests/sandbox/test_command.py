@@ -49,7 +49,9 @@ def test_the_command_prints_its_url_serves_and_ends_cleanly(number):
         assert control.now > datetime.now(UTC) + timedelta(hours=23)
         process.send_signal(number)
         assert process.wait(10) == 0
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+        page = f"{control.url.removesuffix('v1/')}_sandbox/page/#token={control.token}"
+        assert process.stdout.read() == f"Its page, to open in a browser: {page}\n"
+        assert process.stderr.read() == ""
 
 
 def test_a_token_and_a_host_name_can_be_chosen():
