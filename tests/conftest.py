@@ -6,6 +6,7 @@ the tests of `api` run without it.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import json
@@ -92,6 +93,12 @@ def run_dag(airflow_db: None) -> Callable[..., DagRun]:
 
     def run(dag: DAG, **kwargs: Any) -> DagRun:
         _register(dag)
+        # Airflow writes the run's `conf` into the params of the tasks, which a copy of a DAG shares with the original;
+        # the next run would find it there
+        dag = copy.deepcopy(dag)
+        for task in dag.tasks:
+            if not task.is_mapped:
+                task.params = copy.deepcopy(task.params)
         return dag.test(**kwargs)
 
     return run
