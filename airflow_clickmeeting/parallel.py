@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,13 @@ class OrderedExecutor:
     def __init__(self, size: int) -> None:
         self._ahead = 2 * size
         self._pool = ThreadPoolExecutor(size, "clickmeeting")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until all functions that were started have ended, as a thread pool of the standard library does."""
+        self._pool.shutdown()
 
     def close(self) -> None:
         """Cancel the functions that wait for a thread, and wait until the others end.

@@ -1,15 +1,13 @@
 """Read and write files on any object storage.
 
-A file is written under a temporary name, and gets its own name only when it is complete. So a reader never sees half a
-file, and a task that fails leaves the old file unchanged. What a killed task leaves behind is removed by the next task
-that writes the same file.
+A file gets its name only when it is complete. So a reader never sees half a file, and a task that fails leaves the old
+file unchanged. On a disk, what a killed task leaves behind is removed by the next task that writes the same file.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import inspect
 import logging
 import os
 import pathlib
@@ -19,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_clickmeeting.api.validate import is_left_out
+from airflow_clickmeeting.object_store import BLOCK_SIZE, OBJECT_STORES, ObjectUpload, naming_right
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AtomicFile",
     "UnreadableFileError",
-    "add_line",
     "atomic_file",
     "is_local",
     "located",
@@ -47,8 +45,7 @@ OWNER_ONLY = 0o600
 #: what the system gives a new file, less the umask
 DEFAULT_MODE = 0o666
 TEMPORARY = re.compile(r"(.+)\.[0-9a-f]{16}\.part", re.DOTALL)
-#: An object storage shows a temporary file from its last byte to its renaming, which takes minutes for the longest
-#: recordings. Other storages show it earlier, but change its time with each write, and no task writes once a day.
+#: Each write changes the time of a temporary file, and no task writes once a day only.
 ABANDONED_AFTER = timedelta(days=1)
 #: the largest share of the time that listing a folder may take
 MAX_TIME_SHARE = 0.01
@@ -92,12 +89,10 @@ class UnreadableFileError(ValueError):
 
 
 class AtomicFile:
-    """A file that is written as `NAME.RANDOM.part` in the same folder, and renamed to `NAME` when it is complete.
+    """A file that gets its name, or replaces the older file of this name, only when it is complete.
 
-    The folder is created if it does not exist. The temporary name is new, so that two tasks which write the same file
-    do not mix their bytes, and no link in its place is followed. The next `AtomicFile` of the same name removes what a
-    killed task left: on the disk of a machine at once, because the lock of a running task shows which files are in use;
-    on other storages after a day.
+    On S3, Google Cloud Storage and Azure it is an `ObjectUpload`. Elsewhere it is written as `NAME.RANDOM.part` in the
+    same folder, which is created if it does not exist, and is renamed to `NAME`; see `PartFile`.
 
     :param path: the file.
     :param mode: the permissions of a local file; until it is complete, only its owner can read it. By default the
@@ -105,23 +100,23 @@ class AtomicFile:
     """
 
     def __init__(self, path: ObjectStoragePath, mode: int | None = None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._mode = mode
-        _remove_leftovers(path)
+        if path.protocol not in OBJECT_STORES:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path)
         self._open()
 
     def _open(self) -> None:
-        self._part = self._path.parent / f"{self._path.name}.{token_hex(8)}.part"
-        self._lock = _create_locked(self._part.path, self._mode) if is_local(self._path) else None
-        self.file: IO[bytes]
-        if self._lock is None:
-            # the path's own `open` would report the temporary file to Airflow's lineage
-            self.file = self._part.fs.open(self._part.path, mode="wb")
-        else:
-            self.file = os.fdopen(os.dup(self._lock), "wb")
         self.size = 0
         self._sha256 = hashlib.sha256()
+        self._output: ObjectUpload | PartFile
+        if self._path.protocol in OBJECT_STORES:
+            self._output = upload = ObjectUpload(self._path)
+            self.file = cast("IO[bytes]", upload)
+        else:
+            self._output = part = PartFile(self._path, self._mode)
+            self.file = part.file
 
     @property
     def sha256(self) -> str:
@@ -140,7 +135,49 @@ class AtomicFile:
         self._open()
 
     def commit(self) -> None:
-        """Close the file and give it its own name; an older file with this name is replaced."""
+        """Close the file and give it its own name, which replaces an older file; or discard it if that fails.
+
+        Another thread may do this when the file is written.
+        """
+        with self.discard_on_error():
+            self._output.complete()
+
+    @contextmanager
+    def discard_on_error(self) -> Iterator[None]:
+        """Discard the file if the block raises an error."""
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Remove what was written; an older file with the final name stays."""
+        self._output.abort()
+
+
+class PartFile:
+    """A file under a temporary name in the same folder, and its lock if it is on the disk of this machine.
+
+    The temporary name is new, so that two tasks which write the same file do not mix their bytes, and no link in its
+    place is followed. The next one of the same name removes what a killed task left: on the disk of a machine at once,
+    because the lock of a running task shows which files are in use; on other storages after a day.
+    """
+
+    def __init__(self, path: ObjectStoragePath, mode: int | None) -> None:
+        self._path = path
+        self._mode = mode
+        self._part = path.parent / f"{path.name}.{token_hex(8)}.part"
+        self._lock = _create_locked(self._part.path, mode) if is_local(path) else None
+        self.file: IO[bytes]
+        if self._lock is None:
+            # the path's own `open` would report the temporary file to Airflow's lineage
+            self.file = self._part.fs.open(self._part.path, mode="wb")
+        else:
+            self.file = os.fdopen(os.dup(self._lock), "wb")
+
+    def complete(self) -> None:
+        """Close the file and rename it; an older file with this name is replaced."""
         self.file.close()
         if self._lock is None:
             self._part.rename(self._path)
@@ -150,8 +187,8 @@ class AtomicFile:
         pathlib.Path(self._part.path).replace(self._path.path)
         self._unlock()
 
-    def discard(self) -> None:
-        """Remove the temporary file; an older file with the final name stays."""
+    def abort(self) -> None:
+        """Remove the temporary file."""
         with suppress(Exception):  # such as that of a full disk, which has no place for what is still in the buffer
             self.file.close()
         self._part.unlink(missing_ok=True)
@@ -188,12 +225,10 @@ def _temporary_names(path: ObjectStoragePath) -> list[str]:
     """Return the names of temporary files in the folder of a file, at least of those that belong to the file.
 
     An export may write many thousand files into one folder. So the folder is listed again only when that takes no more
-    than one percent of the time, and object storages are asked for names with the right beginning only.
+    than one percent of the time.
     """
     global _last_listed
     folder, fs = path.parent, path.fs
-    if not is_local(path) and "prefix" in inspect.signature(fs.find).parameters:
-        return [str(each).rpartition("/")[2] for each in fs.find(folder.path, prefix=f"{path.name}.")]
     listed, valid_until, names = _last_listed
     started_at = time.monotonic()
     if listed != str(folder) or started_at >= valid_until:
@@ -237,12 +272,9 @@ def atomic_file(path: ObjectStoragePath, mode: int | None = None) -> Iterator[At
     :param mode: as in `AtomicFile`.
     """
     atomic = AtomicFile(path, mode)
-    try:
+    with atomic.discard_on_error():
         yield atomic
-        atomic.commit()
-    except BaseException:
-        atomic.discard()
-        raise
+    atomic.commit()
 
 
 @contextmanager
@@ -258,20 +290,6 @@ def open_atomic(path: ObjectStoragePath, mode: int | None = None) -> Iterator[IO
         yield atomic.file
 
 
-def add_line(path: ObjectStoragePath, line: bytes) -> None:
-    """Append a line to a file, and create the file and its folder if they do not exist.
-
-    Many object storages cannot append to a file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file = path.open("ab")
-    except FileNotFoundError:  # some storages append only to a file that exists
-        file = path.open("wb")
-    with file:
-        file.write(line)
-
-
 def upload(path: Path, name: str | None = None) -> Upload:
     """Return a file as an `Upload`, the argument that `upload_file` takes; the file is read only when it is sent.
 
@@ -282,14 +300,17 @@ def upload(path: Path, name: str | None = None) -> Upload:
     from airflow_clickmeeting.api.call import Upload
 
     source = located(path, "")
-    if not source.is_file():
+    found: dict[str, Any] = {}
+    with naming_right(source, "read"), suppress(FileNotFoundError, NotADirectoryError):
+        found = source.fs.info(source.path)
+    if found.get("type") != "file":
         raise UnreadableFileError(f"path must be a file that exists; there is none at {str(source)!r}.")
-    size = source.stat().st_size
-    if not size:
+    if not found["size"]:
         raise UnreadableFileError(f"path must be a file with something in it; {str(source)!r} is empty.")
 
     def open_source() -> IO[bytes]:
-        file: IO[bytes] = source.open("rb")
-        return file
+        with naming_right(source, "read"):
+            file: IO[bytes] = source.open("rb", block_size=BLOCK_SIZE)
+            return file
 
-    return Upload(name=safe_name(name or source.name), size=size, open=open_source)
+    return Upload(name=safe_name(name or source.name), size=found["size"], open=open_source)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
+import gzip
 import os
 import resource
 import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +23,8 @@ from airflow.sdk.io import attach
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_clickmeeting import storage
-from airflow_clickmeeting.storage import AtomicFile, add_line, open_atomic, safe_name
+from airflow_clickmeeting import object_store, storage
+from airflow_clickmeeting.storage import AtomicFile, open_atomic, safe_name
 
 RANDOM = "0123456789abcdef"
 
@@ -43,6 +47,11 @@ def names(folder: Path) -> list[str]:
 
 def write(path: Path, content: bytes = b"whole", mode: int | None = None) -> None:
     with open_atomic(ObjectStoragePath(path), mode) as file:
+        file.write(content)
+
+
+def write_object(path: ObjectStoragePath, content: bytes) -> None:
+    with open_atomic(path) as file:
         file.write(content)
 
 
@@ -235,17 +244,8 @@ def test_a_long_folder_is_not_listed_for_each_file(tmp_path, mocker):
     assert listing.call_count == 1
 
 
-def find_by_prefix(fs: MemoryFileSystem, path: str, prefix: str = "") -> list[str]:
-    """Find files by the beginning of their names, as object storages do."""
-    return [name for name in fs.store if name.startswith(f"{path}/{prefix}")]
-
-
-@pytest.mark.parametrize("finds_by_prefix", [True, False])
-def test_on_an_object_storage_a_leftover_is_removed_after_a_day(finds_by_prefix, mocker):
+def test_on_a_storage_without_locks_a_leftover_is_removed_after_a_day():
     attach("memory", fs=MemoryFileSystem())
-    if finds_by_prefix:
-        mocker.patch.object(MemoryFileSystem, "find", find_by_prefix)
-        mocker.patch.object(MemoryFileSystem, "ls", side_effect=AssertionError("this may take minutes"))
     folder = ObjectStoragePath(f"memory://{uuid.uuid4().hex}")
     old, new = folder / f"links.csv.{RANDOM}.part", folder / f"links.csv.{RANDOM[::-1]}.part"
     other = folder / f"links.csv.gz.{RANDOM}.part"
@@ -268,6 +268,198 @@ def test_a_storage_that_cannot_be_listed_is_written_to(mocker):
     assert path.fs.cat(path.path) == b"whole"
 
 
+# --- object storages --------------------------------------------------------------------------------------------------
+
+BLOCK = object_store.BLOCK_SIZE
+LARGE = b"".join(number.to_bytes(4, "big") for number in range(BLOCK * 5 // 8))  # two blocks and a half
+
+
+def write_and_fail(path: ObjectStoragePath, content: bytes) -> None:
+    with open_atomic(path) as file:
+        file.write(content)
+        raise KeyError
+
+
+@pytest.mark.parametrize("content", [b"whole", b""])
+def test_a_small_file_is_one_request_and_needs_one_right(bucket, content):
+    path = ObjectStoragePath(f"{bucket.url}/deep/er/links.csv")
+    write_object(path, b"older and longer")
+    bucket.forget()
+    bucket.deny("s3:GetObject", "s3:ListBucket", "s3:DeleteObject", "s3:CreateBucket", "s3:AbortMultipartUpload")
+    write_object(path, content)
+    assert bucket.rights == {"s3:PutObject": 1}
+    assert bucket.read() == {"deep/er/links.csv": content}
+
+
+def test_a_large_file_is_sent_in_parts_as_it_is_written(bucket):
+    path = ObjectStoragePath(f"{bucket.url}/talk.mp4")
+    bucket.deny("s3:GetObject", "s3:ListBucket", "s3:DeleteObject")
+    with open_atomic(path) as file:
+        for start in range(0, len(LARGE), 1 << 20):
+            file.write(LARGE[start : start + (1 << 20)])
+        assert bucket.rights == {"s3:PutObject": 3}, "the upload is begun, and two parts are sent"
+        assert bucket.read() == {}
+    assert bucket.rights == {"s3:PutObject": 5}, "the last part is sent, and the upload is completed"
+    assert bucket.read() == {"talk.mp4": LARGE}
+
+
+@pytest.mark.parametrize(("content", "requests"), [(b"half", 0), (LARGE, 3)])
+def test_on_s3_what_fails_is_aborted_and_leaves_the_older_file(bucket, content, requests):
+    path = ObjectStoragePath(f"{bucket.url}/links.csv")
+    write_object(path, b"older")
+    bucket.forget()
+    with pytest.raises(KeyError):
+        write_and_fail(path, content)
+    gc.collect()  # s3fs completes an upload when Python deletes its file
+    assert len(bucket.requests) == requests
+    assert bucket.read() == {"links.csv": b"older"}
+    assert bucket.uploads() == []
+
+
+def test_a_file_that_is_begun_again_aborts_its_upload(bucket):
+    file = AtomicFile(ObjectStoragePath(f"{bucket.url}/talk.mp4"))
+    file.write(LARGE)
+    file.restart()
+    assert (file.size, bucket.uploads()) == (0, [])
+    file.write(b"new")
+    file.commit()
+    assert bucket.read() == {"talk.mp4": b"new"}
+
+
+def test_an_upload_that_may_not_be_aborted_is_not_completed(bucket, caplog):
+    bucket.deny("s3:AbortMultipartUpload")
+    with pytest.raises(KeyError):
+        write_and_fail(ObjectStoragePath(f"{bucket.url}/talk.mp4"), LARGE)
+    gc.collect()
+    assert (bucket.read(), bucket.uploads()) == ({}, ["talk.mp4"])
+    assert f"The unfinished upload of {bucket.url}/talk.mp4 was not removed" in caplog.text
+    assert "let a lifecycle rule of the bucket remove it" in caplog.text
+
+
+def test_a_killed_task_leaves_no_object(bucket):
+    script = f"""
+import os, signal
+from airflow.sdk import ObjectStoragePath
+from airflow_clickmeeting.storage import open_atomic
+with open_atomic(ObjectStoragePath("{bucket.url}/talk.mp4")) as file:
+    file.write(bytes({len(LARGE)}))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert (bucket.read(), bucket.uploads()) == ({}, ["talk.mp4"])
+
+
+@pytest.mark.parametrize("content", [b"whole", LARGE])
+def test_without_the_right_to_write_the_error_names_it(bucket, content):
+    bucket.deny("s3:PutObject")
+    path = ObjectStoragePath(f"{bucket.url}/links.csv")
+    with pytest.raises(PermissionError) as error:
+        write_object(path, content)
+    assert str(error.value) == (
+        f"The storage does not let its connection write to {path}: the right s3:PutObject is missing. "
+        "Give the connection's user or role this right on the bucket, then run the task again."
+    )
+    assert (bucket.read(), bucket.uploads()) == ({}, [])
+
+
+def test_a_bucket_that_does_not_exist_is_named(bucket):
+    path = ObjectStoragePath(f"{bucket.url}-of-others/links.csv")
+    with pytest.raises(FileNotFoundError) as error:
+        write_object(path, b"whole")
+    assert str(error.value) == f"The bucket of {path} does not exist. Create the bucket, or correct the path."
+
+
+def test_a_right_that_is_lost_on_the_way_leaves_nothing(bucket):
+    file = AtomicFile(ObjectStoragePath(f"{bucket.url}/talk.mp4"))
+    file.write(LARGE)
+    bucket.deny("s3:PutObject")
+    with pytest.raises(PermissionError, match="the right s3:PutObject is missing"):
+        file.commit()
+    gc.collect()
+    assert (bucket.read(), bucket.uploads()) == ({}, [])
+
+
+def test_a_file_to_upload_is_found_with_one_request(bucket):
+    write_object(ObjectStoragePath(f"{bucket.url}/slides.pdf"), b"slides")
+    bucket.forget()
+    found = storage.upload(f"{bucket.url}/slides.pdf")
+    assert (found.name, found.size, bucket.rights) == ("slides.pdf", 6, {"s3:GetObject": 1})
+    with found.open() as file:
+        assert file.read() == b"slides"
+    with pytest.raises(storage.UnreadableFileError, match="there is none at"):
+        storage.upload(f"{bucket.url}/nothing.pdf")
+
+
+@pytest.mark.parametrize(("right", "name"), [("s3:GetObject", "slides.pdf"), ("s3:ListBucket", "nothing.pdf")])
+def test_a_file_that_may_not_be_read_is_not_taken_for_a_missing_one(bucket, right, name):
+    write_object(ObjectStoragePath(f"{bucket.url}/slides.pdf"), b"slides")
+    bucket.deny(right)
+    with pytest.raises(PermissionError, match=rf"does not let its connection read .*{name}: the right .*{right}"):
+        storage.upload(f"{bucket.url}/{name}")
+
+
+class StorageError(Exception):
+    def __init__(self, **about: object) -> None:
+        self.__dict__ |= about
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "cause", "right"),
+    [
+        ("s3://bucket/a", PermissionError(), StorageError(response={"Error": {"Code": "403"}}), "s3:PutObject"),
+        ("s3://bucket/a", PermissionError(), StorageError(response={"Error": {"Code": "InvalidAccessKeyId"}}), None),
+        ("s3://bucket/a", OSError(), StorageError(response={}), None),
+        ("s3://bucket/a", OSError("the disk is full"), None, None),
+        ("gs://bucket/a", OSError("Forbidden: https://example.com\nno"), None, "storage.objects.create"),
+        ("abfs://bucket/a", RuntimeError(), StorageError(status_code=403), "of the role Storage Blob Data Contributor"),
+        ("abfs://bucket/a", RuntimeError(), StorageError(status_code=409), None),
+        ("file:///tmp/a", PermissionError("no"), None, None),
+    ],
+)
+def test_the_right_is_named_only_where_it_is_missing(url, error, cause, right):
+    error.__cause__ = cause
+    with pytest.raises(type(error) if right is None else PermissionError) as raised:  # noqa: SIM117
+        with object_store.naming_right(ObjectStoragePath(url), "write"):
+            raise error
+    assert (raised.value is error) is (right is None)
+    assert right is None or f"the right {right}" in str(raised.value)
+
+
+def test_google_and_azure_get_a_small_file_in_one_request(stand_in):
+    path = ObjectStoragePath(f"{stand_in.protocol}://bucket/deep/links.csv")
+    write_object(path, b"whole")
+    assert stand_in.requests == ["put"]
+    assert stand_in.cat(path.path) == b"whole"
+
+
+def test_google_and_azure_get_a_large_file_in_blocks_and_show_it_whole(stand_in):
+    path = ObjectStoragePath(f"{stand_in.protocol}://bucket/talk.mp4")
+    with open_atomic(path) as file:
+        for start in range(0, len(LARGE), 1 << 20):
+            file.write(LARGE[start : start + (1 << 20)])
+        assert (stand_in.requests, stand_in.store) == (["block"] * 2, {})
+    assert stand_in.requests == ["block"] * 3
+    assert stand_in.cat(path.path) == LARGE
+
+
+def test_on_google_and_azure_what_fails_leaves_the_older_file(stand_in):
+    path = ObjectStoragePath(f"{stand_in.protocol}://bucket/talk.mp4")
+    write_object(path, b"older")
+    with pytest.raises(KeyError):
+        write_and_fail(path, LARGE)
+    gc.collect()
+    assert stand_in.cat(path.path) == b"older"
+    assert [*stand_in.unfinished] == ([] if stand_in.protocol == "gs" else ["/bucket/talk.mp4"])
+
+
+def test_what_is_written_to_an_object_storage_may_be_packed_or_text(bucket):
+    path = ObjectStoragePath(f"{bucket.url}/notes.txt.gz")
+    with open_atomic(path) as file, gzip.open(file, "wt") as text:
+        assert (file.writable(), file.tell()) == (True, 10), "the header of gzip"
+        text.write("Zażółć")
+    assert gzip.decompress(bucket.read()["notes.txt.gz"]).decode() == "Zażółć"
+
+
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
@@ -283,26 +475,3 @@ def test_a_storage_that_cannot_be_listed_is_written_to(mocker):
 )
 def test_a_name_from_elsewhere_stays_in_its_folder(name, safe):
     assert safe_name(name) == safe
-
-
-def test_a_line_is_added_to_a_file_that_may_not_be_there_yet(tmp_path):
-    path = ObjectStoragePath(tmp_path / "deep" / "audit.jsonl")
-    for line in (b"first\n", b"second\n"):
-        add_line(path, line)
-    assert path.read_bytes() == b"first\nsecond\n"
-
-
-def test_a_line_is_added_also_where_a_file_must_be_there_first(mocker):
-    attach("memory", fs=MemoryFileSystem())
-    real = MemoryFileSystem._open
-
-    def strict(fs: MemoryFileSystem, path: str, mode: str = "rb", **options):
-        if mode == "ab" and path not in fs.store:
-            raise FileNotFoundError(path)
-        return real(fs, path, mode=mode, **options)
-
-    mocker.patch.object(MemoryFileSystem, "_open", strict)
-    path = ObjectStoragePath(f"memory://{uuid.uuid4().hex}/audit.jsonl")
-    for line in (b"first\n", b"second\n"):
-        add_line(path, line)
-    assert path.read_bytes() == b"first\nsecond\n"

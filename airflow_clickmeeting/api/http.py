@@ -15,6 +15,8 @@ from os import SEEK_END
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+import msgspec
+
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import ApiError, LimitError, ParseError, kind_of
 from airflow_clickmeeting.api.redact import mask
@@ -277,7 +279,7 @@ def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] 
     if has_file(call, answer):
         return call.read(answer.body)
     try:
-        data = json.loads(answer.body)
+        data = _parse_json(answer.body)
     except (ValueError, RecursionError):
         error = _error_without_json(call, answer, now, secrets)
     else:
@@ -293,6 +295,18 @@ def decode(call: Call[T], answer: Answer, now: datetime, secrets: Iterable[str] 
         return call.treat_as[error.kind]
     fields = {name: tuple(mask(each, secrets) for each in messages) for name, messages in error.fields.items()}
     return replace(error, message=mask(error.message, secrets), fields=fields)
+
+
+def _parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    msgspec takes half as long as `json`. It accepts less, such as no NaN and no lone surrogates, but what it accepts
+    has the same value.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json.loads(body)
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:

@@ -57,7 +57,11 @@ class listed(Generic[T]):  # noqa: N801 - used like a function; a class, so that
 
     def __call__(self, data: Any) -> list[T]:
         """Return the items of a list in a response."""
-        return list(self._read(self.unwrap(data)))
+        items = self.unwrap(data)
+        try:
+            return [*map(self.item, items)]
+        except ParseError:
+            return [*self._read(items)]
 
     def _read(self, items: list[Any]) -> Iterator[T]:
         for number, each in enumerate(items, start=1):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.datasets.fetch import Fetcher, Source
 from airflow_clickmeeting.datasets.scope import RoomOrSession, Scope
-from airflow_clickmeeting.datasets.table import Dataset, Row
+from airflow_clickmeeting.datasets.table import Batch, Dataset, Row, rows_of, size_of
 from airflow_clickmeeting.failures import FailureLog
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 SECONDS_BETWEEN_LOGS = 5.0
-ROWS_BETWEEN_CHECKS = 1000
 
 
 class DatasetReader:
@@ -80,7 +80,12 @@ class DatasetReader:
         return found
 
     def read_rows(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Row] | None]]:
-        """Yield each place with its rows, which must be used up before the next one; None if the place failed."""
+        """Yield each place with its rows, as `read_batches` does."""
+        for place, batches in self.read_batches(places):
+            yield place, None if batches is None else chain.from_iterable(map(rows_of, batches))
+
+    def read_batches(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Batch] | None]]:
+        """Yield each place with its rows in batches, which must be used up before the next one; None if it failed."""
         places = list(places)
         progress = Progress(self._log.info, f"responses with {self.dataset.name}", len(places))
         for place, items in self.source.fetch_batches(self._fetcher, places):
@@ -97,7 +102,7 @@ class DatasetReader:
                     session_ids = [place.session_id, *(session["id"] for session in place.joined)]
                     ids |= {"session_id": place.session_id, "session_ids": session_ids}
                 own = {name: ids[name] for name in self._ids & ids.keys()}
-                yield place, progress.counted(self._in_period(self.dataset.rows(items, skip, own), skip))
+                yield place, progress.counted(self._in_period(self.dataset.batches(items, skip, own), skip))
 
     def _add_failure(self, place: RoomOrSession, reason: str) -> None:
         self.failures.add(reason, **place.ids)
@@ -110,17 +115,18 @@ class DatasetReader:
         self.restarts = pages.restarts
         return sorted(found, key=lambda place: place.room_id)
 
-    def _in_period(self, rows: Iterator[Row], skip: Callable[[str], None]) -> Iterator[Row]:
-        """Yield the rows in the scope's period; `find_places` has already chosen sessions by their end."""
-        if self.source.happened is None or not self.scope.period.bounded:
-            yield from rows
-            return
-        for row in rows:
-            moment = self.source.happened(row)
-            if moment is None:
-                skip(f"{self.dataset.name}: a row without a time cannot be assigned to a period")
-            elif self.scope.period.holds(moment):
-                yield row
+    def _in_period(self, batches: Iterator[Batch], skip: Callable[[str], None]) -> Iterator[Batch]:
+        """Keep only the rows in the scope's period; `find_places` has already chosen sessions by their end."""
+        if (happened := self.source.happened) is None or not self.scope.period.bounded:
+            return batches
+
+        def is_wanted(row: Row) -> bool:
+            if moment := happened(row):
+                return self.scope.period.holds(moment)
+            skip(f"{self.dataset.name}: a row without a time cannot be assigned to a period")
+            return False
+
+        return (self.dataset.batch(filter(is_wanted, rows_of(batch))) for batch in batches)
 
 
 def format_scope(scope: Scope) -> str:
@@ -153,13 +159,12 @@ class Progress:
         self._done += 1
         self._log_if_due()
 
-    def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def counted(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Count rows as they pass."""
-        for row in rows:
-            self._rows += 1
-            if not self._rows % ROWS_BETWEEN_CHECKS:
-                self._log_if_due()
-            yield row
+        for batch in batches:
+            self._rows += size_of(batch)
+            self._log_if_due()
+            yield batch
 
     def _log_if_due(self) -> None:
         now = time.monotonic()

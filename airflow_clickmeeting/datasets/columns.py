@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from airflow_clickmeeting.api.types import SECRET_KEYS
 from airflow_clickmeeting.datasets.table import (
+    Field,
     Item,
-    read_boolean,
-    read_integer,
-    read_nested,
-    read_number,
-    read_text,
-    read_time,
-    read_unknown,
+    Unknown,
+    to_boolean,
+    to_integer,
+    to_nested,
+    to_number,
+    to_text,
+    to_time,
+    usual_booleans,
+    usual_integers,
+    usual_nested,
+    usual_numbers,
+    usual_texts,
+    usual_times,
 )
 
 Type = Literal["text", "integer", "number", "boolean", "time", "json"]
@@ -45,27 +51,27 @@ class Column:
 
 def text(name: str, *, personal: str | None = None) -> Column:
     """Make a column of texts."""
-    return Column(name, partial(read_text, name), (name,), personal=personal)
+    return Column(name, Field(name, to_text, usual_texts), (name,), personal=personal)
 
 
 def integer(name: str, *, unit: str | None = None) -> Column:
     """Make a column of whole numbers, which ClickMeeting may send as texts."""
-    return Column(name, partial(read_integer, name), (name,), "integer", unit)
+    return Column(name, Field(name, to_integer, usual_integers), (name,), "integer", unit)
 
 
 def number(name: str, *, unit: str | None = None) -> Column:
     """Make a column of numbers."""
-    return Column(name, partial(read_number, name), (name,), "number", unit)
+    return Column(name, Field(name, to_number, usual_numbers), (name,), "number", unit)
 
 
 def boolean(name: str) -> Column:
     """Make a column of booleans, which ClickMeeting may send as 0 and 1, or as texts."""
-    return Column(name, partial(read_boolean, name), (name,), "boolean")
+    return Column(name, Field(name, to_boolean, usual_booleans), (name,), "boolean")
 
 
 def nested(name: str, *, personal: str | None = None) -> Column:
     """Make a column of nested data, as JSON without secrets."""
-    return Column(name, partial(read_nested, name), (name,), "json", personal=personal)
+    return Column(name, Field(name, to_nested, usual_nested), (name,), "json", personal=personal)
 
 
 def moment(name: str, *, copy: str | None = None) -> tuple[Column, Column]:
@@ -74,7 +80,13 @@ def moment(name: str, *, copy: str | None = None) -> tuple[Column, Column]:
     :param copy: the key of ClickMeeting's second copy, in UTC, which is used if the first is missing.
     """
     takes = (name, copy) if copy else (name,)
-    return Column(f"{name}_utc", partial(read_time, takes), takes, "time"), text(name)
+    read = _first_time(takes) if copy else Field(name, to_time, usual_times)
+    return Column(f"{name}_utc", read, takes, "time"), text(name)
+
+
+def _first_time(keys: Iterable[str]) -> Callable[[Item], str | None]:
+    """Return a function that reads the instant of the first key that has one."""
+    return lambda item: next((to_time(key, value) for key in keys if (value := item.get(key))), None)
 
 
 def extra(columns: Iterable[Column], but: Iterable[str] = ()) -> Column:
@@ -84,5 +96,5 @@ def extra(columns: Iterable[Column], but: Iterable[str] = ()) -> Column:
     """
     takes = {key for column in columns for key in column.takes}
     known = SECRET_KEYS | {*but} | {key for key in takes if "." not in key}
-    parts = {(outer, inner) for outer, dot, inner in (key.partition(".") for key in takes) if dot}
-    return Column("extra", partial(read_unknown, known, parts), (), "json", personal="extra")
+    parts = frozenset((outer, inner) for outer, dot, inner in (key.partition(".") for key in takes) if dot)
+    return Column("extra", Unknown(known, parts), (), "json", personal="extra")

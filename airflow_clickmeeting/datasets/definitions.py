@@ -21,7 +21,7 @@ from airflow_clickmeeting.datasets.columns import (
     number,
     text,
 )
-from airflow_clickmeeting.datasets.table import Dataset, Item, as_json, read_integer, read_text
+from airflow_clickmeeting.datasets.table import Dataset, Item, as_json, to_integer, to_text
 
 
 def _inside(item: Item, key: str) -> Mapping[str, Any]:
@@ -31,7 +31,7 @@ def _inside(item: Item, key: str) -> Mapping[str, Any]:
 
 
 def _standard_field(name: str, label: str) -> Column:
-    return Column(name, lambda item: read_text(label, _inside(item, "fields")), ("fields",), personal=name)
+    return Column(name, lambda item: to_text(label, _inside(item, "fields").get(label)), ("fields",), personal=name)
 
 
 def _own_fields(item: Item) -> str | None:
@@ -42,11 +42,12 @@ def _own_fields(item: Item) -> str | None:
 
 
 def _geo(name: str, *, personal: str | None = None) -> Column:
-    return Column(name, lambda item: read_text(name, _inside(item, "geo")), (f"geo.{name}",), personal=personal)
+    return Column(name, lambda item: to_text(name, _inside(item, "geo").get(name)), (f"geo.{name}",), personal=personal)
 
 
 def _recorded_room(item: Item) -> int | None:
-    return read_integer("conference_id" if item.get("room_id") is None else "room_id", item)
+    key = "conference_id" if item.get("room_id") is None else "room_id"
+    return to_integer(key, item.get(key))
 
 
 # all rows of an event have the same ids

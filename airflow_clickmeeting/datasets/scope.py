@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_clickmeeting.api import times
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.types import Room, Session
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.types import Logger
 
 Interval = tuple[datetime | None, datetime | None]
 
@@ -66,6 +70,17 @@ class Period:
                 "schedule=CronDataIntervalTimetable(...), or leave since and until out to read data of all times."
             )
         return found
+
+    @classmethod
+    def of_run(cls, since: When | None, until: When | None, context: Context, log: Logger) -> Period:
+        """Return the period of an operator's `since` and `until`, or of the run's data interval; log if it has none.
+
+        :raises ValueError: naming the argument and its valid values.
+        """
+        start, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if since is None and until is None and (None in (start, end) or start == end):
+            log.info("This run has no data interval, and neither since nor until is given; reading data of all times")
+        return cls.of(since, until, (start, end))
 
     @property
     def bounded(self) -> bool:

@@ -14,6 +14,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.object_store import naming_right
 from airflow_clickmeeting.storage import UnreadableFileError, located
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ _READERS = {".csv": _csv, ".jsonl": _json_lines}
 def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], codec: codecs.CodecInfo) -> Rows:
     number = 0
     try:
-        with path.open("rb") as file, gzip.open(file) if path.name.endswith(".gz") else nullcontext(file) as plain:
+        with (
+            naming_right(path, "read"),
+            path.open("rb") as file,
+            gzip.open(file) if path.name.endswith(".gz") else nullcontext(file) as plain,
+        ):
             for number, row in read(_lines(plain, codec)):
                 yield number, row
     except (FileNotFoundError, IsADirectoryError):
@@ -123,7 +128,7 @@ def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], code
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read, row {number + 1}: {error}.") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
-        raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {error}.") from error
+        raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {str(error).rstrip('.')}.") from error
 
 
 def _codec(encoding: str | None) -> codecs.CodecInfo:

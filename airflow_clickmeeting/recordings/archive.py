@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.api.facts import recorded, recorded_at, recorded_until
 from airflow_clickmeeting.exceptions import ClickMeetingError, DeletionRefusedError
+from airflow_clickmeeting.object_store import naming_right
 from airflow_clickmeeting.recordings.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ class RoomArchive:
     def _collecting_failures(self, recording_id: int | None = None) -> Iterator[None]:
         """Add an error of the block to the failures, so that the run continues with the other recordings and rooms."""
         try:
-            yield
+            with naming_right(self._folder, "read"):  # writing names its right itself
+                yield
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             permanent = self._failures.is_permanent(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain, groupby
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.fetch import Source
     from airflow_clickmeeting.datasets.sources import AttendanceSource
-    from airflow_clickmeeting.datasets.table import Dataset, Row
+    from airflow_clickmeeting.datasets.table import Batch, Dataset
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.paths import PathTemplate
-    from airflow_clickmeeting.storage import Path
+    from airflow_clickmeeting.storage import AtomicFile, Path
 
-    WriteFile = Callable[[str, Dataset, Iterable[Row], str], Written]
+    WriteFile = Callable[[str, Dataset, Iterable[Batch], str], Callable[[], Written]]
 
 __all__ = [
     "ClickMeetingExportAttendanceOperator",
@@ -51,9 +51,9 @@ class ExportResult(ReadResult):
 class ExportOperator(RoomsOperator):
     """Base of exports.
 
-    The operator writes each file under a temporary name and then replaces the old file with it. A second run writes all
-    files again, with the same bytes if ClickMeeting's data are the same. If everything for a file failed, the old file
-    stays. Secrets, such as personal links, are not exported.
+    Each file replaces the old one only when it is complete. `max_parallel` files at a time are stored. A second run
+    writes all files again, with the same bytes if ClickMeeting's data are the same. If everything for a file failed,
+    the old file stays. Secrets, such as personal links, are not exported.
 
     The operator reports the files to the task's outlets: it adds each file to an asset alias, and an asset's event has
     `path`, `format` and `rows` in its extra.
@@ -108,7 +108,8 @@ class ExportOperator(RoomsOperator):
             known = OF_SESSIONS if reader.source.of_sessions else OF_ROOMS
             template = PathTemplate("path", self.path, f"{self.dataset}.{self.file_format or 'csv'}", known)
             file_format = format_of(template.file_name, self.file_format)
-            files = _write_files(reader, template, file_format, write)
+            # create_reader has validated max_parallel
+            files = _write_files(reader, template, file_format, write, int(self.max_parallel))
             extras = self.write_extras(reader, write)
         rows = sum(file.rows for file in files)
         self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
@@ -224,7 +225,7 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         source = cast("AttendanceSource", reader.source)
         if self.summary_path is not None and (source.summaries or not reader.failures.count):
             path, file_format = self._summary_file(self.summary_path)
-            write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.rows(source.summaries), file_format)
+            write(path, ATTENDANCE_SUMMARIES, ATTENDANCE_SUMMARIES.batches(source.summaries), file_format)()
         return {"summary": source.totals.summary}
 
     def _summary_file(self, path: Path) -> tuple[str, str]:
@@ -235,31 +236,63 @@ class ClickMeetingExportAttendanceOperator(SessionExportOperator):
         return template.text, format_of(template.file_name)
 
 
-def _write_files(reader: DatasetReader, template: PathTemplate, file_format: str, write: WriteFile) -> list[Written]:
-    """Write one file after the other while reading its rows; leave out a file if everything for it failed."""
+def _write_files(
+    reader: DatasetReader, template: PathTemplate, file_format: str, write: WriteFile, max_parallel: int
+) -> list[Written]:
+    """Write the rows of one file after the other, and store some files meanwhile.
+
+    A file is left out if everything for it failed.
+    """
     found = reader.find_places()
     files = template.files(found, reader.failures) if found or not reader.failures.count else {}
-    written = {path: write(path, reader.dataset, (), file_format) for path, places in files.items() if not places}
-    targets = (path for path, places in files.items() for _ in places)
-    batches = reader.read_rows(chain.from_iterable(files.values()))
-    for path, group in groupby(zip(targets, batches, strict=True), key=itemgetter(0)):
-        readable = (rows for _, (_, rows) in group if rows is not None)
-        if (first := next(readable, None)) is not None:
-            rows = chain(first, chain.from_iterable(readable))
-            written[path] = write(path, reader.dataset, rows, file_format)
+
+    def complete_files() -> Iterator[tuple[str, Callable[[], Written]]]:
+        yield from (
+            (path, write(path, reader.dataset, (), file_format)) for path, places in files.items() if not places
+        )
+        targets = (path for path, places in files.items() for _ in places)
+        batches = reader.read_batches(chain.from_iterable(files.values()))
+        for path, group in groupby(zip(targets, batches, strict=True), key=itemgetter(0)):
+            readable = (rows for _, (_, rows) in group if rows is not None)
+            if (first := next(readable, None)) is not None:
+                rows = chain(first, chain.from_iterable(readable))
+                yield path, write(path, reader.dataset, rows, file_format)
+
+    if max_parallel == 1 or len(files) == 1:
+        written = {path: store() for path, store in complete_files()}
+    else:
+        from airflow_clickmeeting.parallel import OrderedExecutor
+
+        with OrderedExecutor(max_parallel) as executor:
+            started = ((path, executor.start(store).result) for path, store in complete_files())
+            written = {path: result() for path, result in executor.ordered(started)}
     return [written[path] for path in files if path in written]
 
 
 def _write_file(
-    path: str, dataset: Dataset, rows: Iterable[Row], file_format: str, *, escape_formulas: bool, file_mode: int
-) -> Written:
+    path: str,
+    dataset: Dataset,
+    batches: Iterable[Batch],
+    file_format: str,
+    *,
+    escape_formulas: bool,
+    file_mode: int,
+) -> Callable[[], Written]:
+    """Write rows to a file, and return the function that stores it, which a thread may call."""
     from airflow_clickmeeting.output.outlets import Written
     from airflow_clickmeeting.output.writers import rows_to
-    from airflow_clickmeeting.storage import located, open_atomic
+    from airflow_clickmeeting.storage import AtomicFile, located
 
     target = located(path, "")
+    file = AtomicFile(target, file_mode)
     with (
-        open_atomic(target, file_mode) as file,
-        rows_to(file, dataset.columns, file_format, escape_formulas=escape_formulas) as out,
+        file.discard_on_error(),
+        rows_to(file.file, dataset.columns, file_format, escape_formulas=escape_formulas) as out,
     ):
-        return Written(target, out.write(rows))
+        rows = out.write_batches(batches)
+    return partial(_store, file, Written(target, rows))
+
+
+def _store(file: AtomicFile, written: Written) -> Written:
+    file.commit()
+    return written

@@ -43,6 +43,75 @@ def problem(body, status=200, call=None, **headers):
     return found
 
 
+# JSON
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+pieces = st.sampled_from(
+    [b"", b"0", b"-", b"e", b".", b'"', b"\\ud83d", b"\xff", b"\xed\xa0\x80", b"\x1f", b"[", b"}", b","]
+)
+
+
+def outcome(read) -> str:
+    """Return what a function returns, or that it refuses the text."""
+    try:
+        return repr(read())
+    except (ValueError, RecursionError):
+        return "no JSON"
+
+
+def outcome_of(body: bytes) -> str:
+    found = read(Call("GET", "x"), b"[" + body + b"]")
+    return "no JSON" if isinstance(found, ApiError) else repr(found[0])
+
+
+@given(values, st.booleans(), st.integers(0, 40), st.integers(0, 2), pieces)
+def test_json_is_read_as_python_reads_it(value, ascii_only, place, cut, piece):
+    whole = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    for body in (whole, whole[:place] + piece + whole[place + cut :]):
+        assert outcome_of(body) == outcome(lambda body=body: json.loads(b"[" + body + b"]")[0])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"NaN",
+            b"-Infinity",
+            b"1e400",
+            b"-0",
+            b"-0.0",
+            b"18446744073709551616",
+            b"9" * 400,
+            b"9" * 5000,
+            b"01",
+            b"1.",
+        ),
+        *(
+            b'"\\ud83d"',
+            b'"\\ud83d\\ude00"',
+            b'"\xed\xa0\x80"',
+            b'"\xff"',
+            b'"\x1f"',
+            b'"\x7f"',
+            b'{"a":1,"a":2}',
+            b"1,",
+        ),
+        b"[" * 100_000,
+    ],
+)
+def test_odd_json_is_read_as_python_reads_it(body):
+    assert outcome_of(body) == outcome(lambda: json.loads(b"[" + body + b"]")[0])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_json_may_have_any_encoding_of_unicode(encoding):
+    assert read(Call("GET", "x"), '[{"name": "Łódź"}]'.encode(encoding)) == [{"name": "Łódź"}]
+
+
 # errors
 
 

@@ -38,6 +38,26 @@ def test_the_items_are_those_of_the_list_parsed_whole(items, indent, ascii_only,
         assert read(text) == items
 
 
+objects = st.dictionaries(st.text(), values | st.sampled_from(["},", '"},{"', "}]"]) | st.floats(), max_size=3)
+
+
+@given(st.lists(objects, max_size=9), st.sampled_from([(",", ":"), None]), st.booleans(), st.integers(1, 60))
+def test_the_objects_are_those_of_the_list_parsed_whole(items, separators, ascii_only, piece):
+    text = json.dumps(items, separators=separators, ensure_ascii=ascii_only)
+    with patch.object(json_stream, "CHUNK_SIZE", piece):
+        assert repr(read(text)) == repr(items)
+
+
+@pytest.mark.parametrize("damage", ["oops", "{", '{"id": 3', '{"id": 3}', '{"id": 3},', '{"id": 3}, ]', "]]"])
+@pytest.mark.parametrize("size", [3, 1000])
+def test_objects_before_a_damage_come_first(mocker, damage, size):
+    mocker.patch.object(json_stream, "CHUNK_SIZE", size)
+    found = []
+    with pytest.raises(ValueError):
+        found.extend(items_of(io.BytesIO(f'[{{"id":1}},{{"id":2}},{damage}'.encode())))
+    assert found[:2] == [{"id": 1}, {"id": 2}]
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_items_come_before_the_rest_is_read():
     file = io.BytesIO(b'[{"id": 1}, {"id": 2}, ' + b" " * 1000 + b"]")

@@ -99,8 +99,9 @@ def test_the_log_shows_the_progress_within_a_long_response(mocker):
     mocker.patch.object(collecting, "SECONDS_BETWEEN_LOGS", 0)
     logged = []
     progress = collecting.Progress(lambda text, *values: logged.append(text % values), "responses", 4)
-    assert sum(1 for _ in progress.counted({} for _ in range(2500))) == 2500
-    assert [text.split(" (")[0] for text in logged] == ["0 of 4 responses, 1000 rows", "0 of 4 responses, 2000 rows"]
+    batches = [{"id": [1] * 1000}, {"id": [2] * 500}]
+    assert list(progress.counted(batches)) == batches
+    assert [text.split(" (")[0] for text in logged] == ["0 of 4 responses, 1000 rows", "0 of 4 responses, 1500 rows"]
 
 
 def test_a_scope_is_formatted_for_logs():

@@ -44,9 +44,11 @@ def memory():
     attach("memory", fs=MemoryFileSystem())
 
 
-@pytest.fixture(params=["file", "memory", "plain"])
+@pytest.fixture(params=["file", "memory", "plain", "s3"])
 def folder(request, tmp_path):
-    """A folder on a disk, in memory, and on a disk without a scheme; it is not there yet."""
+    """A folder on a disk, in memory, on a disk without a scheme, and on S3; it is not there yet."""
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket').url}/some/where"
     return {
         "file": f"file://{tmp_path}/some/where",
         "memory": f"memory://{uuid.uuid4().hex}/some/where",
@@ -69,7 +71,8 @@ def file_id(hook, sandbox, source):
 
 
 def names(folder):
-    return sorted(path.name for path in ObjectStoragePath(folder).iterdir())
+    path = ObjectStoragePath(folder)
+    return sorted(each.name for each in path.iterdir()) if path.exists() else []
 
 
 def content(path):

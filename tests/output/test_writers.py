@@ -251,7 +251,7 @@ def test_rows_before_an_odd_one_count(file_format):
 @every_format
 def test_an_error_among_the_rows_comes_through(file_format):
     with pytest.raises(ZeroDivisionError), rows_to(io.BytesIO(), COLUMNS, file_format) as out:
-        out.write(1 / number for number in (1, 0))
+        out.write(ADA | {"minutes": 1 / number} for number in (1, 0))
 
 
 class FullDisk(io.BytesIO):

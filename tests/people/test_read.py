@@ -287,6 +287,15 @@ def test_a_file_that_may_not_be_read(file, mocker):
     assert refusal(path) == f"{path} cannot be read, row 1: denied."
 
 
+def test_a_right_that_the_storage_does_not_give_is_named(bucket):
+    bucket.fs.pipe_file(f"{bucket.name}/people.csv", b"First Name,E-mail\nAda,ada@example.com\n")
+    assert read(f"{bucket.url}/people.csv") == [(2, ADA)]
+    bucket.deny("s3:GetObject")
+    said = refusal(f"{bucket.url}/people.csv")
+    assert "the right s3:GetObject, or s3:ListBucket if there is no such file, is missing" in said
+    assert said.endswith("then run the task again.")
+
+
 @pytest.mark.parametrize(("name", "content"), [("people.csv", "Name\n\n,\n"), ("people.jsonl", ""), ("a.jsonl", "\n")])
 def test_a_file_with_nobody_in_it(file, name, content):
     path = file(name, content)

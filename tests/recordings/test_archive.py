@@ -9,6 +9,7 @@ import resource
 import threading
 import time
 import uuid
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -66,14 +67,21 @@ def left(sandbox):
     return left
 
 
-@pytest.fixture
-def archive(sandbox, room_id, tmp_path):
-    """Archive recordings, by default those of the room, in the test's folder."""
+@pytest.fixture(params=["file", "s3"])
+def archive(request, sandbox, room_id, tmp_path):
+    """Archive recordings, by default those of the room, in the test's folder.
+
+    With S3, the folder has the files of the bucket afterwards.
+    """
+    bucket = request.getfixturevalue("bucket") if request.param == "s3" else None
 
     def archive(**arguments):
-        arguments = {"room_id": room_id, "folder": f"{tmp_path}/archive/", **arguments}
+        mirrored = bucket.mirrored(tmp_path) if bucket and "folder" not in arguments else nullcontext()
+        root = bucket.url if bucket else tmp_path
+        arguments = {"room_id": room_id, "folder": f"{root}/archive/", **arguments}
         sandbox.forget_requests()
-        result = ClickMeetingArchiveRecordingsOperator(task_id="archive", **arguments).execute({})
+        with mirrored:
+            result = ClickMeetingArchiveRecordingsOperator(task_id="archive", **arguments).execute({})
         assert json.loads(json.dumps(result)) == result
         return result
 
@@ -133,7 +141,11 @@ def content(recording_id, size=SIZE):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.glob("[!.]*"))
+
+
+# for a state that only a disk can be in
+on_disk = pytest.mark.parametrize("archive", ["file"], indirect=True)
 
 
 class TestArchiving:
@@ -176,7 +188,8 @@ class TestArchiving:
             "failures": [],
             "failure_count": 0,
         }
-        assert sorted(path.name for path in there.iterdir()) == [video.name, manifest.name]
+        found = sorted(path.name for path in there.iterdir() if not path.name.startswith("."))
+        assert found == [video.name, manifest.name]
         assert left() == [recording_id]
 
     def test_a_second_run_downloads_nothing(self, archive, sandbox, recording_id, manifest):
@@ -440,6 +453,7 @@ class TestTrouble:
         assert names(folder) == []
         assert left() == [recording_id]
 
+    @on_disk
     def test_a_full_disk_leaves_the_older_file_and_no_part(self, archive, recording_id, file_of, folder, left):
         folder.mkdir()
         file_of(recording_id).write_bytes(b"older")
@@ -475,13 +489,14 @@ class TestTrouble:
         damaged.write_text(text := damage.replace("ROOM", str(room_id)))
         sandbox.add_recording(other := add_room(), size=10)
         with pytest.raises(
-            AirflowException, match=f"^1 of 3 .*{damaged} must be the manifest of room .*{why}.*Correct"
+            AirflowException, match=f"^1 of 3 .*/archive/{damaged.name} must be the manifest of room .*{why}.*Correct"
         ):
             archive(room_id=[room_id, other], delete_after=True)
         assert damaged.read_text() == text
         assert sandbox.count("media") == 1, "the other room's recording"
         assert left() == [recording_id]
 
+    @on_disk
     def test_a_manifest_that_cannot_be_read_is_not_taken_for_none(
         self, archive, sandbox, room_id, recording_id, folder
     ):
@@ -755,3 +770,75 @@ class TestArguments:
             f"recordings-{room_id}.json",
         ]
         assert left() == []
+
+
+class TestObjectStorage:
+    @pytest.fixture
+    def archive(self, sandbox, room_id, bucket):
+        """Archive the recordings of the room in a bucket."""
+
+        def archive(**arguments):
+            sandbox.forget_requests()
+            arguments = {"room_id": room_id, "folder": f"{bucket.url}/archive", **arguments}
+            return ClickMeetingArchiveRecordingsOperator(task_id="archive", **arguments).execute({})
+
+        return archive
+
+    def test_reading_and_writing_are_the_only_rights_it_needs(self, archive, room_id, recording_id, bucket, left):
+        archive()
+        bucket.forget()
+        bucket.deny("s3:ListBucket", "s3:DeleteObject", "s3:CreateBucket", "s3:AbortMultipartUpload")
+        result = archive(delete_after=True)
+        assert (result["unchanged"], result["deleted"], left()) == (1, 1, [])
+        assert bucket.read()[f"archive/recording-{room_id}-{recording_id}.mp4"] == content(recording_id)
+
+    def test_a_download_that_breaks_off_continues_the_same_upload(self, archive, sandbox, room_id, bucket):
+        size = 20_000_000
+        recording_id = sandbox.add_recording(room_id, size=size)
+        sandbox.fault("media", "cut", after=12_000_000)
+        assert archive()["bytes"] == size
+        assert [entry["status"] for entry in sandbox.log("media")] == [200, 206]
+        name = f"archive/recording-{room_id}-{recording_id}.mp4"
+        sent = [
+            request.query for request in bucket.requests if request.path.endswith(name) and request.method != "HEAD"
+        ]
+        assert [query.partition("=")[0] for query in sent] == ["uploads", *["partNumber"] * 3, "uploadId"]
+        assert bucket.read()[name] == content(recording_id, size)
+
+    def test_another_version_starts_another_upload(self, archive, sandbox, room_id, bucket):
+        size = 20_000_000
+        recording_id = sandbox.add_recording(room_id, size=size)
+        sandbox.fault("media", "cut", after=12_000_000)
+        sandbox.fault("media", "changed_file")
+        archive()
+        newest = b"".join(recording_bytes(recording_id, 0, size, 1))
+        assert bucket.read()[f"archive/recording-{room_id}-{recording_id}.mp4"] == newest
+        assert bucket.uploads() == []
+
+    def test_a_download_that_fails_leaves_no_upload(self, archive, sandbox, room_id, bucket, connect):
+        connect(sandbox, extra={"max_attempts": 1})
+        sandbox.add_recording(room_id, size=20_000_000)
+        sandbox.fault("media", "cut", after=12_000_000)
+        assert archive(max_failures=1)["failure_count"] == 1
+        assert (bucket.read(), bucket.uploads()) == ({}, [])
+
+    def test_without_the_right_to_write_nothing_is_archived_and_the_failure_names_it(
+        self, archive, recording_id, bucket, left
+    ):
+        bucket.deny("s3:PutObject")
+        result = archive(delete_after=True, max_failures=1)
+        assert "the right s3:PutObject is missing" in result["failures"][0]["reason"]
+        assert (bucket.read(), left()) == ({}, [recording_id])
+
+    @pytest.mark.parametrize("archived", [True, False])
+    def test_without_the_right_to_read_nothing_is_deleted_and_the_failure_names_it(
+        self, archive, recording_id, bucket, left, archived
+    ):
+        if archived:
+            archive()
+        bucket.deny("s3:GetObject")
+        result = archive(delete_after=True, max_failures=1)
+        assert "the right s3:GetObject, or s3:ListBucket if there is no such file, is missing" in str(
+            result["failures"]
+        )
+        assert left() == [recording_id]

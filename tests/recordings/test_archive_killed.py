@@ -6,12 +6,21 @@ import hashlib
 import json
 import random
 import signal
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
 from airflow_clickmeeting.sandbox.media import recording_bytes
 
-KILLS = 20
+
+class Place(NamedTuple):
+    """An archive: its folder, what reads all its files, how long a run takes in seconds, and how often to kill it."""
+
+    folder: str
+    files: Callable[[], dict[str, bytes]]
+    seconds: float
+    kills: int
 
 
 @pytest.fixture
@@ -19,20 +28,29 @@ def room_id(clickmeeting_sandbox):
     return clickmeeting_sandbox.add_room(name="Talk", permanent_room=True)["id"]
 
 
+@pytest.fixture(params=["file", "s3"])
+def place(request, tmp_path):
+    if request.param == "s3":
+        bucket = request.getfixturevalue("bucket")
+        return Place(f"{bucket.url}/", bucket.read, 1.5, 8)
+    return Place(str(tmp_path), lambda: {path.name: path.read_bytes() for path in tmp_path.iterdir()}, 0.3, 20)
+
+
 @pytest.fixture
-def run(forking, room_id, tmp_path):
+def run(forking, room_id, place):
     """Archive in a process of its own; return its exit code."""
-    with forking("archiver.py", room_id, tmp_path) as run:
-        yield run
+    with forking("archiver.py", room_id, place.folder) as run:
+        yield lambda moment=None: run(killed_after="" if moment is None else moment * place.seconds)
 
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, tmp_path, capsys):
+def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, place, capsys):
+    files = place.files
     chance = random.Random(2027)
-    manifest = tmp_path / f"recordings-{room_id}.json"
+    manifest = f"recordings-{room_id}.json"
     made: dict[int, str] = {}
 
     def record() -> None:
@@ -41,29 +59,29 @@ def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, tmp_path, 
         made[recording_id] = digest(b"".join(recording_bytes(recording_id, 0, size)))
 
     def entries() -> dict[int, dict]:
-        listed = json.loads(manifest.read_bytes())["recordings"] if manifest.exists() else []
+        listed = json.loads(files()[manifest])["recordings"] if manifest in files() else []
         return {entry["recording_id"]: entry for entry in listed}
 
     def archived() -> set[int]:
         """Return the recordings that the manifest names, and whose very bytes lie in their place."""
-        files = {each: (tmp_path / entry["path"]).read_bytes() for each, entry in entries().items()}
-        return {each for each, content in files.items() if digest(content) == made[each]}
+        found = files()
+        return {each for each, entry in entries().items() if digest(found[entry["path"]]) == made[each]}
 
     def deleted() -> set[int]:
         (room,) = clickmeeting_sandbox.state["rooms"]
         return made.keys() - set(room["recordings"])
 
     kills = 0
-    while kills < KILLS:
+    while kills < place.kills:
         for _ in range(3):
             record()
-        ended = run(killed_after=chance.uniform(0.0, 0.3))
+        ended = run(chance.random())
         assert ended in (0, -signal.SIGKILL)
         kills += ended != 0
         assert deleted() <= archived()
     assert run() == 0
     assert archived() == deleted() == made.keys()
     assert all(entry["deleted_at"] and entry["sha256"] == made[each] for each, entry in entries().items())
-    assert not [*tmp_path.glob("*.part")], "each run removes what a killed one left of the same files"
+    assert not [name for name in files() if name.endswith(".part")], "each run removes what a killed one left"
     with capsys.disabled():
         print(f"{kills} kills: {len(archived())} recordings archived, {len(deleted())} deleted, all verified")  # noqa: T201

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from airflow.sdk.io.store import _STORE_CACHE
+
 
 def in_forks(work: Callable[[], object]) -> None:
     """Work once, then in a fork for each line on standard input.
@@ -21,6 +23,7 @@ def in_forks(work: Callable[[], object]) -> None:
         process = os.fork()
         if not process:
             try:
+                _STORE_CACHE.clear()  # the file systems of the parent do not work in a fork
                 work()
             finally:
                 os._exit(sys.exc_info()[0] is not None)

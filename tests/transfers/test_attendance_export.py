@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,11 +53,18 @@ def rooms(sandbox) -> list[int]:
     return rooms
 
 
-@pytest.fixture
-def export(tmp_path):
+@pytest.fixture(params=["file", "s3"])
+def export(request, tmp_path):
+    """Export to the test's folder, or to S3 and have the files in the folder afterwards."""
+    bucket = request.getfixturevalue("bucket") if request.param == "s3" else None
+    root = bucket.url if bucket else tmp_path.as_uri()
+
     def export(**arguments):
-        arguments = {"path": f"{tmp_path.as_uri()}/attendance.csv", **arguments}
-        return ClickMeetingExportAttendanceOperator(task_id="export", **arguments).execute({})
+        arguments = {"path": f"{root}/attendance.csv", **arguments}
+        if bucket and "summary_path" in arguments:
+            arguments["summary_path"] = arguments["summary_path"].removeprefix("file://").replace(str(tmp_path), root)
+        with bucket.mirrored(tmp_path) if bucket else nullcontext():
+            return ClickMeetingExportAttendanceOperator(task_id="export", **arguments).execute({})
 
     return export
 

@@ -8,9 +8,11 @@ import io
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier, Lock, get_ident
 from typing import Any, NamedTuple
 
 import pytest
@@ -29,6 +31,7 @@ from airflow_clickmeeting.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.output.writers import RowWriter
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,
@@ -76,16 +79,32 @@ def account(sandbox) -> Account:
     return Account(talk, party, unused, first, late, second)
 
 
-@pytest.fixture
-def export(tmp_path) -> Callable[..., Any]:
-    """Execute an export to a path below the test's folder, and return its result, which XCom can keep."""
+@pytest.fixture(params=["file", "s3"])
+def export(request, tmp_path) -> Callable[..., Any]:
+    """Execute an export to a path below the test's folder, and return its result, which XCom can keep.
+
+    With S3, the folder has the files of the bucket afterwards, and the result has the folder in place of the bucket.
+    """
+    bucket = request.getfixturevalue("bucket") if request.param == "s3" else None
+    folder = tmp_path.as_uri()
 
     def export(operator: type, path: str, context: Any = None, **arguments: Any) -> Any:
-        exported = operator(task_id="export", path=f"{tmp_path.as_uri()}/{path}", **arguments).execute(context or {})
-        assert json.loads(json.dumps(exported)) == exported
-        return exported
+        root = bucket.url if bucket else folder
+        arguments = {name: to_bucket(value, root) for name, value in arguments.items()}
+        with bucket.mirrored(tmp_path) if bucket else nullcontext():
+            exported = operator(task_id="export", path=f"{root}/{path}", **arguments).execute(context or {})
+        text = json.dumps(exported)
+        assert json.loads(text) == exported
+        return json.loads(text.replace(root, folder))
+
+    def to_bucket(value: Any, root: str) -> Any:
+        return value.replace(str(tmp_path), root) if isinstance(value, str) else value
 
     return export
+
+
+# object storages have no permissions
+on_disk = pytest.mark.parametrize("export", ["file"], indirect=True)
 
 
 @pytest.fixture
@@ -316,6 +335,7 @@ def test_formulas_are_escaped_unless_that_is_not_wanted(sandbox, account, export
     assert {row["nickname"] for row in rows("escaped.csv")} == {*(f"'{name}" for name in names[:-1]), "Ada"}
 
 
+@on_disk
 def test_only_the_owner_can_read_the_files(account, export, tmp_path):
     before = os.umask(0)
     summary = {"summary_path": f"{tmp_path}/summary.csv"}
@@ -345,6 +365,66 @@ def test_object_storage(account):
     path = ObjectStoragePath("memory://exports/deep/{room_id}.csv")
     exported = ClickMeetingExportAttendeesOperator(task_id="x", path=path, room_id=account.talk).execute({})
     assert len(rows_of(ObjectStoragePath(*exported["paths"]))) == 4
+
+
+def test_on_s3_a_file_is_one_request_and_needs_one_right(account, bucket):
+    bucket.deny("s3:GetObject", "s3:ListBucket", "s3:DeleteObject", "s3:CreateBucket", "s3:AbortMultipartUpload")
+    path = f"{bucket.url}/deep/er/{{room_id}}.csv"
+    exported = ClickMeetingExportAttendeesOperator(task_id="x", path=path).execute({})
+    assert bucket.rights == {"s3:PutObject": 3}
+    names = [f"deep/er/{room_id}.csv" for room_id in sorted((account.talk, account.party, account.unused))]
+    assert [*bucket.read()] == names
+    assert exported["paths"] == [f"{bucket.url}/{name}" for name in names]
+
+
+def test_on_s3_the_right_that_is_missing_is_named(account, bucket):
+    bucket.deny("s3:PutObject")
+    with pytest.raises(PermissionError, match=r"write to s3://.*csv: the right s3:PutObject is missing"):
+        ClickMeetingExportAttendeesOperator(task_id="x", path=f"{bucket.url}/{{room_id}}.csv").execute({})
+    assert bucket.read() == {}
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_as_many_files_at_a_time_are_stored_as_wanted(sandbox, stand_in, parallel, mocker):
+    sandbox.bulk(12, 1, 2)
+    together, lock, running, most = Barrier(parallel), Lock(), [], []
+    real = type(stand_in).pipe_file
+
+    def put(*arguments: Any) -> None:
+        running.append(get_ident())
+        together.wait(60)
+        with lock:
+            most.append(len(running))
+        together.wait(60)
+        running.remove(get_ident())
+        real(*arguments)
+
+    mocker.patch.object(type(stand_in), "pipe_file", put)
+    path = f"{stand_in.protocol}://exports/{{room_id}}.csv"
+    exported = ClickMeetingExportAttendeesOperator(task_id="x", path=path, max_parallel=parallel).execute({})
+    assert most == [parallel] * 12
+    assert exported["paths"] == sorted(exported["paths"])
+    for each in exported["paths"]:
+        lines = stand_in.cat(each.partition("://")[2]).decode().splitlines()[1:]
+        assert {line.partition(",")[0] for line in lines} == {each.rpartition("/")[2].removesuffix(".csv")}
+        assert len(lines) == 2
+
+
+def test_a_file_that_cannot_be_stored_fails_the_task_and_the_others_are_complete(account, tmp_path):
+    (tmp_path / f"{account.talk}.csv").mkdir()
+    path = f"{tmp_path.as_uri()}/{{room_id}}.csv"
+    with pytest.raises(IsADirectoryError):
+        ClickMeetingExportAttendeesOperator(task_id="x", path=path).execute({})
+    assert files_in(tmp_path).keys() == {f"{account.party}.csv", f"{account.unused}.csv"}
+    assert len(rows_of(tmp_path / f"{account.party}.csv")) == 2
+
+
+def test_files_that_are_complete_are_stored_before_an_error_fails_the_task(sandbox, account, export, tmp_path):
+    sandbox.play(account.unused, start=february(3), end=february(3, 1), count=1)
+    sandbox.fault("list_session_attendees", "status", status=401, skip=3)
+    with pytest.raises(AuthenticationError):
+        export(ClickMeetingExportAttendeesOperator, "{room_id}.csv", max_parallel=1)
+    assert files_in(tmp_path).keys() == {f"{account.talk}.csv"}, "the second file was not yet known to be complete"
 
 
 # --- what is in them --------------------------------------------------------------------------------------------------
@@ -520,7 +600,7 @@ def test_a_wrong_key_fails_the_task_at_once(sandbox, account, export, operation,
 
 def test_an_error_while_writing_leaves_the_older_file_and_no_part(workshop, export, tmp_path, mocker):
     (tmp_path / "a.csv").write_text("older")
-    mocker.patch.object(type(ATTENDEES), "row", side_effect=ZeroDivisionError)
+    mocker.patch.object(RowWriter, "write_batches", side_effect=ZeroDivisionError)
     with pytest.raises(ZeroDivisionError):
         export(ClickMeetingExportAttendeesOperator, "a.csv", **workshop)
     assert files_in(tmp_path) == {"a.csv": "older"}
