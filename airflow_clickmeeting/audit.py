@@ -6,15 +6,20 @@ The line before the request proves who asked for a deletion, even if the worker 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC
+from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING
 
 from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.redact import mask
+from airflow_clickmeeting.api.validate import bad_argument
 from airflow_clickmeeting.exceptions import NotFoundError
-from airflow_clickmeeting.storage import add_line, located, open_atomic
+from airflow_clickmeeting.state import TASK_FACTS
+from airflow_clickmeeting.storage import is_local, located, open_atomic
+from airflow_clickmeeting.versioned import sync_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Audit"]
 
-TASK_FACTS = ("dag_id", "task_id", "run_id", "map_index", "try_number")
-
 
 class Audit:
     """Sends the deletions of a task, and writes JSON lines about them.
@@ -36,9 +39,10 @@ class Audit:
 
     :param hook: the account; the times in the lines are by ClickMeeting's clock.
     :param context: the context of the task that deletes.
-    :param path: a file to which the lines are added, or a folder with a slash at its end, in which each deletion has a
-        file of its own. None writes to the log only.
+    :param path: a folder with a slash at its end, in which each deletion has a file of its own; or a local file to
+        which the lines are added. None writes to the log only. A line is on the disk before the request is sent.
     :param forced: whether the task deletes although a safety check blocks it.
+    :raises ValueError: for a file that is not local: object storages cannot append to a file, and lose lines.
     """
 
     def __init__(
@@ -46,6 +50,10 @@ class Audit:
     ) -> None:
         self._hook = hook
         self._path = path
+        is_folder = isinstance(path, str) and path.endswith("/")
+        if path is not None and not is_folder and not is_local(located(path, "", argument="audit_path")):
+            also = "since an object storage cannot append to a file"
+            bad_argument("audit_path", str(path), f"a folder with a slash at its end, {also}")
         self._forced = forced
         task = context.get("ti")
         self._task_facts = {key: getattr(task, key, None) for key in TASK_FACTS}
@@ -122,7 +130,6 @@ class Audit:
         """Return a function that writes one line; its arguments are the outcome and further keys of the line."""
         deletion = {"operation": call.name, "room_id": room_id, "name": name, "recordings": [*recordings]}
         facts = {**self._task_facts, **deletion, "blockers": [*blockers], "forced": self._forced}
-        has_own_file = isinstance(self._path, str) and self._path.endswith("/")
         # The random part keeps retries and parallel tasks from replacing each other's file.
         file_name = f"{self._hook.now():%Y%m%dT%H%M%S}-{call.name}-{room_id}-{secrets.token_hex(4)}.jsonl"
         path = None if self._path is None else located(self._path, file_name)
@@ -135,11 +142,21 @@ class Audit:
             lines.append(f"{text}\n".encode())
             if path is None:
                 return
-            if not has_own_file:
-                add_line(path, lines[-1])
+            if is_local(path):
+                _append(LocalPath(path.path), lines[-1])
                 return
-            # Most object storages cannot append to a file, so the file is written again with all its lines.
+            # An object storage cannot append to a file, so the deletion's own file is written again with all its lines.
             with open_atomic(path) as file:
                 file.write(b"".join(lines))
 
         return write
+
+
+def _append(path: LocalPath, line: bytes) -> None:
+    """Add a line to a local file; it is on the disk when this returns. Other processes may do so at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)

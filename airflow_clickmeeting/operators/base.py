@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.sdk import Context
 from airflow.sdk.log import mask_secret
@@ -89,6 +89,32 @@ class ClickMeetingOperator(RenderedArguments):
             self.log.warning(message, len(secrets), MAX_MASKED)
 
 
+class StatefulOperator(ClickMeetingOperator):
+    """Base of operators that keep files which a later try needs.
+
+    :param allow_local_state: whether these files may be on the disk of a machine although the executor, such as
+        CeleryExecutor, may run the next try on another one. Set it only if all workers share the folder.
+    """
+
+    #: the arguments with the paths of these files
+    state_fields: ClassVar[tuple[str, ...]]
+
+    def __init__(self, *, allow_local_state: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.allow_local_state = allow_local_state
+
+    def pre_execute(self, context: Context) -> None:
+        """Replace values that a template rendered to nothing, and refuse a path that another machine would not find.
+
+        :raises WrongArgumentError: for a local path, if the executor is not local and `allow_local_state` is not set.
+        """
+        from airflow_clickmeeting.state import check_shared
+
+        super().pre_execute(context)
+        for name in self.state_fields:
+            check_shared(name, getattr(self, name), self.executor, allow_local=self.allow_local_state)
+
+
 class RoomOperator(ClickMeetingOperator):
     """Base of operators for one room.
 
@@ -115,7 +141,7 @@ class SessionOperator(RoomOperator):
         self.session_id = session_id
 
 
-class DeletionOperator(ClickMeetingOperator):
+class DeletionOperator(StatefulOperator):
     """Base of operators that delete rooms or recordings permanently, unless a safety check blocks it.
 
     A safety check blocks a deletion in these cases:
@@ -134,7 +160,7 @@ class DeletionOperator(ClickMeetingOperator):
     :param archive: the folder of `ClickMeetingArchiveRecordingsOperator`, whose manifests say which recordings are
         archived; with None, no recording counts as archived.
     :param audit_path: where to write the lines of the audit besides the log: a folder with a slash at its end, in which
-        each deletion gets its own file, or a file to append the lines to, if the storage can append to files.
+        each deletion gets its own file, or a local file to append the lines to.
     """
 
     template_fields: Sequence[str] = (
@@ -145,6 +171,7 @@ class DeletionOperator(ClickMeetingOperator):
         "archive",
         "audit_path",
     )
+    state_fields = ("audit_path",)
     # all of them decide what is deleted, or what proves it
     decisive_fields = ("grace", "archive", "audit_path", "status", "max_deletions")
 

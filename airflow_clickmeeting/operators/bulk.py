@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, StatefulOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.people.people_list import People, PeopleList
@@ -93,7 +93,7 @@ class RoomPeopleOperator(PeopleOperator):
         return PeopleList("people", self.people, columns, **source)
 
 
-class BulkOperator(PeopleOperator):
+class BulkOperator(StatefulOperator, PeopleOperator):
     """Base of operators that send each person of a list with a request of its own.
 
     The operator checks all rows first, and then sends the valid ones; a person who is in the list twice is sent once,
@@ -101,7 +101,8 @@ class BulkOperator(PeopleOperator):
     row for the same reason, the operator does not send the rest. Names and addresses are neither logged nor returned.
 
     :param ledger: a JSON lines file on any object storage, or a folder that ends in a slash, that keeps the outcome of
-        each person. With the same ledger, another try or task sends only those who have not been sent.
+        each person. With the same ledger, another try or task sends only those who have not been sent. A task fails
+        before it sends anything if another task holds the ledger, or if it does not find the ledger of an earlier try.
     :param file_mode: the permissions of a local ledger, as octal digits in a text or a number such as `0o640`; by
         default only the owner can read it.
     :param max_parallel: how many requests to send at a time, 1 to 64; the connection's `max_requests_per_second` limits
@@ -117,6 +118,7 @@ class BulkOperator(PeopleOperator):
         "max_parallel",
         "max_failures",
     )
+    state_fields = ("ledger",)
     # without a ledger, people may be contacted twice
     decisive_fields = ("ledger",)
     #: what the ledger is of
@@ -146,6 +148,8 @@ class BulkOperator(PeopleOperator):
         :raises ValueError: naming the argument and its valid values.
         :raises AirflowException: if more rows failed than `max_failures`; an `AirflowFailException` if no retry can
             send any of them.
+        :raises AirflowException: if another task holds the ledger, or took it over; an `AirflowFailException` if an
+            earlier try or run began a ledger that is not there.
         :raises ClickMeetingError: for an error that concerns every person, such as a wrong key.
         """
         from airflow_clickmeeting.api import validate
@@ -163,7 +167,7 @@ class BulkOperator(PeopleOperator):
         given = validate.table("columns", self.columns)
         room_id = validate.identifier("room_id", arguments["room_id"]) if "room_id" in arguments else None
         hook = ClickMeetingHook(self.clickmeeting_conn_id)
-        with Ledger(self.ledger, self.operation, room_id, mode=mode) as ledger:
+        with Ledger(self.ledger, self.operation, room_id, mode=mode, context=context) as ledger:
             target = getattr(forms, self.target)(hook, **arguments)
             source = {"sql": self.sql, "sql_conn_id": self.sql_conn_id, "encoding": self.encoding}
             people = PeopleList("people", self.people, target.columns(given), **source)

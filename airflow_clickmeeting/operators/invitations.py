@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
-from airflow_clickmeeting.operators.base import RoomOperator
+from airflow_clickmeeting.operators.base import RoomOperator, StatefulOperator
 from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
 COUNTS = ("rows", "sent", "unchanged", "duplicates", "invalid", "failed", "uncertain")
 
 
-class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
+class ClickMeetingBulkSendInvitationsOperator(StatefulOperator, RoomPeopleOperator):
     """Invite the people of a list by mail, each at most once.
 
     The operator checks all rows first, and then invites the valid ones in batches. Before each batch it writes to the
@@ -90,7 +90,8 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
     once.
 
     :param ledger: a JSON lines file on any object storage, or a folder that ends in a slash, that keeps the outcome of
-        each person, by e-mail address. Two tasks must not use the same ledger at the same time.
+        each person, by e-mail address. A task fails before it sends anything if another task holds the ledger, or if it
+        does not find the ledger of an earlier try.
     :param file_mode: the permissions of a local ledger, as octal digits in a text or a number such as `0o640`; by
         default only the owner can read it.
     :param batch_size: how many people a request invites.
@@ -109,6 +110,7 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
     """
 
     columns_of = "invitation_columns"
+    state_fields = ("ledger",)
     template_fields: Sequence[str] = (
         *RoomPeopleOperator.template_fields,
         "ledger",
@@ -150,7 +152,8 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         :raises ValueError: naming the argument and its valid values.
         :raises AirflowException: if more rows failed than `max_failures`; an `AirflowFailException` if no retry can
             invite any of them.
-        :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`.
+        :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`; or if an earlier try or run
+            began a ledger that is not there.
         """
         from airflow_clickmeeting.api import validate
         from airflow_clickmeeting.people.invite import ON_UNCERTAIN, BulkInviter
@@ -163,9 +166,9 @@ class ClickMeetingBulkSendInvitationsOperator(RoomPeopleOperator):
         max_failures = validate.max_failures("max_failures", self.max_failures)
         validate.filled("ledger", str(self.ledger))
         self._invitation([Person(1, "", "", {"email": "anybody@example.com"})])  # raises for the other arguments
-        people_list = self.people_list()
         mode = validate.permissions("file_mode", self.file_mode)
-        with Ledger(self.ledger, "invitations", room_id, mode=mode) as ledger:
+        with Ledger(self.ledger, "invitations", room_id, mode=mode, context=context) as ledger:
+            people_list = self.people_list()
             inviter = BulkInviter(self.hook, room_id, self._invitation, ledger, on_uncertain, batch_size)
             inviter.add_invalid(people_list.invalid)
             inviter.send(people_list.people)

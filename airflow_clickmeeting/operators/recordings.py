@@ -9,7 +9,12 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.validate import ALL, Id
-from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomDeletionOperator, RoomOperator
+from airflow_clickmeeting.operators.base import (
+    ClickMeetingOperator,
+    RoomDeletionOperator,
+    RoomOperator,
+    StatefulOperator,
+)
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
@@ -110,11 +115,12 @@ class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
         return calls.delete_all_recordings(self.room_id, ignore_missing=self.ignore_missing)
 
 
-class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
+class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
     """Download recordings into a folder, with a manifest for each room that proves which recordings the folder holds.
 
     A second run downloads only recordings for which the manifest and the file's size do not prove that the folder holds
-    them. Two tasks must not archive the same room into the same folder at the same time.
+    them. Two tasks that archive the same room into the same folder at the same time lose nothing, but may download a
+    recording twice.
 
     :param folder: the folder for the files `recording-ROOM-ID.mp4` and the manifests `recordings-ROOM.json`, on any
         object storage.
@@ -136,7 +142,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (
-        *ClickMeetingOperator.template_fields,
+        *StatefulOperator.template_fields,
         "folder",
         "room_id",
         "session_id",
@@ -144,6 +150,7 @@ class ClickMeetingArchiveRecordingsOperator(ClickMeetingOperator):
         "max_deletions",
         "max_failures",
     )
+    state_fields = ("folder",)
 
     def __init__(
         self,

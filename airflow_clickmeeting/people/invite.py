@@ -116,8 +116,10 @@ class BulkInviter:
         call = self._invitation(batch)
         more: dict[str, Any] = {"batch": number, "at": self._hook.now().isoformat(timespec="seconds")}
         self._put(batch, "sending", **more)
-        # this also writes the outcome of the previous batch
+        # This also writes the outcome of the previous batch, and fails if another task holds the ledger by now. A task
+        # that takes the ledger over after this write reads here that the batch may have been sent.
         self._ledger.flush()
+        self._ledger.check()
         try:
             self._hook.run(call)
         except ClickMeetingError as error:
@@ -148,6 +150,7 @@ class BulkInviter:
                 "Sending a batch again, since its outcome is uncertain and on_uncertain is resend: %s",
                 without_addresses(str(error)),
             )
+            self._ledger.check()
             try:
                 self._hook.run(call)
             except ClickMeetingError as again:

@@ -193,6 +193,7 @@ class BulkRegistrar:
                 if breaker.is_open or (person := next(waiting, None)) is None:
                     return
                 started = breaker.start()
+            self._ledger.check()
             try:
                 sent = self._target.send(person.fields)
             except ClickMeetingError as error:

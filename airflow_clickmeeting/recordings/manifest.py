@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_clickmeeting.api.facts import recording_facts
-from airflow_clickmeeting.storage import open_atomic
+from airflow_clickmeeting.object_store import BLOCK_SIZE
+from airflow_clickmeeting.versioned import versioned_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 PROOF = {"recording_id": int, "size": int, "sha256": str, "path": str}
 # ClickMeeting may list another size while it processes a recording, for which some clients wait a day.
 SETTLED_AFTER = timedelta(days=1)
+# how often a change is made again because other tasks changed the manifest in between
+MAX_ATTEMPTS = 100
 
 
 class Archived(TypedDict):
@@ -48,7 +51,8 @@ class Manifest:
     """The recordings of one room that are in the archive; each change is written to the file at once.
 
     The constructor reads the file `recordings-ROOM_ID.json` in the folder. Without the file, the archive has no
-    recording of the room. An empty manifest is false.
+    recording of the room. An empty manifest is false. If another task has changed the file since it was read, it is
+    read again before the change is made, so that no task loses an entry of another one.
 
     :param folder: the folder of the files and the manifest.
     :param room_id: the room.
@@ -59,7 +63,8 @@ class Manifest:
         self.path = folder / f"recordings-{room_id:d}.json"
         self._folder = folder
         self._room_id = room_id
-        self._entries = self._read()
+        self._file = versioned_file(self.path, None)
+        self._entries, self._version = self._read()
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -91,7 +96,7 @@ class Manifest:
     def is_intact(self, recording_id: int) -> bool:
         """Read the whole file of a recording, and return whether it has the checksum of the download."""
         entry = self._entries[recording_id]
-        with (self._folder / entry["path"]).open("rb") as file:
+        with (self._folder / entry["path"]).open("rb", block_size=BLOCK_SIZE) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
 
     def add(self, recording: Recording, path: str, size: int, sha256: str, now: datetime) -> None:
@@ -110,25 +115,31 @@ class Manifest:
         sizes = {"size": size, "listed_size": facts["size"]}
         proof = {"sha256": sha256, "path": path, "archived_at": _stamp(now)}
         entry = {**facts, **sizes, **proof, "delete_asked_at": None, "deleted_at": None}
-        self._entries[recording["id"]] = cast("Archived", entry)
-        self._write()
+        self._change(lambda entries: entries.update({recording["id"]: cast("Archived", entry)}))
 
     def remove(self, recording_id: int) -> None:
         """Remove a recording from the manifest, so that the next run downloads it again."""
-        del self._entries[recording_id]
-        self._write()
+        self._change(lambda entries: entries.pop(recording_id, None))
 
     def note_delete_request(self, recording_id: int, now: datetime) -> None:
         """Set `delete_asked_at`; call this before the request to delete the recording is sent."""
-        self._entries[recording_id]["delete_asked_at"] = _stamp(now)
-        self._write()
+
+        def note(entries: dict[int, Archived]) -> None:
+            if recording_id not in entries:
+                raise OSError("another task removed it from the manifest, so it was not deleted from ClickMeeting")
+            entries[recording_id]["delete_asked_at"] = _stamp(now)
+
+        self._change(note)
 
     def note_deleted(self, recordings: Collection[int], now: datetime) -> None:
         """Set `deleted_at` of recordings that ClickMeeting has deleted."""
-        for recording_id in recordings:
-            self._entries[recording_id]["deleted_at"] = _stamp(now)
+
+        def note(entries: dict[int, Archived]) -> None:
+            for recording_id in entries.keys() & {*recordings}:
+                entries[recording_id]["deleted_at"] = _stamp(now)
+
         if recordings:
-            self._write()
+            self._change(note)
 
     @property
     def unconfirmed_deletions(self) -> set[int]:
@@ -142,23 +153,29 @@ class Manifest:
         except FileNotFoundError:
             return None
 
-    def _read(self) -> dict[int, Archived]:
+    def _read(self) -> tuple[dict[int, Archived], str | None]:
+        # Do not check with exists() first: it returns False if the storage fails, and the manifest would be lost.
+        if (found := self._file.read()) is None:
+            return {}, None
         try:
-            with self.path.open("rb") as file:
-                return _entries(json.load(file), self._room_id)
-        except FileNotFoundError:
-            # Do not check with exists() instead: it returns False if the storage fails, and the manifest would be lost.
-            return {}
+            return _entries(json.loads(found.body), self._room_id), found.version
         except ValueError as error:
             raise ValueError(
                 f"{self.path} must be the manifest of room {self._room_id}: {error}. "
                 "Correct the file, or move it away to have the recordings downloaded again."
             ) from None
 
-    def _write(self) -> None:
-        data = {"room_id": self._room_id, "recordings": [*self._entries.values()]}
-        with open_atomic(self.path) as file:
-            file.write(json.dumps(data, ensure_ascii=False, indent=2).encode())
+    def _change(self, change: Callable[[dict[int, Archived]], object]) -> None:
+        """Make a change in the file; if another task has changed the file, make the change in what it is now."""
+        for _ in range(MAX_ATTEMPTS):
+            change(self._entries)
+            data = {"room_id": self._room_id, "recordings": [*self._entries.values()]}
+            body = json.dumps(data, ensure_ascii=False, indent=2).encode()
+            if (version := self._file.replace(body, self._version)) is not None:
+                self._version = version
+                return
+            self._entries, self._version = self._read()
+        raise OSError(f"{self.path} was changed by other tasks {MAX_ATTEMPTS} times in a row; run the task again.")
 
 
 def _stamp(moment: datetime) -> str:
