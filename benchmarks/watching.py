@@ -1,7 +1,8 @@
 """Count the requests that a watcher of a whole account sends per poll, by feed and number of rooms.
 
 The benchmark moves the sandbox's clock forward by a minute before each poll, for an hour. It compares the watcher with
-a handwritten loop, which lists all rooms and then polls each of them.
+itself without a limit of the requests of a poll, and with a handwritten loop, which lists all rooms and then polls each
+of them.
 """
 
 from __future__ import annotations
@@ -47,19 +48,22 @@ def fill(sandbox: SandboxControl, rooms: int) -> None:
             sandbox.add_room(name=f"Now {number}", starts_at=now + timedelta(minutes=30), registration=registration)
 
 
-async def watch(sandbox: SandboxControl, feed: str, polls: int) -> tuple[int, float]:
-    """Return the number of requests of the first poll, and on average of each later poll."""
+async def watch(sandbox: SandboxControl, feed: str, polls: int, *, limited: bool) -> tuple[int, int, float]:
+    """Return the number of requests of the first poll, and the largest and the average number of a later poll."""
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
     from airflow_clickmeeting.triggers.feeds import FEEDS
 
     watched = FEEDS[feed](ClickMeetingAsyncHook(), None)
-    sandbox.forget_requests()
-    await watched.poll()
-    first = sandbox.count()
-    for _ in range(polls):
-        sandbox.advance(timedelta(minutes=1))
+    if not limited:
+        watched.max_requests = sys.maxsize
+    counts = []
+    for _ in range(polls + 1):
+        sandbox.forget_requests()
         await watched.poll()
-    return first, (sandbox.count() - first) / polls
+        counts.append(sandbox.count())
+        sandbox.advance(timedelta(minutes=1))
+    first, *later = counts
+    return first, max(later), sum(later) / polls
 
 
 def by_hand(feed: str, rooms: int) -> int:
@@ -77,16 +81,20 @@ def main() -> None:
     options = parser.parse_args()
     from airflow_clickmeeting.triggers.feeds import FEEDS
 
-    print(f"{'rooms':>6}  {'feed':<14} {'first poll':>11} {'next polls':>11} {'by hand':>9} {'ratio':>7}")
+    print(
+        f"{'rooms':>6}  {'feed':<14} {'first poll':>23} {'next polls, at most':>23} {'on average':>23} {'by hand':>8}"
+    )
     with local_sandbox(Path(sys.executable).parent, "--seed", "empty", "--token", TOKEN) as url:
         sandbox = SandboxControl(url, token=TOKEN)
         os.environ["AIRFLOW_CONN_CLICKMEETING_DEFAULT"] = sandbox.connection_json
         for rooms in options.rooms:
             for feed in FEEDS:
-                fill(sandbox, rooms)
-                first, each = asyncio.run(watch(sandbox, feed, options.polls))
-                plain = by_hand(feed, rooms)
-                print(f"{rooms:>6}  {feed:<14} {first:>11} {each:>11.1f} {plain:>9} {each / plain:>7.3f}", flush=True)
+                found = []
+                for limited in (False, True):
+                    fill(sandbox, rooms)
+                    found.append(asyncio.run(watch(sandbox, feed, options.polls, limited=limited)))
+                columns = [f"{new:>6.4g} of {old:>6.4g} ({new / old:.2f})" for old, new in zip(*found, strict=True)]
+                print(f"{rooms:>6}  {feed:<14} {' '.join(columns)} {by_hand(feed, rooms):>8}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,17 @@ class RoomPages:
     again.
 
     :param status: `active`, `inactive` or `all`.
+    :param check: whether to request the other pages once more. Turn it off for a list that is read again and again, and
+        may miss a room now and then.
     :param skip: called with the reason for each room that cannot be read, which is then left out; without it, such a
         room is an error.
     """
 
-    def __init__(self, status: str = "active", skip: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self, status: str = "active", skip: Callable[[str], object] | None = None, *, check: bool = True
+    ) -> None:
         self._statuses = STATUSES[validate.one_of("status", status, STATUSES)]
+        self._check = check
         self._skip = skip and cache(skip)
         self._skipped = 0
         self._seen: set[int] = set()
@@ -49,7 +54,7 @@ class RoomPages:
         self._page = (next(self._to_walk, ""), 1)
         self._seen_of_status: set[int] = set()
         if not self._page[0]:
-            self._to_check = self._walked[:-1]
+            self._to_check = self._walked[:-1] if self._check else []
 
     @property
     def call(self) -> Call[list[Room]] | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.sdk import Context
 
+from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.types import ROOM_PARAMETERS
 from airflow_clickmeeting.api.validate import ALL, Id
 from airflow_clickmeeting.operators.base import (
@@ -17,12 +20,14 @@ from airflow_clickmeeting.operators.base import (
     RoomDeletionOperator,
     RoomOperator,
 )
+from airflow_clickmeeting.storage import located, open_atomic
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.api.times import Length, When
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.deletion.purge import PurgeResult
+    from airflow_clickmeeting.storage import Path
 
 __all__ = [
     "ClickMeetingCheckAvailabilityOperator",
@@ -34,6 +39,10 @@ __all__ = [
     "ClickMeetingPurgeConferencesOperator",
     "ClickMeetingUpdateConferenceOperator",
 ]
+
+
+# the largest list of rooms in XCom, in bytes of JSON
+MAX_XCOM_SIZE = 1 << 20
 
 
 class SkipDownstreamOperator(ClickMeetingOperator, SkipMixin):
@@ -138,23 +147,92 @@ class RoomParametersOperator(ClickMeetingOperator):
         return {name: value for name, value in given.items() if value is not None}
 
 
+class ListResult(TypedDict):
+    """The file with the rooms, its format, and how many rooms it has, in all and of each status."""
+
+    path: str
+    format: str
+    rows: int
+    active: int
+    inactive: int
+
+
 class ClickMeetingListConferencesOperator(ClickMeetingOperator):
-    """Return the rooms of the account that have a status, from all pages of the API.
+    """List the rooms of the account that have a status, from all pages of the API.
+
+    Without a `path`, the rooms go to XCom. Airflow holds an XCom in memory as a whole, in the task, in the API server
+    and in each task that reads it, so more than 1 MiB of rooms, about 900, is an error. With a `path`, the
+    operator writes the rooms to a file while it reads them; a second run replaces the file.
+
+    The operator reports the file to the task's outlets: an asset's event has the result in its extra.
 
     :param status: `active`, which includes permanent and future rooms; `inactive`, without rooms that have been
         inactive for more than six months, which ClickMeeting does not list; or `all`.
-    :return: a list of rooms as dicts, without their secrets.
+    :param path: the file, or a folder that ends in a slash, on any object storage, for the rooms as JSON lines; by
+        default the rooms are the result.
+    :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o640`; by default
+        only the owner can read it. Object storages have no file modes.
+    :return: a list of rooms as dicts, without their secrets; with `path`, a dict with `path`, `format`, and the numbers
+        of `rows`, of `active` and of `inactive` rooms.
     """
 
-    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "status")
+    template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "status", "path", "file_mode")
 
-    def __init__(self, *, status: str = "active", **kwargs: Any) -> None:
+    def __init__(
+        self, *, status: str = "active", path: Path | None = None, file_mode: Id = "600", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.status = status
+        self.path = path
+        self.file_mode = file_mode
 
-    def execute(self, context: Context) -> list[Room]:
-        rooms = list(self.hook.iter_conferences(self.status))
+    def execute(self, context: Context) -> list[Room] | ListResult:
+        """Read all pages, and return the rooms, or write them to the file.
+
+        :raises ValueError: naming the argument and its valid values; also if the rooms are too large for XCom.
+        """
+        file_mode = validate.permissions("file_mode", self.file_mode)
+        if self.path is not None:
+            return self._write(self.path, file_mode, context)
+        rooms: list[Room] = []
+        size = 0
+        for room in self.hook.iter_conferences(self.status):
+            rooms.append(room)
+            size += len(self._json_line(room))
+            if size > MAX_XCOM_SIZE:
+                expected = (
+                    "a file or a folder for rooms of more than 1 MiB, which is too large for XCom; the first "
+                    f"{len(rooms)} rooms have reached it"
+                )
+                validate.bad_argument("path", None, expected)
         return self.result(rooms)
+
+    def _write(self, path: Path, file_mode: int, context: Context) -> ListResult:
+        from airflow_clickmeeting.output.outlets import report_outputs
+
+        target = located(path, f"conferences-{self.status}.jsonl")
+        counts = Counter[str]()
+        rooms = self.hook.iter_conferences(self.status)
+        with open_atomic(target, file_mode) as file:
+            for room in rooms:
+                file.write(self._json_line(room))
+                counts["active" if room.get("status", "active") == "active" else "inactive"] += 1
+        result: ListResult = {
+            "path": str(target),
+            "format": "jsonl",
+            "rows": counts.total(),
+            "active": counts["active"],
+            "inactive": counts["inactive"],
+        }
+        report_outputs(self.hook, self.outlets, context, {str(target): result}, result)
+        self.log.info("Wrote %d rooms to %s", result["rows"], target)
+        return result
+
+    def _json_line(self, room: Room) -> bytes:
+        from airflow_clickmeeting.api.types import without_secrets
+
+        written = room if self.include_secrets else without_secrets(room)
+        return json.dumps(written, ensure_ascii=False).encode() + b"\n"
 
 
 class ClickMeetingGetConferenceOperator(RoomOperator):

@@ -6,16 +6,26 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from airflow_clickmeeting.api import calls
+from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
-from airflow_clickmeeting.triggers.room_activity import KnownRoom, update_rooms
+from airflow_clickmeeting.triggers.cursor import EVERYTHING
+from airflow_clickmeeting.triggers.room_activity import (
+    FAR_AHEAD_PAUSE,
+    MAX_PAUSE,
+    KnownRoom,
+    most_urgent,
+    update_rooms,
+)
 from airflow_clickmeeting.waiting.polling import PollPolicy, format_failures
 
 log = logging.getLogger(__name__)
@@ -23,6 +33,10 @@ log = logging.getLogger(__name__)
 MAX_PARALLEL_REQUESTS = 8
 # within this time no room can be created, used and closed; after a longer gap, inactive rooms are listed, too
 MAX_GAP = timedelta(minutes=5)
+# so many rooms are polled although the list of rooms takes all requests of a poll: in accounts of 22,000 active rooms
+MIN_ROOMS = 30
+# seconds until the next poll, with a longer interval, if a poll could not read all rooms
+CATCH_UP_INTERVAL = 60
 
 
 @dataclass
@@ -33,12 +47,15 @@ class Snapshot:
     :param rooms: by id.
     :param items_by_room: the sessions, recordings or registrations by room.
     :param on_persisted: functions to call once the events of this snapshot are in Airflow's database.
+    :param seen_until: the items are at least those that ClickMeeting had then, which is earlier than `now` if there are
+        more rooms than one poll can read; `NOTHING` if some were never polled.
     """
 
     now: datetime
     rooms: dict[int, Room]
     items_by_room: dict[int, list[Any]]
     on_persisted: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    seen_until: datetime = EVERYTHING
 
     def name_of(self, room_id: int) -> str:
         """Return the name of a room, or an empty text if the room is not listed."""
@@ -54,20 +71,25 @@ class ConferenceFeed:
 
     :param hook: sends the requests.
     :param room_id: the only room to poll; None polls the whole account.
+    :param interval: seconds between two polls of a room.
     """
 
-    def __init__(self, hook: ClickMeetingAsyncHook, room_id: int | None) -> None:
+    def __init__(self, hook: ClickMeetingAsyncHook, room_id: int | None, interval: float = CATCH_UP_INTERVAL) -> None:
         self.hook = hook
         self.room_id = room_id
+        self.interval = interval
         self.rooms: dict[int, KnownRoom] = {}
         self.items_by_room: dict[int, list[Any]] = {}
         self._listed_at: datetime | None = None
+        self._list_requests = 0
+        self._seen_until = EVERYTHING
 
     async def poll(self) -> Snapshot:
         """Send the requests for what may have changed, and return everything as it is now."""
+        self._list_requests, self._seen_until = 0, EVERYTHING
         await self.refresh()
         rooms = {room_id: known.room for room_id, known in self.rooms.items()}
-        return Snapshot(self.hook.now(), rooms, dict(self.items_by_room))
+        return Snapshot(self.hook.now(), rooms, dict(self.items_by_room), seen_until=self._seen_until)
 
     async def refresh(self) -> None:
         """Bring `rooms` and `items_by_room` up to date."""
@@ -79,9 +101,10 @@ class ConferenceFeed:
         A feed of one room reads the room after a gap only, for its name.
         """
         if self.room_id is None:
-            listed = [room async for room in self.hook.iter_conferences("active")]
+            # later, a room that moves to another page meanwhile is found by the next poll
+            listed = await self._list(RoomPages("active", check=self._listed_at is None))
             if self._is_after_gap():
-                listed += [room async for room in self.hook.iter_conferences("inactive")]
+                listed += await self._list(RoomPages("inactive"))
         elif self._is_after_gap():
             listed = [await self.hook.run(calls.get_conference(self.room_id))]
         else:
@@ -89,12 +112,30 @@ class ConferenceFeed:
         self._listed_at = self.hook.now()
         update_rooms(self.rooms, listed, self._listed_at)
 
+    async def _list(self, pages: RoomPages) -> list[Room]:
+        listed: list[Room] = []
+        while call := pages.call:
+            listed += pages.take(await self.hook.run(call))
+            self._list_requests += 1
+        return listed
+
     def _is_after_gap(self) -> bool:
         return self._listed_at is None or abs(self.hook.now() - self._listed_at) > MAX_GAP
 
 
 class RoomFeed(ConferenceFeed):
-    """Base of the feeds of what is in rooms."""
+    """Base of the feeds of what is in rooms.
+
+    A poll sends a limited number of requests. If more rooms may have changed, it polls the most urgent ones, and the
+    others with the next polls.
+    """
+
+    #: how many requests a poll may send, with those for the list of rooms
+    max_requests: ClassVar[int] = 150
+    #: the longest pause of rooms whose start is far ahead, while a poll cannot read all rooms
+    max_pause: ClassVar[timedelta] = FAR_AHEAD_PAUSE
+    #: the keys of an item that say when something happened
+    date_keys: ClassVar[tuple[str, ...]] = ()
 
     def call(self, room_id: int) -> Call[list[Any]]:
         """Return the call that lists the items of a room."""
@@ -109,20 +150,32 @@ class RoomFeed(ConferenceFeed):
         return False
 
     async def refresh(self) -> None:
-        """List the rooms, and poll those that may have changed.
+        """List the rooms, and poll those that may have changed, or the most urgent of them.
 
         :raises ClickMeetingError: if all polled rooms fail. A single room that fails keeps its old items.
         """
         await self.refresh_rooms()
         now = self.hook.now()
-        due = [id_ for id_, known in self.rooms.items() if self.room_id or self.may_have_changed(known, now)]
+        due = [known for known in self.rooms.values() if self.room_id or self._is_due(known, now)]
+        limit = max(self.max_requests - self._list_requests, MIN_ROOMS)
+        due, self._seen_until = most_urgent(due, limit, now, self.max_pause)
         semaphore = asyncio.Semaphore(MAX_PARALLEL_REQUESTS)
-        failures = await asyncio.gather(*(self._refresh_room(room_id, semaphore) for room_id in due))
+        failures = await asyncio.gather(*(self._refresh_room(known, semaphore) for known in due))
         log.debug("Polled %d of %d rooms", len(due), len(self.rooms))
         if due and all(failures):
             raise failures[0]  # type: ignore[misc]
 
-    async def _refresh_room(self, room_id: int, semaphore: asyncio.Semaphore) -> ClickMeetingError | None:
+    def _is_due(self, known: KnownRoom, now: datetime) -> bool:
+        # a poll that comes early is for the rooms that the last one could not read
+        just_tried = (
+            self.interval > CATCH_UP_INTERVAL
+            and known.tried_at is not None
+            and timedelta(0) <= now - known.tried_at < timedelta(seconds=self.interval / 2)
+        )
+        return not just_tried and self.may_have_changed(known, now)
+
+    async def _refresh_room(self, known: KnownRoom, semaphore: asyncio.Semaphore) -> ClickMeetingError | None:
+        room_id = known.room["id"]
         async with semaphore:
             try:
                 items = await self.hook.run(self.call(room_id))
@@ -132,9 +185,12 @@ class RoomFeed(ConferenceFeed):
                 return error
             except ClickMeetingError as error:
                 log.warning("Polling room %d failed; the watcher skips it until the next poll: %s", room_id, error)
+                known.tried_at = self.hook.now()
                 return error
-        known = self.rooms[room_id]
-        known.last_polled_at = self.hook.now()
+        known.last_polled_at = known.tried_at = self.hook.now()
+        dates = [date for item in items for key in self.date_keys if (date := item.get(key))]
+        with suppress(ParseError):  # the room's urgency needs no exact date
+            known.last_event_at = max(map(times.parse, dates), default=None)
         known.running = self.is_running(items)
         self.items_by_room[room_id] = items
         return None
@@ -142,6 +198,10 @@ class RoomFeed(ConferenceFeed):
 
 class SessionFeed(RoomFeed):
     """The sessions of rooms."""
+
+    # with those that confirm the ends of sessions, a watcher sends 150 at most
+    max_requests = 120
+    date_keys = ("start_date", "end_date")
 
     def call(self, room_id: int) -> Call[list[Session]]:
         """Return the call that lists a room's sessions."""
@@ -159,6 +219,10 @@ class SessionFeed(RoomFeed):
 class RegistrationFeed(RoomFeed):
     """The registrations for rooms, without the people's names and addresses."""
 
+    max_requests = 200
+    max_pause = MAX_PAUSE
+    date_keys = ("registration_date",)
+
     def call(self, room_id: int) -> Call[list[Registration]]:
         """Return the call that lists a room's registrations, only with their ids and dates."""
         call = calls.list_registrations(room_id)
@@ -175,6 +239,8 @@ def _without_person(registration: Registration) -> Registration:
 
 class RecordingFeed(RoomFeed):
     """The recordings of rooms: one request for all, if ClickMeeting's list says which room each belongs to."""
+
+    date_keys = ("recorder_start_date",)
 
     def call(self, room_id: int) -> Call[list[Recording]]:
         """Return the call that lists a room's recordings."""
@@ -231,7 +297,7 @@ async def snapshots(
     :param room_id: the only room to poll; None polls the whole account.
     :param interval: seconds between two polls.
     """
-    polled = FEEDS[feed](ClickMeetingAsyncHook(clickmeeting_conn_id), room_id)
+    polled = FEEDS[feed](ClickMeetingAsyncHook(clickmeeting_conn_id), room_id, interval)
     poll_policy = PollPolicy(interval, began=0, deadline=math.inf)
     failures = 0
     while True:
@@ -244,6 +310,8 @@ async def snapshots(
             failures = 0
             yield snapshot
         pause = poll_policy.pause(0, failures, error)
+        if not error and snapshot.seen_until < snapshot.now:
+            pause = min(pause, CATCH_UP_INTERVAL)
         if error:
             message = format_failures(f"Polling {feed} of {clickmeeting_conn_id}", failures, pause, error)
             # an error that is not ClickMeeting's is a bug or a wrong setting: its traceback shows where

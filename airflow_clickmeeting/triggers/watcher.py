@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
 from datetime import timedelta
 from fnmatch import fnmatch
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.triggers.feeds import Snapshot
 
 READ_AGAIN = 5.0
+# how many requests a watcher sends after a poll to confirm events; further events wait for the next poll
+MAX_CONFIRMATIONS = 30
 
 
 class Watcher(BaseEventTrigger):
@@ -62,6 +65,7 @@ class Watcher(BaseEventTrigger):
         self.interval = interval
         self._stored: Cursor | None = None
         self._fingerprints: dict[str, str] = {}
+        self._confirmations: Counter[str] = Counter()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments for Airflow's database; none of them is secret."""
@@ -115,8 +119,10 @@ class Watcher(BaseEventTrigger):
         async for snapshot in shared_stream:
             events = list(self.find_events(snapshot))
             if cursor is None:
-                cursor = Cursor.starting(events, snapshot.now, self.lookback)
-            confirmed = [each for each in cursor.new_events(events) if await self._is_confirmed(each)]
+                cursor = Cursor.starting(events, snapshot.now, self.lookback, snapshot.seen_until)
+            else:
+                cursor = cursor.catch_up(events, self.lookback, snapshot.seen_until)
+            confirmed = await self._confirmed(cursor.new_events(events))
             matching = [each for each in confirmed if self._matches(each, snapshot)]
             # of several events at once Airflow may start a run with the first only; a later event brings the others
             held_back = matching[1:][-1:]
@@ -124,10 +130,10 @@ class Watcher(BaseEventTrigger):
             for each in matching:
                 if each in reported:
                     yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
-            cursor = cursor.after(reported, self.lookback)
-            self._fingerprints = {
-                key: fingerprint for key, fingerprint in self._fingerprints.items() if key not in cursor.reported
-            }
+            cursor = cursor.after(reported, self.lookback, snapshot.seen_until)
+            for each in reported:
+                self._fingerprints.pop(each.key, None)
+                self._confirmations.pop(each.key, None)
             if self._store is not None and cursor != self._stored:
                 snapshot.on_persisted.append(partial(self._write_cursor, cursor))
 
@@ -144,14 +150,25 @@ class Watcher(BaseEventTrigger):
             **event.facts,
         }
 
-    async def _is_confirmed(self, event: Event) -> bool:
-        confirmation = self.confirm_with(event)
+    async def _confirmed(self, events: list[Event]) -> list[Event]:
+        """Return the events that are confirmed; of those that need a request, those with the fewest go first."""
+        confirmations = {each.key: self.confirm_with(each) for each in events}
+        requested = [key for key, confirmation in confirmations.items() if isinstance(confirmation, Call)]
+        postponed = set(sorted(requested, key=self._confirmations.__getitem__)[MAX_CONFIRMATIONS:])
+        self._confirmations.update(key for key in requested if key not in postponed)
+        return [
+            each
+            for each in events
+            if each.key not in postponed and await self._is_confirmed(each.key, confirmations[each.key])
+        ]
+
+    async def _is_confirmed(self, key: str, confirmation: Call[str] | str | None) -> bool:
         if confirmation is None:
             return True
-        before = self._fingerprints.pop(event.key, None)
+        before = self._fingerprints.pop(key, None)
         fingerprint = await self._fetch(confirmation) if isinstance(confirmation, Call) else confirmation
         if fingerprint is not None:
-            self._fingerprints[event.key] = fingerprint
+            self._fingerprints[key] = fingerprint
         return fingerprint is not None and fingerprint == before
 
     async def _fetch(self, call: Call[str]) -> str | None:
@@ -188,5 +205,7 @@ class Watcher(BaseEventTrigger):
 
     async def _write_cursor(self, cursor: Cursor) -> None:
         if cursor != self._stored:
-            await self._store.aset(self.event_name, cursor.to_json())
+            # packing many events takes tenths of a second, in which the event loop is free
+            data = await asyncio.to_thread(cursor.to_json)
+            await self._store.aset(self.event_name, data)
             self._stored = cursor

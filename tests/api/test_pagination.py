@@ -46,6 +46,14 @@ def test_a_short_page_is_the_last_one(rooms, asked):
     assert walk("active", lambda _, page: page_of(ACTIVE, rooms, page)) == (list(range(ACTIVE, ACTIVE + rooms)), asked)
 
 
+def test_without_the_check_no_page_is_requested_twice():
+    pages, asked = RoomPages("all", check=False), []
+    while call := pages.call:
+        asked.append(f"{call.path.removeprefix('conferences/')} {call.query['page']}")
+        pages.take(page_of(ACTIVE, 300 if "/active" in call.path else 0, call.query["page"]))
+    assert asked == ["active 1", "active 2", "inactive 1"]
+
+
 def test_a_last_page_that_repeats_ends_the_walk():
     ids, asked = walk("inactive", lambda _, page: page_of(INACTIVE, 500, min(page, 2)))
     assert len(ids) == len(set(ids)) == 500

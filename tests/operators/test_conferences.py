@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
+from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError, NotFoundError, ValidationError
+from airflow_clickmeeting.api.types import SECRET_KEYS
+from airflow_clickmeeting.exceptions import (
+    ClickMeetingError,
+    ConnectionFailedError,
+    NotFoundError,
+    ServerError,
+    ValidationError,
+    WrongArgumentError,
+)
 from airflow_clickmeeting.operators.conferences import (
+    MAX_XCOM_SIZE,
     ClickMeetingCheckAvailabilityOperator,
     ClickMeetingCreateConferenceOperator,
     ClickMeetingDeleteConferenceOperator,
@@ -53,6 +67,61 @@ class TestList:
 
     def test_an_empty_account(self, run):
         assert run(ClickMeetingListConferencesOperator, status="all") == []
+
+    def test_to_a_file(self, run, account, tmp_path):
+        listed = run(ClickMeetingListConferencesOperator, status="all")
+        result = run(ClickMeetingListConferencesOperator, status="all", path=f"{tmp_path}/rooms.jsonl")
+        assert result == {
+            "path": f"{tmp_path}/rooms.jsonl",
+            "format": "jsonl",
+            "rows": 511,
+            "active": 251,
+            "inactive": 260,
+        }
+        lines = Path(f"{tmp_path}/rooms.jsonl").read_text().splitlines()
+        assert [json.loads(line)["id"] for line in lines] == [room["id"] for room in listed]
+        assert all(json.loads(line).keys().isdisjoint(SECRET_KEYS) for line in lines)
+
+    def test_to_a_folder_with_the_secrets_that_the_author_asks_for(self, run, room_id, tmp_path):
+        result = run(ClickMeetingListConferencesOperator, path=f"{tmp_path}/", include_secrets=True)
+        assert result["path"] == f"{tmp_path}/conferences-active.jsonl"
+        (line,) = Path(result["path"]).read_text().splitlines()
+        assert json.loads(line).keys() & SECRET_KEYS
+
+    def test_a_second_run_replaces_the_file_and_one_that_fails_leaves_it(self, run, sandbox, room_id, tmp_path):
+        for _ in range(2):
+            result = run(ClickMeetingListConferencesOperator, path=f"{tmp_path}/")
+        before = Path(result["path"]).read_text()
+        assert len(before.splitlines()) == 1
+        sandbox.fault("list_conferences", "status", status=500)
+        with pytest.raises(ServerError):
+            run(ClickMeetingListConferencesOperator, path=f"{tmp_path}/")
+        with pytest.raises(ValueError, match="status must be one of"):
+            run(ClickMeetingListConferencesOperator, path=f"{tmp_path}/", status="future")
+        assert [each.name for each in tmp_path.iterdir()] == ["conferences-active.jsonl"]
+        assert Path(result["path"]).read_text() == before
+
+    def test_an_asset_of_the_file_has_the_counts(self, room_id, tmp_path):
+        asset, events = Asset("rooms"), OutletEventAccessors()
+        listing = ClickMeetingListConferencesOperator(task_id="rooms", path=f"{tmp_path}/", outlets=[asset])
+        result = listing.execute({"outlet_events": events})
+        assert events[asset].extra == result
+
+    def test_more_than_xcom_should_hold_is_refused_and_the_file_is_named(self, run, account, mocker):
+        mocker.patch("airflow_clickmeeting.operators.conferences.MAX_XCOM_SIZE", 100_000)
+        account.forget_requests()
+        with pytest.raises(WrongArgumentError) as error:
+            run(ClickMeetingListConferencesOperator, status="all")
+        assert re.match(
+            r"path must be a file or a folder for rooms of more than 1 MiB, which is too large for XCom; the first \d+ "
+            r"rooms have reached it; got None\.",
+            str(error.value),
+        )
+        assert account.count("list_conferences") == 1
+
+    def test_nine_hundred_rooms_fit_into_xcom(self, run, room_id):
+        (room,) = run(ClickMeetingListConferencesOperator)
+        assert len(json.dumps(room)) * 900 < MAX_XCOM_SIZE
 
 
 class TestGet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_clickmeeting.triggers.cursor import Cursor, Event
+from airflow_clickmeeting.triggers.cursor import EVERYTHING, MAX_PLAIN, NOTHING, Cursor, Event
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -104,6 +105,107 @@ def test_it_is_made_again_of_its_json(begun):
     assert Cursor.from_json(data) == cursor
 
 
+def again(cursor: Cursor) -> Cursor:
+    """Return the cursor as Airflow's store gives it back."""
+    return Cursor.from_json(json.loads(json.dumps(cursor.to_json())))
+
+
+class TestManyEvents:
+    """Of more than a thousand events, the keys are packed."""
+
+    @pytest.fixture
+    def events(self):
+        """An event each minute for a day, of a room each."""
+        return [event(f"{room_id}-{room_id + 7}", NOON + timedelta(minutes=room_id)) for room_id in range(1, 24 * 60)]
+
+    def test_few_can_be_read_by_people(self, begun, events):
+        data = begun.after(events[: MAX_PLAIN - 1], WEEK).to_json()
+        assert data.keys() == {"watermark", "reported"}
+        assert len(data["reported"]) == MAX_PLAIN
+
+    def test_none_of_many_is_reported_again(self, begun, events):
+        odd, undated = event("not two ids", NOON + HOUR), event("1-1", None)
+        cursor = begun.after([*events, odd, undated], WEEK)
+        assert cursor.to_json()["reported"] == {
+            "first": int((NOON - HOUR).timestamp()),
+            odd.key: int(odd.at.timestamp()),
+            undated.key: None,
+        }
+        assert again(cursor).reported.keys() == cursor.reported.keys()
+        assert again(cursor).new_events([*events, odd, undated, event("1-2")]) == [event("1-2")]
+
+    def test_the_watermark_follows_the_newest_event_as_before(self, begun, events):
+        cursor = begun.after(events, DAY)
+        later = event("later", NOON + 2 * DAY)
+        assert again(cursor).watermark == cursor.watermark
+        assert again(cursor).after([], DAY).watermark == cursor.watermark
+        assert again(cursor).after([later], DAY).watermark == cursor.after([later], DAY).watermark
+
+    def test_their_moments_are_rounded_up_so_that_none_is_forgotten_too_early(self, begun, events):
+        cursor = begun.after(events, DAY)
+        for key, at in again(cursor).reported.items():
+            assert cursor.reported[key] <= at <= cursor.reported[key] + HOUR
+
+    @pytest.mark.parametrize(
+        ("events_a_day", "days"), [(1000, 7), (20_000, 1), (1000, 30)], ids=["sessions", "registrations", "recordings"]
+    )
+    @pytest.mark.parametrize("ids", ["of one account", "among those of others", "in any order"])
+    def test_the_cursor_of_ten_thousand_rooms_is_smaller_than_200_kib(self, events_a_day, days, ids):
+        random.seed(1)
+        number = events_a_day * days
+        rooms = random.sample(range(10_000_000, 100_000_000), 10_000)
+        items = sorted(
+            random.sample(range(60_000_000, 60_000_000 + number * (2 if ids == "of one account" else 500)), number)
+        )
+        if ids == "in any order":
+            random.shuffle(items)
+        lookback = days * DAY
+        events = [
+            event(f"{random.choice(rooms)}-{item}", NOON - lookback * (each / number))
+            for each, item in enumerate(items)
+        ]
+        cursor = Cursor.starting(events, NOON, lookback)
+        assert len(cursor.reported) == number
+        assert len(json.dumps(cursor.to_json())) < 200 * 1024
+        assert again(cursor).new_events(events) == []
+
+    def test_a_cursor_of_an_earlier_version_is_read(self):
+        stored = {"watermark": "2027-01-25T12:00:00+00:00", "reported": {"1-2": int(NOON.timestamp()), "1-3": None}}
+        assert Cursor.from_json(stored) == Cursor(NOON - WEEK, {"1-2": NOON, "1-3": None})
+
+
+class TestRoomsThatWereNotPolledYet:
+    """While a feed has more rooms than one poll can read, an event may show late."""
+
+    def test_the_watermark_stays_where_it_is_while_a_room_was_never_polled(self, begun):
+        newest = event("newest", NOON + 30 * DAY)
+        later = begun.after([newest], WEEK, NOTHING)
+        assert later.watermark == begun.watermark
+        missed = event("missed", NOON)
+        assert later.new_events([missed, newest]) == [missed]
+        assert later.after([], WEEK).watermark == newest.at - WEEK
+
+    def test_it_stays_a_lookback_behind_the_last_poll_of_the_others(self, begun):
+        later = begun.after([event("newest", NOON + 30 * DAY)], WEEK, NOON + DAY)
+        assert later.watermark == NOON + DAY - WEEK
+        assert begun.after([event("newest", NOON + HOUR)], WEEK, NOON + DAY).watermark == NOON + HOUR - WEEK
+
+    def test_what_happened_before_the_start_is_not_reported_whenever_it_shows(self):
+        cursor = Cursor.starting([event("shown", NOON - HOUR)], NOON, WEEK, NOTHING)
+        events = [
+            event("before", NOON - HOUR),
+            event("undated", None),
+            event("at the start"),
+            event("since", NOON + HOUR),
+        ]
+        for seen_until in (NOTHING, NOTHING, EVERYTHING):
+            cursor = again(cursor).catch_up(events, WEEK, seen_until)
+            assert keys(cursor.new_events(events)) == ["at the start", "since"]
+        late = event("late", NOON - HOUR)
+        assert cursor.started_at is None
+        assert cursor.catch_up([late], WEEK, EVERYTHING).new_events([late]) == [late]
+
+
 @dataclass(frozen=True)
 class Shown:
     """An event, and when ClickMeeting begins to list it."""
@@ -153,3 +255,33 @@ def test_each_event_is_reported_exactly_once(history, random):
 
     began, ended = polls[0], polls[-1]
     assert sorted(keys(reported)) == sorted(each.event.key for each in everything if began < each.since <= ended)
+
+
+@given(histories(), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_each_event_is_reported_exactly_once_although_a_poll_reads_some_of_the_rooms_only(history, parts, random):
+    lookback, everything, polls, restarts = history
+    cursor, reported, began = None, [], polls[0]
+    tried_at, listed = dict.fromkeys(range(parts)), {}
+    room_of = {each.event.key: random.randrange(parts) for each in everything}
+    # in the end, all rooms are read
+    for number, now in enumerate([*polls, *[polls[-1]] * parts]):
+        if number in restarts:
+            tried_at, listed = dict.fromkeys(range(parts)), {}
+        room = min(tried_at, key=lambda each: tried_at[each] or NOTHING)
+        tried_at[room] = now
+        listed[room] = [each.event for each in everything if each.since <= now and room_of[each.event.key] == room]
+        others = [at or NOTHING for each, at in tried_at.items() if each != room]
+        seen_until = min(others, default=EVERYTHING)
+        shown = [each for events in listed.values() for each in events]
+        if cursor is None:
+            cursor = Cursor.starting(shown, now, lookback, seen_until)
+        else:
+            cursor = cursor.catch_up(shown, lookback, seen_until)
+        new_events = cursor.new_events(shown)
+        reported += new_events
+        cursor = again(cursor.after(new_events, lookback, seen_until))
+    assert len(keys(reported)) == len(set(keys(reported)))
+    after_start = {each.event.key for each in everything if began <= each.event.at and began < each.since <= polls[-1]}
+    before = {each.event.key for each in everything if each.event.at < began and each.since <= began}
+    assert after_start <= set(keys(reported))
+    assert before.isdisjoint(keys(reported))

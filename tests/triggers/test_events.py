@@ -263,6 +263,48 @@ class TestSettling:
         assert [each["status"] for each in sandbox.log("list_session_attendees")] == [200, 500, 200, 200]
 
 
+class TestManyRooms:
+    """The first polls do not reach all rooms, and not all ends of sessions are confirmed at once."""
+
+    @pytest.fixture
+    def few_requests(self, mocker):
+        mocker.patch("airflow_clickmeeting.triggers.feeds.MIN_ROOMS", 3)
+        for feed in ("SessionFeed", "RegistrationFeed"):
+            mocker.patch(f"airflow_clickmeeting.triggers.feeds.{feed}.max_requests", 0)
+
+    @pytest.mark.parametrize("event", ["registration", "session_started"])
+    async def test_what_happened_before_the_start_is_not_reported_and_what_happens_during_it_is(
+        self, event, triggerer, sandbox, account, few_requests
+    ):
+        rooms = [account.open_room() for _ in range(12)]
+        for room_id in rooms:
+            await account.register(room_id)
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + MINUTE)
+        sandbox.advance(HOUR)
+        watch = await triggerer.watch(clickmeeting_asset(event))
+        sandbox.advance(MINUTE)
+        for room_id in rooms:
+            await account.register(room_id, "Grace")
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + MINUTE)
+        sandbox.set_speed(600)
+        reported = await watch.reports(12)
+        assert {each["room_id"] for each in reported} == set(rooms)
+
+    async def test_all_ends_of_sessions_are_reported_though_a_poll_confirms_a_few(
+        self, triggerer, sandbox, account, mocker
+    ):
+        mocker.patch("airflow_clickmeeting.triggers.watcher.MAX_CONFIRMATIONS", 2)
+        rooms = [account.open_room() for _ in range(7)]
+        watch = await triggerer.watch(clickmeeting_asset("session_ended"))
+        for room_id in rooms:
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + MINUTE)
+        # of one room, the list cannot be read for a while, which does not keep out the others
+        sandbox.fault("list_session_attendees", "status", status=500, times=5)
+        sandbox.advance(HOUR)
+        assert {each["room_id"] for each in await watch.reports(7)} == set(rooms)
+        assert watch.reported_at[-1] - watch.reported_at[0] >= 5
+
+
 class TestProcessing:
     """A recording is reported when it was processed."""
 

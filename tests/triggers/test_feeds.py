@@ -12,6 +12,7 @@ import pytest
 from airflow_clickmeeting.exceptions import NotFoundError, ServerError, ValidationError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers import feeds
+from airflow_clickmeeting.triggers.cursor import EVERYTHING, NOTHING
 from airflow_clickmeeting.triggers.feeds import FEEDS, snapshots
 
 MINUTE = timedelta(minutes=1)
@@ -154,6 +155,103 @@ class TestSessions:
         # two lists, and three rounds of eight
         assert asyncio.get_running_loop().time() - begun >= 5 * 0.05
         assert len(snapshot.items_by_room) == 24
+
+
+class TestManyRooms:
+    """A poll that cannot read all rooms reads the most urgent ones, and the next polls read the others."""
+
+    @pytest.fixture
+    def few_requests(self, mocker):
+        """Let a poll read five rooms, besides the requests for the list of rooms."""
+        mocker.patch.object(feeds.SessionFeed, "max_requests", 0)
+        mocker.patch.object(feeds, "MIN_ROOMS", 5)
+
+    @pytest.fixture
+    def rooms(self, sandbox, account, few_requests):
+        """Twelve rooms; in the last two, a session goes on."""
+        rooms = [account.open_room() for _ in range(12)]
+        for room_id in rooms[-2:]:
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + HOUR)
+        return rooms
+
+    async def test_each_is_read_in_turn_and_the_snapshot_says_until_when_it_is_complete(
+        self, feed, poll, sandbox, rooms
+    ):
+        sessions = feed("sessions")
+        for polled in (5, 10):
+            snapshot, requests = await poll(sessions)
+            assert requests["list_sessions"] == 5
+            assert (len(snapshot.items_by_room), snapshot.seen_until) == (polled, NOTHING)
+        snapshot, _ = await poll(sessions)
+        assert snapshot.items_by_room.keys() == set(rooms)
+        assert timedelta(seconds=58) < snapshot.now - snapshot.seen_until < 3 * MINUTE
+
+    async def test_those_with_a_session_are_read_by_each_poll(self, feed, poll, sandbox, rooms):
+        sessions = feed("sessions")
+        for _ in range(6):
+            await poll(sessions)
+        for _ in range(6):
+            await poll(sessions)
+            assert set(rooms[-2:]) <= polled_rooms(sandbox, "list_sessions")
+
+    async def test_one_that_fails_waits_like_the_others(self, feed, poll, sandbox, rooms):
+        sandbox.fault("list_sessions", "status", status=500, times=5)
+        sessions = feed("sessions")
+        with pytest.raises(ServerError):
+            await poll(sessions)
+        failed = polled_rooms(sandbox, "list_sessions")
+        await poll(sessions)
+        assert failed.isdisjoint(polled_rooms(sandbox, "list_sessions"))
+
+    async def test_a_date_that_cannot_be_read_does_not_stop_the_poll(self, feed, poll, rooms, mocker):
+        mocker.patch.object(feeds.SessionFeed, "date_keys", ("id",))
+        sessions = feed("sessions")
+        for _ in range(3):
+            snapshot, _ = await poll(sessions)
+        assert snapshot.items_by_room.keys() == set(rooms)
+
+    async def test_the_list_of_rooms_counts_too(self, feed, poll, rooms, mocker):
+        mocker.patch.object(feeds.SessionFeed, "max_requests", 8)
+        _, requests = await poll(feed("sessions"))
+        assert requests == {"list_conferences": 2, "list_sessions": 6}
+
+    async def test_its_pages_are_read_twice_at_the_first_poll_only(self, feed, poll, sandbox, account):
+        for _ in range(251):
+            account.open_room()
+        conferences = feed("conferences")
+        assert (await poll(conferences))[1] == {"list_conferences": 4}
+        assert (await poll(conferences))[1] == {"list_conferences": 2}
+
+    async def test_with_a_long_interval_the_others_are_read_a_minute_later_and_none_twice(self, poll, sandbox, rooms):
+        sessions = feeds.SessionFeed(ClickMeetingAsyncHook(), None, interval=600)
+        polled = []
+        for _ in range(4):
+            snapshot, _ = await poll(sessions)
+            polled.append(polled_rooms(sandbox, "list_sessions"))
+        assert [len(each) for each in polled] == [5, 5, 2, 0]
+        assert set.union(*polled) == set(rooms)
+        assert snapshot.seen_until == EVERYTHING
+        sandbox.advance(timedelta(seconds=600))
+        await poll(sessions)
+        assert len(polled_rooms(sandbox, "list_sessions")) == 5
+
+    @pytest.mark.parametrize(("number", "pauses"), [(12, [60, 60, 600]), (5, [600, 600, 600])])
+    async def test_the_stream_polls_again_after_a_minute(self, sandbox, account, few_requests, mocker, number, pauses):
+        for _ in range(number):
+            account.open_room()
+        slept, sleep = [], asyncio.sleep
+
+        async def skip(seconds):
+            slept.append(seconds)
+            await sleep(0)
+
+        mocker.patch("asyncio.sleep", skip)
+        stream = snapshots("sessions", "clickmeeting_default", None, 600)
+        for _ in range(4):
+            await anext(stream)
+            sandbox.advance(MINUTE)
+        await stream.aclose()
+        assert [60 if each == 60 else 600 for each in slept if each > 50] == pauses
 
 
 class TestRegistrations:

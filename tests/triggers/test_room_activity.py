@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_clickmeeting.triggers.room_activity import KnownRoom, update_rooms
+from airflow_clickmeeting.triggers.cursor import EVERYTHING, NOTHING
+from airflow_clickmeeting.triggers.room_activity import FAR_AHEAD_PAUSE, KnownRoom, most_urgent, update_rooms
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -107,6 +108,69 @@ REGISTRATION = {
 @pytest.mark.parametrize(("room", "expected"), REGISTRATION.values(), ids=REGISTRATION.keys())
 def test_registrations_are_polled_while_somebody_can_register(room, expected):
     assert room.may_have_new_registrations(NOON) is expected
+
+
+# at noon, of rooms that were polled two hours ago: the pause that each should have between two polls
+PAUSES = {
+    "where a session goes on": (permanent(running=True, last_event_at=NOON - DAY), MINUTE),
+    "where something happened half an hour ago": (permanent(last_event_at=NOON - HOUR / 2), MINUTE),
+    "where something happened two hours ago": (permanent(last_event_at=NOON - 2 * HOUR), 2 * MINUTE),
+    "where something happened yesterday": (permanent(last_event_at=NOON - DAY), 10 * MINUTE),
+    "where nothing happened": (permanent(), 10 * MINUTE),
+    "that starts in an hour": (starting(NOON + HOUR), MINUTE),
+    "that starts in a day": (starting(NOON + DAY), 24 * MINUTE),
+    "that starts in a month": (starting(NOON + 30 * DAY), 2 * HOUR),
+    "that starts in a month, and whose start cannot be read": (
+        KnownRoom({"id": 1, "starts_at": "soon"}, last_polled_at=NOON),
+        10 * MINUTE,
+    ),
+    "that goes on": (
+        KnownRoom({"id": 1, "starts_at": (NOON - 3 * HOUR).isoformat(), "ends_at": (NOON + 3 * HOUR).isoformat()}),
+        MINUTE,
+    ),
+    "that was over four hours ago": (over(NOON - 4 * HOUR), 4 * MINUTE),
+}
+
+
+@pytest.mark.parametrize(("room", "pause"), PAUSES.values(), ids=PAUSES.keys())
+def test_the_pause_between_two_polls_follows_from_what_happens_in_a_room(room, pause):
+    room.tried_at = NOON - 2 * HOUR
+    assert room.urgency(NOON, FAR_AHEAD_PAUSE) == pytest.approx(2 * HOUR / pause)
+
+
+def test_without_longer_pauses_far_ahead_ten_minutes_are_the_longest():
+    room = starting(NOON + 30 * DAY)
+    room.tried_at = NOON - HOUR
+    assert room.urgency(NOON) == 6
+
+
+def test_a_room_that_was_never_polled_is_urgent_and_more_so_as_time_goes_by():
+    never, running, quiet = permanent(listed_at=NOON), permanent(running=True), permanent()
+    for each, minutes in ((running, 4), (quiet, 40)):
+        each.tried_at = NOON - minutes * MINUTE
+    assert running.urgency(NOON) < never.urgency(NOON) == 5
+    assert quiet.urgency(NOON) < never.urgency(NOON)
+    assert running.urgency(NOON + 2 * MINUTE) > never.urgency(NOON + 2 * MINUTE)
+    assert never.urgency(NOON + HOUR) == 11
+    assert permanent().urgency(NOON) == 5
+
+
+class TestMostUrgent:
+    def test_all_rooms_if_they_are_few(self):
+        rooms = [permanent(), permanent()]
+        assert most_urgent(rooms, 2, NOON) == (rooms, EVERYTHING)
+
+    def test_the_most_urgent_of_many_and_when_the_others_were_polled(self):
+        waits = [permanent(tried_at=NOON - minutes * MINUTE) for minutes in (3, 1, 4, 2)]
+        assert most_urgent(waits, 2, NOON) == ([waits[2], waits[0]], NOON - 2 * MINUTE)
+
+    def test_or_that_one_of_the_others_never_was(self):
+        assert most_urgent([permanent(), permanent(tried_at=NOON)], 0, NOON) == ([], NOTHING)
+
+    def test_a_room_that_fails_does_not_keep_out_others(self):
+        failed = permanent(last_polled_at=NOON - 30 * DAY, tried_at=NOON - MINUTE)
+        other = permanent(tried_at=NOON - 2 * MINUTE)
+        assert most_urgent([failed, other], 1, NOON) == ([other], NOON - MINUTE)
 
 
 @pytest.fixture

@@ -136,6 +136,28 @@ class TestRestart:
         assert await watch.reports(0) == []
 
 
+class TestManyRooms:
+    async def test_a_kill_before_the_first_polls_have_reached_all_rooms_loses_and_invents_nothing(
+        self, triggerer, sandbox, account, eventually, mocker
+    ):
+        mocker.patch("airflow_clickmeeting.triggers.feeds.MIN_ROOMS", 3)
+        mocker.patch("airflow_clickmeeting.triggers.feeds.SessionFeed.max_requests", 0)
+        rooms = [account.open_room() for _ in range(24)]
+        for room_id in rooms:
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + HOUR / 2)
+        sandbox.advance(HOUR)
+        asset = clickmeeting_asset(STARTED)
+        await triggerer.watch(asset)
+        await eventually(lambda: triggerer.states.writes)
+        await triggerer.restart()
+        sandbox.advance(HOUR)
+        for room_id in rooms:
+            sandbox.play(room_id, start=sandbox.now, end=sandbox.now + HOUR / 2)
+        sandbox.set_speed(600)
+        watch = await triggerer.watch(asset)
+        assert sorted(each["room_id"] for each in await watch.reports(24)) == rooms
+
+
 class TestConfirming:
     async def test_the_beginning_is_written_down_at_once_and_nothing_more_while_nothing_happens(
         self, triggerer, asset, eventually
