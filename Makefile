@@ -14,6 +14,7 @@ UV = $(BOOT)/uv
 
 # A real Airflow keeps all processors busy by itself.
 SIDE_BY_SIDE = --numprocesses auto --dist loadfile
+BY_ITSELF = not live and not cluster
 # What imports no Airflow is the same on all of them.
 OF_AIRFLOW = $(addprefix --ignore tests/,api mutations/test_operations.py attendance/test_odd_rows.py attendance/test_people.py attendance/test_presence.py attendance/test_properties.py attendance/test_totals.py rooms sandbox)
 
@@ -30,7 +31,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-ui airflow docs constraints clean chromium postgresql
+.PHONY: help demo test lint test-compat test-cluster test-ui airflow docs constraints clean chromium postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,10 +40,10 @@ demo: .venv/ready ## see the provider work against the sandbox, without an accou
 	$(BIN)/python scripts/demo.py
 
 # Every step runs, also after one that failed, so that one run shows all that is wrong.
-test: .venv/ready postgresql ## run the tests on the newest Airflow, and see that they reach all of the core
+test: .venv/databases postgresql ## run the tests on the newest Airflow, and see that they reach all of the core
 	@failed=; step() { echo "== $$*"; "$$@" || failed="$$failed\n  $$*"; }; \
 	step $(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100; \
-	step $(BIN)/python -m pytest --ignore tests/api -m 'not live' $(SIDE_BY_SIDE); \
+	step $(BIN)/python -m pytest --ignore tests/api -m '$(BY_ITSELF)' $(SIDE_BY_SIDE); \
 	step $(BIN)/python -m pytest -m live; \
 	test -z "$$failed" || { printf "These steps failed:$$failed\n" >&2; exit 1; }
 
@@ -58,8 +59,11 @@ lint: .venv/ready ## check style, types and the constraints files
 test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests that use Airflow on the older ones
 
 test-on-%: .venv-%/ready postgresql
-	.venv-$*/bin/python -m pytest -m 'not live' $(OF_AIRFLOW) $(SIDE_BY_SIDE)
+	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(OF_AIRFLOW) $(SIDE_BY_SIDE)
 	.venv-$*/bin/python -m pytest -m live
+
+test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
+	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),--short)
 
 test-ui: .venv/ui .venv-3.1/ready chromium ## fill in the connection form with a browser; UPDATE_SCREENSHOT=1 renews the docs
 	$(BIN)/python -m pytest tests/ui
@@ -102,6 +106,14 @@ install = $(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode
 	$(install) constraints/airflow-3.3.txt --group ui
 	@touch $@
 
+.venv/cluster: .venv/ready
+	$(install) constraints/airflow-3.3.txt --group cluster
+	@touch $@
+
+.venv/databases: .venv/ready | mariadb
+	$(install) constraints/airflow-3.3.txt --editable '.[duckdb]' --group databases
+	@touch $@
+
 .venv/docs: .venv/ready
 	$(install) constraints/airflow-3.3.txt --editable '.[docs]'
 	@touch $@
@@ -114,6 +126,16 @@ postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; } \
 		|| { echo 'the tests need the database PostgreSQL: install its server, with `initdb` on the PATH' >&2; exit 1; }
+
+# pip compiles the driver of MySQL with the compiler and the headers.
+mariadb:
+	@test -x /usr/sbin/mariadbd && pkg-config --exists libmariadb 2>/dev/null && command -v gcc >/dev/null \
+		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mariadb-server libmariadb-dev pkg-config gcc; } \
+		|| { echo 'the tests need the database MariaDB: install its server, its headers, pkg-config and a C compiler' >&2; exit 1; }
+
+redis:
+	@command -v redis-server >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends redis-server; } \
+		|| { echo 'make test-cluster needs the server Redis: install it as `redis-server`' >&2; exit 1; }
 
 pins-%: | $(UV)
 	echo 'apache-airflow==$(word 1,$(AIRFLOW_$*))' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \

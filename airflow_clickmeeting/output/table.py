@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from airflow_clickmeeting.api.validate import bad_argument, filled
 from airflow_clickmeeting.datasets.columns import Column, Type
 from airflow_clickmeeting.datasets.table import Dataset
+from airflow_clickmeeting.output.database import DUCKDB, MYSQL, SQLITE
+from airflow_clickmeeting.output.existing import UniqueKey, existing_columns, table_exists, unique_keys
 
-# the databases whose column types are known to be read back unchanged
-KNOWN = ("postgresql", "sqlite")
-
-# SQLite has no type for times. Its functions accept ISO 8601, and texts in UTC sort in the order of the times
+# MySQL compares texts without regard to case by default, and its TEXT ends at 64 KiB
+UNICODE = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
+TEXT = sa.Text().with_variant(mysql.LONGTEXT(**UNICODE), *MYSQL)
+# An index of MySQL holds 3,072 bytes: four for each character, and 16 for the ids before the text
+KEY_TEXT = sa.Text().with_variant(mysql.VARCHAR(700, **UNICODE), *MYSQL)
+# SQLite has no type for times. Its functions accept ISO 8601, and texts in UTC sort in the order of the times. A zone
+# is missing in MySQL's DATETIME (its TIMESTAMP ends in 2038), and DuckDB needs an extension and pytz for it.
+TIME = (
+    sa.DateTime(timezone=True)
+    .with_variant(sa.Text(), SQLITE)
+    .with_variant(mysql.DATETIME(fsp=6), *MYSQL)
+    .with_variant(sa.DateTime(), DUCKDB)
+)
 TYPES: Mapping[Type, sa.types.TypeEngine[Any]] = {
-    "text": sa.Text(),
+    "text": TEXT,
     "integer": sa.BigInteger(),
     "number": sa.Double(),
     "boolean": sa.Boolean(),
-    "time": sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
-    "json": sa.Text(),
+    "time": TIME,
+    "json": TEXT,
 }
-# most other databases cannot have a text of unlimited length in a key
-KEY_TEXT = sa.String(255).with_variant(sa.Text(), *KNOWN)
+# what gives a column of the user's own its values
+SOURCES = ("default", "identity", "computed", "autoincrement")
 KINDS = (sa.String, sa.Integer, (sa.Float, sa.Numeric), sa.Boolean, sa.DateTime)
 
 
@@ -51,53 +63,47 @@ def prepare(engine: sa.Engine, table: sa.Table) -> None:
 
     :raises ValueError: if it exists and does not fit, listing the columns and what is wrong with them.
     """
-    if not _exists(engine, table):
+    if not table_exists(engine, table):
         try:
-            table.create(engine)
+            table.create(engine, checkfirst=False)
         except sa.exc.DBAPIError:
-            if not _exists(engine, table):  # otherwise a parallel task has just created it
+            if not table_exists(engine, table):  # otherwise a parallel task has just created it
                 raise
     if misfits := [*_misfits(engine, table)]:
         raise ValueError(f"table {table.fullname!r} does not fit: {'; '.join(misfits)}.")
 
 
-def _exists(engine: sa.Engine, table: sa.Table) -> bool:
-    return sa.inspect(engine).has_table(table.name, table.schema)
-
-
 def _misfits(engine: sa.Engine, table: sa.Table) -> Iterator[str]:
     """Yield the reasons why the existing table cannot hold the rows of the declared one."""
-    inspector = sa.inspect(engine)
-    existing: dict[str, Any] = {each["name"]: each for each in inspector.get_columns(table.name, table.schema)}
+    existing = existing_columns(engine, table)
     for column in table.columns:
         found = existing.pop(column.name, None)
         if not found:
             yield f"{column.name} is missing"
-        elif engine.dialect.name in KNOWN and not _alike(column.type.dialect_impl(engine.dialect), found["type"]):
+        elif _kind(column.type.dialect_impl(engine.dialect), engine) != _kind(found["type"], engine):
             yield f"{column.name} is not {column.type.compile(engine.dialect)}"
         elif not column.primary_key and not found["nullable"]:
             yield f"{column.name} cannot be NULL"
     for name, found in existing.items():
-        if not found["nullable"] and not any(found.get(source) for source in ("default", "identity", "computed")):
+        if not found["nullable"] and not any(found.get(source) for source in SOURCES):
             yield f"{name} cannot be NULL and has no default"
-    key = table.primary_key.columns.keys()
-    if not any(set(key) == set(columns) for columns in _unique_keys(inspector, table)):
-        yield f"the table has no unique key on {', '.join(key)}"
+    yield from _misfits_of_keys(engine, table)
 
 
-def _alike(one: sa.types.TypeEngine[Any], other: sa.types.TypeEngine[Any]) -> bool:
-    """Return whether two types hold the same kind of values, of whatever size."""
-    return _kind(one) == _kind(other)
+def _misfits_of_keys(engine: sa.Engine, table: sa.Table) -> Iterator[str]:
+    key: set[str | None] = {*table.primary_key.columns.keys()}
+    keys = [*unique_keys(engine, table)]
+    if UniqueKey(key) not in keys:
+        yield f"the table has no unique key on {', '.join(table.primary_key.columns.keys())}"
+    if engine.dialect.name in MYSQL:
+        # MySQL updates the row that has the same values in any unique key
+        for columns, _ in keys:
+            if columns & {*table.columns.keys()} and not columns >= key:
+                yield f"the unique key on {', '.join(sorted(map(str, columns)))} would merge rows"
 
 
-def _kind(of: sa.types.TypeEngine[Any]) -> tuple[list[bool], bool]:
-    return [isinstance(of, kind) for kind in KINDS], getattr(of, "timezone", False)
-
-
-def _unique_keys(inspector: sa.Inspector, table: sa.Table) -> Iterator[Sequence[str | None]]:
-    yield inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
-    for constraint in inspector.get_unique_constraints(table.name, table.schema):
-        yield constraint["column_names"]
-    for index in inspector.get_indexes(table.name, table.schema):
-        if index["unique"] and not any(option.endswith("_where") for option in index.get("dialect_options", {})):
-            yield index["column_names"]
+def _kind(of: sa.types.TypeEngine[Any], engine: sa.Engine) -> tuple[list[bool], bool]:
+    """Return what kind of values a type holds, of whatever size; MySQL keeps booleans as small integers."""
+    if isinstance(of, sa.Boolean) and engine.dialect.name in MYSQL:
+        of = sa.SmallInteger()
+    return [isinstance(of, kind) for kind in KINDS], bool(getattr(of, "timezone", False))

@@ -1,14 +1,20 @@
-"""Fixtures for tests that use databases: a file of SQLite and a real PostgreSQL server."""
+"""Fixtures for tests that use databases: files of SQLite and DuckDB, and real servers of PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from local_mariadb import local_mariadb
 from local_postgresql import local_postgresql
+
+# each database, and the package that it needs
+PACKAGES = {"sqlite": "sqlite3", "postgresql": "psycopg2", "mysql": "MySQLdb", "duckdb": "duckdb_engine"}
+KINDS = [kind for kind, package in PACKAGES.items() if find_spec(package)]
 
 Row = dict[str, Any]
 
@@ -26,6 +32,8 @@ class Warehouse:
 
     @property
     def tables(self) -> list[str]:
+        if self.kind == "duckdb":
+            return [row["table_name"] for row in self.ask("SELECT table_name FROM duckdb_tables()")]
         return sa.inspect(self.engine).get_table_names()
 
     def run(self, *statements: str) -> None:
@@ -50,18 +58,27 @@ def postgresql() -> Iterator[Row]:
         yield connection
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Row]:
+    """The same of MariaDB, whose defaults are against us: texts are Latin, and what is too long is truncated."""
+    settings = {"default_time_zone": "-05:00", "character_set_server": "latin1", "sql_mode": ""}
+    with local_mariadb(**settings) as connection:
+        yield connection
+
+
+@pytest.fixture(params=KINDS)
 def warehouse(request: pytest.FixtureRequest, connect: Callable[..., str], tmp_path: Any) -> Iterator[Warehouse]:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        where = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db"), "password": None}
-        engine = sa.create_engine(f"sqlite:///{where['host']}")
-    else:
-        server = request.getfixturevalue("postgresql")
-        where = server | {"schema": f"test_{uuid.uuid4().hex}"}
-        address = sa.URL.create("postgresql", where["login"], None, where["host"], where["port"], server["schema"])
-        _create_database(address, where["schema"])
-        engine = sa.create_engine(address.set(database=where["schema"]))
+    where = {"conn_type": request.param, "host": str(tmp_path / "warehouse.db"), "password": None}
+    address = sa.URL.create(request.param, database=where["host"])
+    if server := {"postgresql": "postgresql", "mysql": "mariadb"}.get(request.param):
+        there = request.getfixturevalue(server)
+        where |= there | {"schema": f"test_{uuid.uuid4().hex}"}
+        address = sa.URL.create(request.param, there["login"], None, there["host"], there["port"])
+        _create_database(address.set(database=there["schema"]), where["schema"])
+        query = {"charset": "utf8mb4"} if request.param == "mysql" else {}
+        address = address.set(database=where["schema"], query=query)
+    engine = sa.create_engine(address, poolclass=sa.NullPool)
     yield Warehouse(engine, connect(None, "warehouse", **where))
     engine.dispose()
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from subprocess import PIPE, Popen
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+import sqlalchemy as sa
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, Asset
+from databases import KINDS
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
 from airflow_clickmeeting.datasets.scope import RoomOrSession
@@ -21,6 +29,7 @@ from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.failures import FailureLog
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.output import upsert
+from airflow_clickmeeting.output.upsert import Upserts
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator, with_key
 
 START = datetime(2027, 2, 1, 10, tzinfo=UTC)
@@ -105,7 +114,8 @@ def test_what_is_in_a_row(account, warehouse, load):
     load(room_id=account.talk)
     row = next(row for row in warehouse.rows() if row["email"] and row["end_date"].endswith("11:20:00+01:00"))
     start = row["start_date_utc"]
-    assert start == ("2027-02-01T10:00:00+00:00" if warehouse.kind == "sqlite" else START)
+    naive = START.replace(tzinfo=None)
+    assert start == {"sqlite": START.isoformat(), "postgresql": START}.get(warehouse.kind, naive)
     assert (row["session_id"], row["nickname"], row["rating"]) == (account.first, "Zażółć 🎉", 5)
     assert (row["start_date"], row["extra"]) == ("2027-02-01T11:00:00+01:00", None)
 
@@ -190,9 +200,10 @@ def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandb
     url = warehouse.engine.url
     assert [each.asset.uri for each in collected.inputs] == [sandbox.url.rstrip("/")]
     assert [each.asset.uri for each in collected.outputs] == [
-        f"sqlite://localhost/{url.database}/main/loaded"
-        if warehouse.kind == "sqlite"
-        else f"postgres://127.0.0.1:{url.port}/{url.database}/public/loaded"
+        {
+            "postgresql": f"postgres://127.0.0.1:{url.port}/{url.database}/public/loaded",
+            "mysql": f"mysql://127.0.0.1:{url.port}/{url.database}/loaded",
+        }.get(warehouse.kind, f"{warehouse.kind}://localhost/{url.database}/main/loaded")
     ]
 
 
@@ -235,9 +246,9 @@ def test_a_wrong_key_on_the_way_leaves_the_table_as_it_was(account, sandbox, war
 
 def test_a_row_without_its_key_is_a_failure():
     place, failures = RoomOrSession(9000101), FailureLog(logging.getLogger())
-    rows = [RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2)]
+    batch = RECORDINGS.batch(RECORDINGS.row({"room_id": 9000101, "id": number}) for number in (1, None, 2))
     reader = SimpleNamespace(dataset=RECORDINGS, failures=failures)
-    assert [row["id"] for row in with_key(reader, place, rows)] == [1, 2]
+    assert [batch["id"] for batch in with_key(reader, place, [batch])] == [[1, 2]]
     assert failures.kept == [{"room_id": 9000101, "reason": "recordings: a row without id"}]
 
 
@@ -384,7 +395,10 @@ def test_failures_of_one_session_do_not_keep_the_rows_of_another(crowd, account,
 
 def test_what_the_database_refuses_leaves_the_table_as_it_was_and_no_row_is_quoted(account, warehouse, load):
     load(room_id=account.party)
-    warehouse.run("CREATE UNIQUE INDEX once ON loaded (email, nickname)")
+    if warehouse.kind == "mysql":  # it would update the row with the same values
+        warehouse.run("ALTER TABLE loaded ADD CONSTRAINT once CHECK (email <> 'ada@example.com')")
+    else:
+        warehouse.run("CREATE UNIQUE INDEX once ON loaded (email, nickname)")
     before = warehouse.rows()
     with pytest.raises(AirflowException, match="The database of connection 'warehouse' returned an error: ") as refused:
         load()
@@ -400,6 +414,122 @@ def test_a_table_that_does_not_fit_is_refused_before_anything_is_asked(account, 
     with pytest.raises(ValueError, match="table 'loaded' does not fit: session_id is missing; entry is missing"):
         load("attendees")
     assert sandbox.count() == 0
+
+
+@pytest.mark.parametrize("warehouse", [kind for kind in KINDS if kind == "mysql"], indirect=True)
+class TestMySql:
+    """What the hook of MySQL and the server's defaults must not change: the tests' server truncates, in Latin 1."""
+
+    @pytest.mark.parametrize("client", ["mysqlclient", "pymysql", "mysql-connector-python"])
+    def test_each_client(self, client, account, warehouse, load, connect):
+        connection = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+        connect(None, "warehouse", **connection, extra={"client": client, "charset": "latin1"})
+        loaded = load()
+        before = warehouse.rows()
+        assert "Zażółć 🎉" in [row["nickname"] for row in before]
+        warehouse.run("ALTER TABLE loaded ADD changed TIMESTAMP DEFAULT '2000-01-01' ON UPDATE CURRENT_TIMESTAMP")
+        assert load() == loaded
+        assert {row["changed"].year for row in warehouse.rows()} == {2000}
+
+    def test_what_is_too_long_is_refused_and_not_truncated(self, account, warehouse, load):
+        load(room_id=account.party)
+        warehouse.run("ALTER TABLE loaded MODIFY nickname VARCHAR(3) CHARACTER SET utf8mb4", "DELETE FROM loaded")
+        with pytest.raises(AirflowException, match="Data too long for column 'nickname'"):
+            load()
+        assert warehouse.rows() == []
+
+    def test_a_value_in_an_error_is_not_quoted(self, account, warehouse, load):
+        load(room_id=account.party)
+        warehouse.run(
+            "CREATE TABLE other (email VARCHAR(99) UNIQUE)",
+            "CREATE TRIGGER copy BEFORE INSERT ON loaded FOR EACH ROW INSERT INTO other VALUES (NEW.email)",
+        )
+        with pytest.raises(AirflowException, match=r"Duplicate entry \.\.\. for key 'email'$"):
+            load()
+
+    def test_tasks_beside_one_another(self, account, warehouse, load):
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(5):
+                warehouse.run("DROP TABLE IF EXISTS loaded")
+                loads = [pool.submit(load, room_id=room_id) for room_id in (account.talk, account.party)]
+                assert sum(each.result()["rows"] for each in loads) == len(warehouse.rows()) == 8
+
+
+@pytest.mark.parametrize("warehouse", [kind for kind in KINDS if kind == "duckdb"], indirect=True)
+class TestDuckDB:
+    def test_the_connection_may_be_a_uri(self, account, warehouse, load, mocker):
+        uri = f"duckdb:///{warehouse.engine.url.database}"
+        mocker.patch.dict(os.environ, {"AIRFLOW_CONN_WAREHOUSE": uri})
+        assert load()["rows"] == len(warehouse.rows()) == 8
+
+    def test_a_connection_without_a_file_is_refused(self, sandbox, load, connect):
+        connect(None, "warehouse", conn_type="duckdb", password=None)
+        with pytest.raises(ValueError, match="the connection 'warehouse' names no file; set its host to the path"):
+            load()
+        assert sandbox.count() == 0
+
+    def test_a_file_that_another_process_has_open_is_an_error_of_the_database(self, sandbox, warehouse, load):
+        path = warehouse.engine.url.database
+        script = f"import duckdb; found = duckdb.connect({path!r}); print(flush=True); input()"
+        with Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE) as other:
+            other.stdout.readline()
+            with pytest.raises(AirflowException, match="The database of connection 'warehouse' returned an error: "):
+                load()
+            other.communicate(b"\n")
+        assert sandbox.count() == 0
+
+    def test_without_its_dialect_the_extra_is_named(self, sandbox, warehouse, load, mocker):
+        mocker.patch("sqlalchemy.create_engine", side_effect=sa.exc.NoSuchModuleError)
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[duckdb\]'"):
+            load()
+        assert sandbox.count() == 0
+
+
+class Elsewhere(SQLiteDialect_pysqlite):
+    """A database that loads have no statements for."""
+
+    name = "elsewhere"
+    supports_statement_cache = True
+
+
+@pytest.mark.parametrize("address", ["elsewhere://", "nowhere://"])
+def test_another_database_is_refused_before_anything_is_asked(address, sandbox, load, connect, mocker):
+    registry.register("elsewhere", __name__, "Elsewhere")
+    connect(None, "other", conn_type="sqlite", host="x", password=None)
+    mocker.patch("airflow.providers.sqlite.hooks.sqlite.SqliteHook.get_uri", return_value=address)
+    with pytest.raises(ValueError, match=r"not to (elsewhere|sqlite)\. For another database, export to Parquet, and "):
+        load(sql_conn_id="other")
+    assert sandbox.count() == 0
+
+
+class OldRelative(PGDialect_psycopg2):
+    """A database like Redshift, which calls itself PostgreSQL 8."""
+
+    supports_statement_cache = True
+
+    def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
+        return (8, 0, 2)
+
+
+def test_redshift_is_refused_before_anything_is_asked(sandbox, load, connect, postgresql, mocker):
+    registry.register("old", __name__, "OldRelative")
+    address = f"old://airflow@127.0.0.1:{postgresql['port']}/{postgresql['schema']}"
+    connect(None, "other", **postgresql, password=None)
+    mocker.patch("airflow.providers.postgres.hooks.postgres.PostgresHook.sqlalchemy_url", address)
+    with pytest.raises(ValueError, match=r"not to Redshift, or PostgreSQL before 9\.5\. For another database, export"):
+        load(sql_conn_id="other")
+    assert sandbox.count() == 0
+
+
+def test_the_transaction_begins_when_everything_is_read(account, sandbox, warehouse, load, mocker):
+    spy = mocker.patch.object(Upserts, "__init__", autospec=True, side_effect=lambda *_: counts.append(sandbox.count()))
+    counts: list[int] = []
+    with pytest.raises(AttributeError):
+        load()
+    mocker.stop(spy)
+    sandbox.forget_requests()
+    assert load()["rows"] == 8
+    assert counts == [sandbox.count()]
 
 
 REFUSED = [
@@ -442,7 +572,7 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(arguments, message
 @pytest.mark.parametrize("module", ["sqlalchemy", "airflow.providers.common.sql.hooks.sql"])
 def test_without_the_packages_for_databases_the_extra_is_named(module, sandbox, load, mocker):
     mocker.patch.dict(sys.modules, {module: None})
-    for ours in ("database", "table", "upsert"):
+    for ours in ("database", "existing", "table", "upsert"):
         sys.modules.pop(f"airflow_clickmeeting.output.{ours}", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-clickmeeting\[sql\]'"):
         load()
