@@ -1,4 +1,4 @@
-"""Treat arguments that a template rendered to nothing as left out."""
+"""Treat arguments that a template rendered to nothing as left out, and explain a Variable that does not exist."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 
 from airflow_clickmeeting.api.validate import ALL, is_left_out
+from airflow_clickmeeting.exceptions import WrongArgumentError
 
 
 class RenderedArguments(BaseOperator):
@@ -22,6 +23,18 @@ class RenderedArguments(BaseOperator):
 
     #: optional arguments for which nothing is an error, besides those whose default is true, false or `all`
     decisive_fields: ClassVar[Collection[str]] = ()
+
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:
+        """Render a template; if it needs an Airflow Variable that does not exist, fail without retries."""
+        try:
+            return super().render_template(*args, **kwargs)
+        except Exception as error:
+            if not str(error).startswith("VARIABLE_NOT_FOUND"):
+                raise
+            raise WrongArgumentError(
+                f"A template needs an Airflow Variable that does not exist; nothing was sent. {error}. Create it, for "
+                "example with: airflow variables set NAME VALUE"
+            ) from error
 
     def pre_execute(self, context: Context) -> None:
         """Replace values that are None, blank or `None` by the defaults."""

@@ -5,6 +5,9 @@ Then the task `purge` deletes an old room only if all its recordings are in the 
 fails after it has deleted the others. If it would delete more than `max_deletions` rooms, it deletes none and fails:
 check then whether `older_than_days` is what you meant. A second run downloads only the recordings that are missing, and
 deletes the old rooms that remain.
+
+Files, recordings and the audit log go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in
+the pool `clickmeeting`, and only two of the mapped tasks `save` at a time.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from airflow_clickmeeting.operators.conferences import ClickMeetingPurgeConferen
 from airflow_clickmeeting.operators.files import ClickMeetingDownloadFileOperator, ClickMeetingListFilesOperator
 from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordingsOperator
 
+FOLDER = "{{ var.value.clickmeeting_folder }}"
+
 
 @dag(
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,  # two runs must not write the same manifests
+    default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
     params={
         "dry_run": Param(True, type="boolean", description="Print what would be deleted, but delete nothing"),
@@ -31,25 +37,21 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
         "max_deletions": Param(
             10, type="integer", minimum=1, description="Delete nothing if more rooms than this would be deleted"
         ),
-        "folder": Param(
-            "file:///tmp/clickmeeting",
-            description="The folder for files, recordings and the audit log, on any object storage",
-        ),
     },
 )
 def account_housekeeping():
     files = ClickMeetingListFilesOperator(task_id="files")
 
     @task
-    def places(files: list[dict], params: dict | None = None) -> list[dict]:
+    def places(files: list[dict], folder: str) -> list[dict]:
         # each file has its own folder, because two files may have the same name
-        return [{"file_id": file["id"], "path": f"{params['folder']}/library/{file['id']}/"} for file in files]
+        return [{"file_id": file["id"], "path": f"{folder}/library/{file['id']}/"} for file in files]
 
-    save = ClickMeetingDownloadFileOperator.partial(task_id="save").expand_kwargs(places(files.output))
-
-    archive = ClickMeetingArchiveRecordingsOperator(
-        task_id="archive", room_id="all", folder="{{ params.folder }}/recordings/"
+    save = ClickMeetingDownloadFileOperator.partial(task_id="save", max_active_tis_per_dag=2).expand_kwargs(
+        places(files.output, FOLDER)
     )
+
+    archive = ClickMeetingArchiveRecordingsOperator(task_id="archive", room_id="all", folder=f"{FOLDER}/recordings/")
 
     # `purge` starts after the files and recordings are saved; it also runs if `save` is skipped for lack of files
     purge = ClickMeetingPurgeConferencesOperator(
@@ -58,8 +60,8 @@ def account_housekeeping():
         older_than="P{{ params.older_than_days }}D",
         max_deletions="{{ params.max_deletions }}",
         dry_run="{{ params.dry_run }}",
-        archive="{{ params.folder }}/recordings/",
-        audit_path="{{ params.folder }}/audit/",
+        archive=f"{FOLDER}/recordings/",
+        audit_path=f"{FOLDER}/audit/",
     )
 
     @task

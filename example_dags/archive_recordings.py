@@ -2,7 +2,8 @@
 
 ClickMeeting keeps recordings for a limited time only. Trigger the DAG with `delete_after` on to delete each recording
 from ClickMeeting after the DAG has verified the checksum of its file; if it would delete more than `max_deletions`, it
-deletes none and fails. A second run, or a retry, downloads only the recordings that are missing.
+deletes none and fails. A second run, or a retry, downloads only the recordings that are missing. The archive is in the
+folder of the Airflow Variable `clickmeeting_folder`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
     render_template_as_native_obj=True,  # renders a list in `rooms` as a list, not as text
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting/recordings", description="The archive, on any object storage"),
         "rooms": Param(
             "all",
             type=["array", "string"],
@@ -38,7 +38,7 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
 def archive_recordings():
     archive = ClickMeetingArchiveRecordingsOperator(
         task_id="archive",
-        folder="{{ params.folder }}",
+        folder="{{ var.value.clickmeeting_folder }}/recordings",
         room_id="{{ params.rooms }}",
         delete_after="{{ params.delete_after }}",
         max_deletions="{{ params.max_deletions }}",

@@ -4,6 +4,8 @@ An asset event starts the DAG when a session has ended. The DAG sends the mails 
 `smtp_default`; names and addresses are only in the attached page. A second run writes the page again and sends the mail
 again. To report on sessions by hand, trigger the DAG with
 `{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
+
+The pages go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ ENDED = clickmeeting_asset("session_ended")
     schedule=[ENDED],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
+    default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting/reports", description="The folder for pages, on any object storage"),
         "to": Param(["team@example.com"], type="array", description="The mail addresses that get the pages"),
         "sessions": Param(
             [],
@@ -48,13 +50,13 @@ def attendance_report():
         rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
         return [{"room_id": room_id, "session_id": session_id} for session_id, room_id in rooms.items()]
 
-    @task_group
+    @task_group(default_args={"max_active_tis_per_dag": 2})
     def report(room_id: int, session_id: int):
         page = ClickMeetingAttendanceReportOperator(
             task_id="page",
             room_id=room_id,
             session_id=session_id,
-            path="{{ params.folder }}/",
+            path="{{ var.value.clickmeeting_folder }}/reports/",
             rejoin_gap=timedelta(minutes=5),
         )
 

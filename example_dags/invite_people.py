@@ -1,8 +1,9 @@
 """Invite the people of a CSV file to a webinar, and write a file with a personal link for each person.
 
-The ledger, a file beside the links, keeps who was invited. Trigger the DAG again with a longer list, and it sends mails
-only to the new people. Both files hold addresses, and the links let people into the room: choose a folder that other
-people cannot read.
+The list, the ledger and the links are in the folder of the Airflow Variable `clickmeeting_folder`. The ledger keeps who
+was invited. Trigger the DAG again with a longer list, and it sends mails only to the new people. These files hold
+addresses, and the links let people into the room: choose a folder that other people cannot read, and that all workers
+can reach.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from airflow.sdk import Param, dag, task
 from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
 from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOperator
 
+FOLDER = "{{ var.value.clickmeeting_folder }}"
+PEOPLE = f"{FOLDER}/{{{{ params.people }}}}"
+
 
 @dag(
     schedule=None,
@@ -24,16 +28,15 @@ from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOper
     tags=["clickmeeting"],
     params={
         "room_id": Param(type="integer", description="The id of the room"),
-        "people": Param("file:///tmp/clickmeeting/people.csv", description="A CSV file with names and mail addresses"),
-        "folder": Param("file:///tmp/clickmeeting/invited", description="The folder for the ledger and the links"),
+        "people": Param("people.csv", description="A CSV file in the folder, with names and mail addresses"),
     },
 )
 def invite_people():
     invite = ClickMeetingBulkSendInvitationsOperator(
         task_id="invite",
         room_id="{{ params.room_id }}",
-        people="{{ params.people }}",
-        ledger="{{ params.folder }}/invitations-{{ params.room_id }}.jsonl",
+        people=PEOPLE,
+        ledger=FOLDER + "/invited/invitations-{{ params.room_id }}.jsonl",
         # a retry sends only what was not sent
         retries=3,
         retry_delay=timedelta(minutes=2),
@@ -44,8 +47,8 @@ def invite_people():
     links = ClickMeetingExportJoinLinksOperator(
         task_id="links",
         room_id="{{ params.room_id }}",
-        people="{{ params.people }}",
-        path="{{ params.folder }}/links-{{ params.room_id }}.csv",
+        people=PEOPLE,
+        path=FOLDER + "/invited/links-{{ params.room_id }}.csv",
         # an auto-login link needs a name, so people without a name get no link
         max_failures=0.5,
     )

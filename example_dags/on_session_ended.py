@@ -5,6 +5,9 @@ An asset event starts the DAG when a session has ended. The DAG sends the mails 
 exports, and if that file exists, it sends nothing. So if the DAG fails between two mails, a second run does not send
 the rest. After a rehearsal it sends no mails, and in a permanent room nobody counts as absent. To follow up sessions by
 hand, trigger the DAG with `{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
+
+The exports go into the folder of the Airflow Variable `clickmeeting_folder`, which all workers must reach. All tasks
+run in the pool `clickmeeting`.
 """
 
 from __future__ import annotations
@@ -34,9 +37,9 @@ ENDED = clickmeeting_asset("session_ended")
     schedule=[ENDED],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
+    default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
     params={
-        "folder": Param("file:///tmp/clickmeeting", description="The folder for the exports, on any object storage"),
         "sessions": Param(
             [],
             type="array",
@@ -47,16 +50,16 @@ ENDED = clickmeeting_asset("session_ended")
 )
 def on_session_ended():
     @task
-    def sessions(params: dict | None = None, triggering_asset_events=None) -> list[dict]:
+    def sessions(folder: str, params: dict | None = None, triggering_asset_events=None) -> list[dict]:
         ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
         # a run may get several events of the same session
         rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
         return [
-            {"room_id": room_id, "session_id": session_id, "folder": f"{params['folder']}/session-{session_id}/"}
+            {"room_id": room_id, "session_id": session_id, "folder": f"{folder}/session-{session_id}/"}
             for session_id, room_id in rooms.items()
         ]
 
-    @task_group
+    @task_group(default_args={"max_active_tis_per_dag": 2})
     def follow_up(room_id: int, session_id: int, folder: str):
         attendees = ClickMeetingExportAttendeesOperator(
             task_id="attendees", room_id=room_id, session_id=session_id, path=folder, file_format="jsonl"
@@ -95,7 +98,7 @@ def on_session_ended():
 
         [attendees, registrations] >> send_mails(room_id, folder)
 
-    follow_up.expand_kwargs(sessions())
+    follow_up.expand_kwargs(sessions("{{ var.value.clickmeeting_folder }}"))
 
 
 def read_rows(path: str) -> list[dict]:

@@ -2,7 +2,8 @@
 
 The DAG finds a room by its address, `custom_room_url_name`, so the plan may change everything else, also the name and
 the start. It ignores webinars whose planned start is over. A second run with the same plan changes nothing. The task
-`complain` fails for each room that ClickMeeting keeps different from the plan.
+`complain` fails for each room that ClickMeeting keeps different from the plan. All tasks run in the pool
+`clickmeeting`, whose slots limit how many tasks send requests at the same time.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PLAN = [
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Warsaw"),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 3},
+    default_args={"retries": 3, "pool": "clickmeeting"},
     tags=["clickmeeting"],
     params={
         "plan": Param(
@@ -62,6 +63,7 @@ def planned_rooms():
     webinars = upcoming()
     rooms = ClickMeetingCreateConferenceOperator.partial(
         task_id="rooms",
+        max_active_tis_per_dag=2,
         if_exists="update",
         # without this, a room that somebody made permanent would stay so
         permanent_room=False,
@@ -72,7 +74,9 @@ def planned_rooms():
         return [{**webinar, "room_id": room["id"]} for webinar, room in zip(webinars, rooms)]
 
     # if a plan asks for what the account does not have, ClickMeeting may keep another value and still report success
-    check = ClickMeetingCheckDriftOperator.partial(task_id="check").expand_kwargs(with_ids(webinars, rooms.output))
+    check = ClickMeetingCheckDriftOperator.partial(task_id="check", max_active_tis_per_dag=2).expand_kwargs(
+        with_ids(webinars, rooms.output)
+    )
 
     @task(retries=0)
     def complain(drift: dict) -> None:

@@ -1,9 +1,10 @@
 """Register the people of a list for a webinar, and add them to the address book.
 
-The list is a CSV file on any object storage, as a spreadsheet program saves it. The DAG prints the rows that are not
-valid, and registers the others. If more than 5 % of the rows fail, the task `register` fails after it has tried all
-rows, and the other tasks do not run. Trigger the DAG again with the same list, corrected or longer: a ledger keeps who
-was registered, so that nobody is registered twice or gets a second mail.
+The list is a CSV file in the folder of the Airflow Variable `clickmeeting_folder`, as a spreadsheet program saves it.
+The DAG prints the rows that are not valid, and registers the others. If more than 5 % of the rows fail, the task
+`register` fails after it has tried all rows, and the other tasks do not run. Trigger the DAG again with the same list,
+corrected or longer: a ledger, in the same folder, keeps who was registered, so that nobody is registered twice or gets
+a second mail.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from airflow.sdk import Param, dag, task
 from airflow_clickmeeting.operators.contacts import ClickMeetingBulkCreateContactsOperator
 from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 
+FOLDER = "{{ var.value.clickmeeting_folder }}"
+PEOPLE = f"{FOLDER}/{{{{ params.people }}}}"
+
 
 @dag(
     schedule=None,
@@ -24,11 +28,8 @@ from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegiste
     params={
         "room_id": Param(0, type="integer", description="The id of a room with registration on"),
         "people": Param(
-            "file:///tmp/clickmeeting/people.csv",
-            description="A CSV file with the columns First Name, Last Name, E-mail and Company",
-        ),
-        "ledgers": Param(
-            "file:///tmp/clickmeeting/ledgers", description="The folder for the ledgers, on any object storage"
+            "people.csv",
+            description="A CSV file in the folder, with the columns First Name, Last Name, E-mail and Company",
         ),
     },
 )
@@ -36,11 +37,11 @@ def register_people():
     register = ClickMeetingBulkRegisterParticipantsOperator(
         task_id="register",
         room_id="{{ params.room_id }}",
-        people="{{ params.people }}",
+        people=PEOPLE,
         # leaves the column out; remove this line if the room's form asks for the company
         columns={"Company": None},
         confirmation_email=True,
-        ledger="{{ params.ledgers }}/",
+        ledger=f"{FOLDER}/ledgers/",
         max_failures=0.05,
         # a retry continues where this try stopped
         retries=3,
@@ -49,9 +50,9 @@ def register_people():
 
     contacts = ClickMeetingBulkCreateContactsOperator(
         task_id="contacts",
-        people="{{ params.people }}",
+        people=PEOPLE,
         # each run has its own ledger, so each run updates all contacts, and a retry only those that are missing
-        ledger="{{ params.ledgers }}/contacts-{{ run_id }}.jsonl",
+        ledger=FOLDER + "/ledgers/contacts-{{ run_id }}.jsonl",
         max_failures=0.05,
         retries=3,
         retry_delay=timedelta(minutes=5),

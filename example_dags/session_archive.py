@@ -3,6 +3,8 @@
 The DAG waits for the end of the session, and then up to half a day for its recordings. Trigger it with
 `{"room_id": 10000101, "session_id": 7000001}`. A second run writes the same files, and downloads only the recordings
 that are missing.
+
+The archive is in the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from datetime import timedelta
 from hashlib import file_digest
 
 import pendulum
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import ObjectStoragePath, Param, Variable, dag, task
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.chats import ClickMeetingDownloadChatOperator
@@ -31,7 +34,7 @@ from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportRegistrationsOperator,
 )
 
-FOLDER = "{{ params.folder }}/session-{{ params.session_id }}"
+FOLDER = "{{ ti.xcom_pull('folder') }}/archive/session-{{ params.session_id }}"
 ROOM = {"room_id": "{{ params.room_id }}"}
 SESSION = {**ROOM, "session_id": "{{ params.session_id }}"}
 
@@ -40,18 +43,25 @@ SESSION = {**ROOM, "session_id": "{{ params.session_id }}"}
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    default_args={"retries": 2},
+    default_args={"retries": 2, "pool": "clickmeeting"},
     tags=["clickmeeting"],
     params={
         "room_id": Param(type="integer", description="The id of the room"),
         "session_id": Param(type="integer", description="The id of a session in this room"),
-        "folder": Param(
-            "file:///tmp/clickmeeting/archive", description="The parent of the session's folder, on any object storage"
-        ),
         "wait_for_recordings": Param(True, type="boolean", description="Turn off if the session was not recorded"),
     },
 )
 def session_archive():
+    # fails now, and not after the end of the session
+    @task
+    def folder() -> str:
+        if found := Variable.get("clickmeeting_folder", default=None):
+            return found
+        raise AirflowFailException(
+            "The Airflow Variable clickmeeting_folder does not exist. Create it with the folder for the files: "
+            "airflow variables set clickmeeting_folder s3://bucket/clickmeeting"
+        )
+
     ended = ClickMeetingSessionEndedSensor(
         task_id="ended", **SESSION, multiple_outputs=True, deferrable=True, poke_interval=60, timeout=timedelta(days=1)
     )
@@ -77,12 +87,13 @@ def session_archive():
     files = ClickMeetingListConferenceFilesOperator(task_id="room_files", **ROOM)
 
     @task
-    def places(files: list[dict], params: dict | None = None) -> list[dict]:
+    def places(files: list[dict], folder: str) -> list[dict]:
         # each file has its own folder, because two files may have the same name
-        folder = f"{params['folder']}/session-{params['session_id']}/files"
-        return [{"file_id": file["id"], "path": f"{folder}/{file['id']}/"} for file in files]
+        return [{"file_id": file["id"], "path": f"{folder}/files/{file['id']}/"} for file in files]
 
-    save = ClickMeetingDownloadFileOperator.partial(task_id="files").expand_kwargs(places(files.output))
+    save = ClickMeetingDownloadFileOperator.partial(task_id="files", max_active_tis_per_dag=2).expand_kwargs(
+        places(files.output, FOLDER)
+    )
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def is_recorded(params: dict | None = None) -> bool:
@@ -103,18 +114,18 @@ def session_archive():
     )
 
     @task(trigger_rule="none_failed")
-    def manifest(params: dict | None = None) -> str:
-        folder = ObjectStoragePath(f"{params['folder']}/session-{params['session_id']}")
-        contents = {"room_id": params["room_id"], "session_id": params["session_id"], "files": [*checksums_of(folder)]}
-        with open_atomic(folder / "manifest.json") as file:
+    def manifest(folder: str, params: dict | None = None) -> str:
+        archive = ObjectStoragePath(folder)
+        contents = {"room_id": params["room_id"], "session_id": params["session_id"], "files": [*checksums_of(archive)]}
+        with open_atomic(archive / "manifest.json") as file:
             file.write(json.dumps(contents, indent=2).encode())
-        return str(folder / "manifest.json")
+        return str(archive / "manifest.json")
 
     check_chat, check_recorded = has_chat(), is_recorded()
     check_chat >> chat
     check_recorded >> recorded >> recordings
-    ended >> [*people, report, check_chat, files, check_recorded]
-    [*people, report, chat, save, recordings] >> manifest()
+    folder() >> ended >> [*people, report, check_chat, files, check_recorded]
+    [*people, report, chat, save, recordings] >> manifest(FOLDER)
 
 
 def checksums_of(folder: ObjectStoragePath) -> Iterator[dict]:
@@ -122,7 +133,9 @@ def checksums_of(folder: ObjectStoragePath) -> Iterator[dict]:
     archived: dict[str, dict] = {}
     for manifest in folder.glob("recordings/*.json"):
         archived |= {entry["path"]: entry for entry in json.loads(manifest.read_bytes())["recordings"]}
-    for path in sorted(each for each in folder.rglob("*") if each.is_file() and each != folder / "manifest.json"):
+    files = (each for each in folder.rglob("*") if each.is_file() and each != folder / "manifest.json")
+    # hidden files are locks, not data
+    for path in sorted(each for each in files if not each.name.startswith(".")):
         entry = archived.get(path.name) if path.parent.name == "recordings" else None
         if entry:
             digest = entry["sha256"]

@@ -23,10 +23,11 @@ def several_accounts():
     def accounts(params: dict | None = None) -> list[str]:
         return params["accounts"]
 
-    # each account has its own API key, so each mapped task uses another connection
-    rooms = ClickMeetingListConferencesOperator.partial(task_id="rooms", status="active").expand(
-        clickmeeting_conn_id=accounts()
-    )
+    # Each account has its own API key, so each mapped task uses another connection. It also has its own limit of
+    # requests, so that the tasks need no pool.
+    rooms = ClickMeetingListConferencesOperator.partial(
+        task_id="rooms", status="active", max_active_tis_per_dag=4
+    ).expand(clickmeeting_conn_id=accounts())
 
     @task
     def calendar(accounts: list[str], rooms: list[list[dict]]) -> list[str]:

@@ -1,6 +1,7 @@
 """Wait for a webinar that somebody else planned: for its start, its end, its recording and its report.
 
-The sensors wait in the triggerer, without a worker slot. Trigger the DAG with the id of the room.
+The sensors wait in the triggerer, without a worker slot. Trigger the DAG with the id of the room. The report goes into
+the folder of the Airflow Variable `clickmeeting_folder`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import Param, dag, task
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import Param, Variable, dag, task
 
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.sensors.clickmeeting import (
@@ -33,10 +35,19 @@ from airflow_clickmeeting.sensors.clickmeeting import (
             format="date-time",
             description="Ignore sessions that ended before this time; by default, before the run",
         ),
-        "folder": Param("file:///tmp/clickmeeting", description="The folder for the report, on any object storage"),
     },
 )
 def wait_for_session():
+    # fails now, and not after the session
+    @task
+    def folder() -> str:
+        if found := Variable.get("clickmeeting_folder", default=None):
+            return found
+        raise AirflowFailException(
+            "The Airflow Variable clickmeeting_folder does not exist. Create it with the folder for the files: "
+            "airflow variables set clickmeeting_folder s3://bucket/clickmeeting"
+        )
+
     started = ClickMeetingSessionStartedSensor(
         task_id="started", multiple_outputs=True, since="{{ params.since or '' }}", timeout=timedelta(days=30)
     )
@@ -53,7 +64,9 @@ def wait_for_session():
     report = ClickMeetingSessionReportSensor(
         task_id="report", session_id=session_id, timeout=timedelta(hours=1), do_xcom_push=False
     )
-    save = ClickMeetingGenerateSessionReportOperator(task_id="save", session_id=session_id, path="{{ params.folder }}/")
+    save = ClickMeetingGenerateSessionReportOperator(
+        task_id="save", session_id=session_id, path="{{ ti.xcom_pull('folder') }}/reports/"
+    )
 
     @task(trigger_rule="none_failed")
     def summarize(session: dict, recorded: dict | None, saved: dict) -> None:
@@ -63,6 +76,7 @@ def wait_for_session():
             print(f"Recording {each['recording_id']}: {each['duration']} seconds, {each['size']} bytes")
         print(f"Saved the report as {saved['path']}")
 
+    folder() >> started
     ended >> [recording, report]
     report >> save
     summarize(ended.output, recording.output, save.output)

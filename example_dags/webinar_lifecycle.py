@@ -2,6 +2,9 @@
 
 ClickMeeting's API calls the room of a webinar a conference. Each meeting in the room is a session, and attendees belong
 to a session. The tasks pass the ids of the room and of the session on through XCom.
+
+The files go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`,
+whose slots limit how many tasks send requests at the same time.
 """
 
 from __future__ import annotations
@@ -9,7 +12,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import Param, dag, task
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk import Variable, dag, task
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
@@ -34,10 +38,20 @@ PEOPLE = [
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Warsaw"),
     catchup=False,
+    default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
-    params={"folder": Param("file:///tmp/clickmeeting", description="The folder for the files, on any object storage")},
 )
 def webinar_lifecycle():
+    # fails now, and not after the webinar
+    @task
+    def folder() -> str:
+        if found := Variable.get("clickmeeting_folder", default=None):
+            return found
+        raise AirflowFailException(
+            "The Airflow Variable clickmeeting_folder does not exist. Create it with the folder for the files: "
+            "airflow variables set clickmeeting_folder s3://bucket/clickmeeting"
+        )
+
     @task
     def next_week() -> str:
         # use ClickMeeting's clock, because the sandbox's clock may run faster than this machine's
@@ -59,9 +73,9 @@ def webinar_lifecycle():
     )
 
     # a task per person, so that one wrong address does not stop the others
-    register = ClickMeetingRegisterParticipantOperator.partial(task_id="register", room_id=create.output["id"]).expand(
-        registration=PEOPLE
-    )
+    register = ClickMeetingRegisterParticipantOperator.partial(
+        task_id="register", room_id=create.output["id"], max_active_tis_per_dag=2
+    ).expand(registration=PEOPLE)
 
     # a retry could send all mails a second time, so there is none
     invite = ClickMeetingSendInvitationOperator(
@@ -83,17 +97,18 @@ def webinar_lifecycle():
     )
 
     room_id, session_id = create.output["id"], wait.output["session_id"]
-    folder = "{{ params.folder }}/session-{{ ti.xcom_pull('wait')['session_id'] }}"
+    files = "{{ ti.xcom_pull('folder') }}/session-{{ ti.xcom_pull('wait')['session_id'] }}"
     attendees = ClickMeetingExportAttendeesOperator(
-        task_id="attendees", room_id=room_id, session_id=session_id, path=f"{folder}/attendees.csv"
+        task_id="attendees", room_id=room_id, session_id=session_id, path=f"{files}/attendees.csv"
     )
     registrations = ClickMeetingExportRegistrationsOperator(
-        task_id="registrations", room_id=room_id, path=f"{folder}/registrations.jsonl"
+        task_id="registrations", room_id=room_id, path=f"{files}/registrations.jsonl"
     )
     report = ClickMeetingGenerateSessionReportOperator(
-        task_id="report", room_id=room_id, session_id=session_id, path=f"{folder}/report.pdf"
+        task_id="report", room_id=room_id, session_id=session_id, path=f"{files}/report.pdf"
     )
 
+    folder() >> create
     [register, invite] >> wait >> [attendees, registrations, report]
 
 

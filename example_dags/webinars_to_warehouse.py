@@ -1,9 +1,15 @@
 """Export the webinars of the previous day every night: to Parquet files, and to tables of a database.
 
 Each run processes the sessions that ended in its data interval, so backfills and missed nights leave no gaps, and a
-second run for the same night changes nothing. Each room has its own tasks, which Airflow's executor distributes over
-its workers. Airflow maps over at most 1,024 values by default; if you have more rooms, let `rooms` return lists of ids.
-The database is the connection `warehouse`. You need the extras `parquet` and `sql`, and the provider of the database.
+second run for the same night changes nothing. The task `rooms` finds the rooms that met. Airflow maps the other tasks
+over batches of 50 of these rooms, so that an account with thousands of rooms needs a few tasks only.
+
+The files go into the folder of the Airflow Variable `clickmeeting_folder`. The database is the connection `warehouse`.
+All tasks run in the pool `clickmeeting`, whose slots limit how many tasks send requests at the same time. You need the
+extras `parquet` and `sql`, and the provider of the database. Create the Variable and the pool once:
+
+    airflow variables set clickmeeting_folder s3://bucket/clickmeeting --description "Files of the ClickMeeting DAGs"
+    airflow pools set clickmeeting 4 "Tasks that send requests to ClickMeeting"
 """
 
 from __future__ import annotations
@@ -11,10 +17,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import Param, dag, task, task_group
+from airflow.sdk import Param, dag, task_group
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.operators.sessions import ClickMeetingListRoomsWithSessionsOperator
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,
@@ -23,8 +29,11 @@ from airflow_clickmeeting.transfers.exports import (
 )
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
 
+FOLDER = "{{ var.value.clickmeeting_folder }}/lake"
 # if the host's connection drops, and the host comes back in time, the two sessions count as one webinar
 ONE_WEBINAR = timedelta(minutes=15)
+# people register long before the night in which their webinar is exported
+EVER = "1970-01-01T00:00:00+00:00"
 
 
 def load(dataset: str, **scope):
@@ -43,44 +52,43 @@ def load(dataset: str, **scope):
     schedule=CronDataIntervalTimetable("30 2 * * *", timezone="UTC"),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    default_args={"retries": 2},
+    # fails a run that cannot go on, for example because Airflow starts no task in a pool that does not exist
+    dagrun_timeout=timedelta(hours=20),
+    default_args={"retries": 2, "pool": "clickmeeting"},
     tags=["clickmeeting"],
-    params={
-        "folder": Param("file:///tmp/clickmeeting/lake", description="The folder for the files, on any object storage"),
-        "database": Param("warehouse", description="The connection of the database"),
-    },
+    params={"database": Param("warehouse", description="The connection of the database")},
 )
 def webinars_to_warehouse():
-    folder = "{{ params.folder }}"
-    night = "{{ data_interval_start | ds }}"
-
-    # small datasets are exported for all rooms in one task
-    ClickMeetingExportConferencesOperator(task_id="conferences", path=f"{folder}/conferences.parquet")
-    ClickMeetingExportRegistrationsOperator(task_id="registrations", path=f"{folder}/registrations/{night}.parquet")
+    ClickMeetingExportConferencesOperator(task_id="conferences", path=f"{FOLDER}/conferences.parquet")
     load("conferences")
-    load("registrations")
 
-    @task
-    def rooms() -> list[int]:
-        return [room["id"] for room in ClickMeetingHook().iter_conferences("all")]
+    rooms = ClickMeetingListRoomsWithSessionsOperator(task_id="rooms", batch_size=50, join_sessions_within=ONE_WEBINAR)
 
-    @task_group
-    def sessions(room_id: int):
+    # at most two batches at a time, so that the tasks of other DAGs get slots of the pool, too
+    @task_group(default_args={"max_active_tis_per_dag": 2})
+    def sessions(room_id: list[int]):
         of_session = "date={date}/{session_id}.parquet"
         ClickMeetingExportAttendeesOperator(
-            task_id="attendees", room_id=room_id, path=f"{folder}/attendees/{of_session}"
+            task_id="attendees", room_id=room_id, path=f"{FOLDER}/attendees/{of_session}"
         )
         ClickMeetingExportAttendanceOperator(
             task_id="attendance",
             room_id=room_id,
-            path=f"{folder}/attendance/{of_session}",
+            path=f"{FOLDER}/attendance/{of_session}",
             join_sessions_within=ONE_WEBINAR,
+        )
+        ClickMeetingExportRegistrationsOperator(
+            task_id="registrations",
+            room_id=room_id,
+            since=EVER,
+            path=FOLDER + "/registrations/{{ data_interval_start | ds }}/{room_id}.parquet",
         )
         load("sessions", room_id=room_id)
         load("attendees", room_id=room_id)
         load("attendance", room_id=room_id, join_sessions_within=ONE_WEBINAR)
+        load("registrations", room_id=room_id, since=EVER)
 
-    sessions.expand(room_id=rooms())
+    sessions.expand(room_id=rooms.output)
 
 
 webinars_to_warehouse()

@@ -32,6 +32,7 @@ os.environ |= {
 
 from airflow.dag_processing.dagbag import DagBag  # noqa: E402
 from airflow.listeners import hookimpl  # noqa: E402
+from airflow.models.variable import Variable  # noqa: E402
 from airflow.sdk.listener import get_listener_manager  # noqa: E402
 from airflow.utils.db import initdb  # noqa: E402
 
@@ -79,11 +80,12 @@ def main() -> int:
         )
         progress = Progress(sandbox)
         initdb()
+        Variable.set("clickmeeting_folder", FILES.as_uri(), description="The folder for the files of the demo")
         get_listener_manager().add_listener(progress)  # type: ignore[no-untyped-call]
         dag = DagBag(ROOT / "example_dags").dags["webinar_lifecycle"]
         # poll more often than once a minute, so that the demo is short
         vars(dag.get_task("wait"))["poke_interval"] = 5
-        run = dag.test(run_conf={"folder": FILES.as_uri()})
+        run = dag.test()
         progress.print(f"the run has ended with the state {run.state}\n")
     files = sorted(path for path in FILES.rglob("*") if path.is_file())
     for path in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import pkgutil
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import DAG, task
 
 import airflow_clickmeeting
+from airflow_clickmeeting.exceptions import WrongArgumentError
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCreateConferenceOperator,
     ClickMeetingPurgeConferencesOperator,
@@ -111,3 +113,34 @@ def test_in_a_dag(run_dag, clickmeeting_sandbox, tmp_path):
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert states == {"skipped": "skipped", "kept": "success", "mapped": "success", "refused": "failed"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.csv", "mapped.csv"]
+
+
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_a_template_without_its_variable_fails_once_before_a_request(run_dag, clickmeeting_sandbox, caplog, is_mapped):
+    arguments = {"task_id": "export", "path": "{{ var.value.no_such_variable }}/sessions.csv", "retries": 3}
+    with DAG("no_variable", schedule=None) as dag:
+        if is_mapped:
+            ClickMeetingExportSessionsOperator.partial(**arguments).expand(room_id=[1])
+        else:
+            ClickMeetingExportSessionsOperator(**arguments)
+    with caplog.at_level(logging.ERROR):
+        run = run_dag(dag)
+    (task_instance,) = run.get_task_instances()
+    assert (task_instance.state, task_instance.try_number) == ("failed", 1)
+    assert clickmeeting_sandbox.count() == 0
+
+
+def test_the_error_names_the_variable_and_the_next_step():
+    made = ClickMeetingExportSessionsOperator(task_id="export", path="{{ missing() }}")
+
+    def missing() -> None:
+        raise RuntimeError("VARIABLE_NOT_FOUND: {'message': 'Variable no_such_variable not found'}")
+
+    with pytest.raises(WrongArgumentError, match=r"no_such_variable not found.*Create it.*airflow variables set"):
+        made.render_template_fields({"missing": missing})
+
+
+def test_any_other_error_of_a_template_stays_what_it_is():
+    made = ClickMeetingExportSessionsOperator(task_id="export", path="{{ 1 / 0 }}")
+    with pytest.raises(ZeroDivisionError):
+        made.render_template_fields({})

@@ -1,4 +1,4 @@
-"""Find out whether a session is over or a recording is processed, and select the values of both to report."""
+"""Find out whether a room met, a session is over or a recording is processed, and select the values to report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,56 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_clickmeeting.api import times
-from airflow_clickmeeting.api.types import Recording, Session
+from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.types import Recording, Room, Session
 from airflow_clickmeeting.api.validate import Id
+
+#: how long the last session of a room may go on after the room became inactive; a room's own times may be as wrong
+MAX_OVERTIME = timedelta(days=1)
+
+
+def may_have_met(room: Room, since: datetime | None, until: datetime | None) -> bool:
+    """Return whether a session of a room can have taken place in a period, by what the list of rooms says.
+
+    A room is left out only if it was created after the period, or is inactive, and its last update and its planned end
+    were before the period. An active room may always have met, since people can enter it long before its start.
+
+    :param room: an item of the list of rooms; a time that is missing or cannot be read excludes nothing.
+    :param since: the start of the period; None is no bound.
+    :param until: the end of the period; None is no bound.
+    """
+    created = _readable(room.get("created_at"))
+    if until and created and created - MAX_OVERTIME >= until:
+        return False
+    if since is None or str(room.get("status")).lower() != "inactive":
+        return True
+    # ClickMeeting updates a room when it becomes inactive; the planned times count in case it does not always do so
+    written = [room.get("updated_at")]
+    if room.get("permanent_room") is not True:
+        written += [room.get("starts_at"), room.get("ends_at")]
+    moments = [moment for moment in map(_readable, written) if moment]
+    return len(moments) < len(written) or max(moments) + MAX_OVERTIME >= since
+
+
+def took_place(session: Session, since: datetime | None, until: datetime | None) -> bool:
+    """Return whether a session took place in a period, at least in part; a time that cannot be read excludes nothing.
+
+    :param session: an item of the list of sessions; without an `end_date` it is still running.
+    :param since: the start of the period; None is no bound.
+    :param until: the end of the period, which is not included; None is no bound.
+    """
+    start, end = _readable(session.get("start_date")), _readable(session.get("end_date"))
+    moments = [moment for moment in (start, end) if moment]
+    is_before = since and end and max(moments) < since
+    is_after = until and start and min(moments) >= until
+    return not (is_before or is_after)
+
+
+def _readable(text: str | None) -> datetime | None:
+    try:
+        return times.parse(text) if text else None
+    except ParseError:
+        return None
 
 
 def over_since(session: Session, since: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -17,22 +17,31 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_clickmeeting.api import calls, http, json_stream, parse, validate
+from airflow_clickmeeting.api import calls, facts, http, json_stream, parse, times, validate
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.pagination import RoomPages
-from airflow_clickmeeting.exceptions import AuthenticationError, ClickMeetingError, NotFoundError, RateLimitedError
+from airflow_clickmeeting.exceptions import (
+    OF_ONE_ROOM,
+    AuthenticationError,
+    ClickMeetingError,
+    NotFoundError,
+    RateLimitedError,
+)
 from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
 from airflow_clickmeeting.hooks.policy import MAX_PAUSE, RETRY, RateLimiter, is_last, log_pause
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, SANDBOX_HEADER, Settings
+from airflow_clickmeeting.parallel import OrderedExecutor
 from airflow_clickmeeting.storage import atomic_file, located
 
 if TYPE_CHECKING:
     import requests
     from airflow.sdk import Connection
 
+    from airflow_clickmeeting.api.times import When
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.api.validate import Id
+    from airflow_clickmeeting.hooks.transport_requests import ClickMeetingSession
     from airflow_clickmeeting.storage import Path
 
 __all__ = ["ClickMeetingAsyncHook", "ClickMeetingHook", "DownloadResult"]
@@ -88,7 +97,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
             raise self._no_connection(error) from None
 
     @cached_property
-    def _session(self) -> requests.Session:
+    def _session(self) -> ClickMeetingSession:
         from airflow_clickmeeting.hooks.transport_requests import ClickMeetingSession
 
         return ClickMeetingSession(self.settings)
@@ -205,6 +214,45 @@ class ClickMeetingHook(BaseClickMeetingHook):
         """Yield the rooms of all pages, and request the next page when the last one is used up."""
         while call := pages.call:
             yield from pages.take(self.run(call))
+
+    def rooms_with_sessions(self, interval: tuple[When | None, When | None], *, max_parallel: int = 8) -> list[Room]:
+        """Return the rooms in which a session took place in an interval, at least in part, sorted by id.
+
+        The hook lists all rooms, and then requests the sessions of those rooms that may have met: the active rooms, and
+        the inactive ones whose last update or planned end is less than a day before the interval, or later; but not of
+        rooms that were created more than a day after it. A room whose sessions cannot be listed or read counts, so that
+        the task that processes it shows the error.
+
+        :param interval: the start and the end, which is not included, as aware datetimes or ISO 8601 text; None is no
+            bound. Airflow's `DataInterval` is such a tuple.
+        :param max_parallel: how many requests to send at a time.
+        :raises ValueError: for a wrong interval.
+        :raises ClickMeetingError: if the rooms cannot be listed, or an error concerns all rooms, such as a wrong key.
+        """
+        since, until = (None if each is None else times.instant("interval", each) for each in interval)
+        if since and until and until <= since:
+            raise ValueError(
+                f"interval must end later than it starts; got {since.isoformat()} and {until.isoformat()}."
+            )
+        listed = list(self.iter_conferences("all"))
+        rooms = sorted((room for room in listed if facts.may_have_met(room, since, until)), key=lambda room: room["id"])
+        with closing(OrderedExecutor(max_parallel)) as executor:
+            started = ((room, executor.start(self._has_met, room["id"], since, until)) for room in rooms)
+            found = [room for room, has_met in executor.ordered(started) if has_met.result()]
+        message = "%d rooms have sessions from %s before %s; requested the sessions of %d rooms, of %d in the account"
+        self.log.info(message, len(found), since, until, len(rooms), len(listed))
+        return found
+
+    def _has_met(self, room_id: int, since: datetime | None, until: datetime | None) -> bool:
+        try:
+            sessions = self.run(calls.list_sessions(room_id))
+        except NotFoundError:
+            self.log.info("Room %d was deleted meanwhile, so it is left out", room_id)
+            return False
+        except OF_ONE_ROOM as error:
+            self.log.warning("The sessions of room %d cannot be read, so the room counts: %s", room_id, error)
+            return True
+        return any(facts.took_place(session, since, until) for session in sessions)
 
     def test_connection(self) -> tuple[bool, str]:
         """Read the active rooms once, which needs a valid key."""

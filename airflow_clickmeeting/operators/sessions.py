@@ -1,18 +1,19 @@
-"""Operators for sessions: list them and their attendees, and save PDF reports and attendance reports."""
+"""Operators for sessions: list them, find the rooms that met, and save PDF reports and attendance reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import Context
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.api.times import Length
+from airflow_clickmeeting.api.times import Length, When
 from airflow_clickmeeting.api.validate import Id
-from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
+from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator, SessionOperator
 from airflow_clickmeeting.storage import located, open_atomic
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "ClickMeetingAttendanceReportOperator",
     "ClickMeetingGenerateSessionReportOperator",
     "ClickMeetingGetSessionOperator",
+    "ClickMeetingListRoomsWithSessionsOperator",
     "ClickMeetingListSessionAttendeesOperator",
     "ClickMeetingListSessionsOperator",
 ]
@@ -43,6 +45,79 @@ class ClickMeetingListSessionsOperator(RoomOperator):
 
     def execute(self, context: Context) -> list[Session]:
         return self.result(self.hook.list_sessions(self.room_id))
+
+
+class ClickMeetingListRoomsWithSessionsOperator(ClickMeetingOperator):
+    """Return the ids of the rooms in which a session took place in a period, at least in part, in ascending order.
+
+    The operator lists all rooms of the account, and the sessions of those that may have met. Map operators that take
+    lists of rooms over its batches, such as exports: they then send no requests for rooms without a session.
+
+    By default the period is the run's data interval, as in exports; if the run has none, it has no bounds. Where
+    ClickMeeting's response leaves open whether a room met, the room counts. The operator only reads, so a second run
+    returns the same rooms, as long as ClickMeeting's responses are the same.
+
+    :param since: the start of the period, an aware datetime or ISO 8601 text; by default the start of the run's data
+        interval.
+    :param until: the end of the period, which is not included; by default the end of the run's data interval.
+    :param join_sessions_within: the same as in the exports that use the rooms: their events belong to the period in
+        which they are over for that long, so the period begins earlier by that time.
+    :param batch_size: the most rooms of a batch; with None, the result is one list. If there were more batches than
+        Airflow maps over (`max_map_length`, 1,024 by default), the batches are larger.
+    :param max_parallel: how many requests to send at a time, 1 to 64.
+    :return: the rooms' ids, or with `batch_size` a list of lists of ids.
+    """
+
+    template_fields: Sequence[str] = (
+        *ClickMeetingOperator.template_fields,
+        "since",
+        "until",
+        "join_sessions_within",
+        "batch_size",
+        "max_parallel",
+    )
+
+    def __init__(
+        self,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        join_sessions_within: Length | None = None,
+        batch_size: Id | None = None,
+        max_parallel: Id = 8,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.since = since
+        self.until = until
+        self.join_sessions_within = join_sessions_within
+        self.batch_size = batch_size
+        self.max_parallel = max_parallel
+
+    def execute(self, context: Context) -> list[int] | list[list[int]]:
+        """Validate the arguments, find the rooms, and return their ids.
+
+        :raises ValueError: naming the argument and its valid values.
+        """
+        from airflow_clickmeeting.attendance.events import join_length
+        from airflow_clickmeeting.datasets.scope import Period
+        from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
+
+        period = Period.of_run(self.since, self.until, context, self.log)
+        within = timedelta(0) if self.join_sessions_within is None else join_length(self.join_sessions_within)
+        size = None if self.batch_size is None else validate.whole_number("batch_size", self.batch_size)
+        max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
+        interval = (period.since and period.since - within, period.until)
+        rooms = [room["id"] for room in self.hook.rooms_with_sessions(interval, max_parallel=max_parallel)]
+        return rooms if size is None else _batches(rooms, size)
+
+
+def _batches(rooms: list[int], size: int) -> list[list[int]]:
+    """Return the rooms in batches of this size, or of a larger one if Airflow could not map over so many batches."""
+    from airflow.providers.common.compat.sdk import conf
+
+    size = max(size, ceil(len(rooms) / conf.getint("core", "max_map_length", fallback=1024)))
+    return [rooms[start : start + size] for start in range(0, len(rooms), size)]
 
 
 class ClickMeetingGetSessionOperator(SessionOperator):

@@ -187,18 +187,20 @@ class Room:
     @property
     def retired_at(self) -> datetime | None:
         """Return the time at which ClickMeeting's half-hourly job makes the ended room inactive."""
-        return floor(self.ends_at, HALF_HOUR) + HALF_HOUR if self.ends_at else None
+        ends_at = self.ends_at
+        return floor(ends_at, HALF_HOUR) + HALF_HOUR if ends_at else None
 
     def status(self, now: datetime) -> str:
         """Return `active` or `inactive`."""
         if self.set_status:
             return self.set_status
-        return "inactive" if self.retired_at and now >= self.retired_at else "active"
+        retired_at = self.retired_at
+        return "inactive" if retired_at and now >= retired_at else "active"
 
     def archived(self, now: datetime) -> bool:
         """Return whether the room has been inactive for more than six months."""
         since = self.updated_at if self.set_status else self.retired_at
-        return self.status(now) == "inactive" and since is not None and now - since > ARCHIVED_AFTER
+        return since is not None and now - since > ARCHIVED_AFTER and self.status(now) == "inactive"
 
 
 @dataclass

@@ -15,11 +15,15 @@ def add_started_sessions(world: World) -> None:
     """Add the session of each scheduled room whose start has passed, unless it was added before."""
     if not world.switches.on("auto_sessions"):
         return
+    now = world.clock.now
+    # every request comes here, and an account may have thousands of rooms
+    horizon = now + HOST_COMES_EARLY
     for room in world.account.rooms.values():
-        if room.starts_at and room.starts_at != room.held_start and room.set_status != "inactive":
-            opened = max(room.starts_at - HOST_COMES_EARLY, floor(room.created_at))
-            if world.clock.now >= opened:
-                _add_session(world, room, opened, room.starts_at + room.duration)
+        starts_at = room.starts_at
+        if starts_at and starts_at <= horizon and starts_at != room.held_start and room.set_status != "inactive":
+            opened = max(starts_at - HOST_COMES_EARLY, floor(room.created_at))
+            if now >= opened:
+                _add_session(world, room, opened, starts_at + room.duration)
 
 
 def _add_session(world: World, room: Room, opened: datetime, end: datetime) -> None:

@@ -87,6 +87,7 @@ def play(world: World, room: Room, script: Body) -> Session:
     schedule.drop_automatic(room)
     room.held_start = room.starts_at
     room.sessions.append(session)
+    room.created_at = min(room.created_at, start)
     for recording in recordings:
         schedule.record(world, room, **recording)
     return session

@@ -15,7 +15,7 @@ from airflow_clickmeeting.operators.base import ClickMeetingOperator
 if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.collect import DatasetReader
     from airflow_clickmeeting.datasets.fetch import Source
-    from airflow_clickmeeting.datasets.scope import Interval, Scope
+    from airflow_clickmeeting.datasets.scope import Scope
     from airflow_clickmeeting.datasets.table import Dataset
     from airflow_clickmeeting.failures import Failure, FailureLog
 
@@ -202,15 +202,7 @@ class PeriodOperator(RoomsOperator):
         from airflow_clickmeeting.datasets.scope import Period, Scope
 
         rooms, _ = validate.rooms_and_session(self.room_id)
-        return Scope(rooms, period=Period.of(self.since, self.until, self._interval(context)))
-
-    def _interval(self, context: Context) -> Interval:
-        interval = context.get("data_interval_start"), context.get("data_interval_end")
-        if self.since is None and self.until is None and (None in interval or interval[0] == interval[1]):
-            self.log.info(
-                "This run has no data interval, and neither since nor until is given; reading data of all times"
-            )
-        return interval
+        return Scope(rooms, period=Period.of_run(self.since, self.until, context, self.log))
 
 
 class DatasetOperator(PeriodOperator):

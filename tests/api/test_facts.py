@@ -73,3 +73,74 @@ def test_a_recording_that_does_not_say_when_it_began():
 def test_the_time_with_an_offset_comes_first():
     recording = {"id": 9, "recorder_start_date": at(1), "recorder_started": "2027-03-01 12:00:00"}
     assert facts.recorded_at(recording) == NOON + timedelta(hours=1)
+
+
+SCHEDULED = {"id": 1, "status": "inactive", "created_at": at(-900), "starts_at": at(-100), "ends_at": at(-99)}
+PERMANENT = {"id": 1, "status": "inactive", "permanent_room": True, "created_at": at(-900)}
+
+
+@pytest.mark.parametrize(
+    ("room", "may_have_met"),
+    [
+        ({"id": 1}, True),
+        ({"id": 1, "status": "active", "starts_at": at(1000), "updated_at": at(-900)}, True),
+        # created after the period, or in it
+        ({"id": 1, "status": "active", "created_at": at(30)}, False),
+        ({"id": 1, "status": "active", "created_at": at(20)}, True),
+        ({"id": 1, "status": "active", "created_at": "tomorrow"}, True),
+        # inactive since long before the period, or not so long
+        ({**SCHEDULED, "updated_at": at(-98)}, False),
+        ({**SCHEDULED, "status": "Inactive", "updated_at": at(-98)}, False),
+        ({**SCHEDULED, "updated_at": at(-26)}, True),
+        ({**PERMANENT, "updated_at": at(-98)}, False),
+        ({**PERMANENT, "updated_at": at(-26)}, True),
+        # the times of an inactive room do not agree: the last one counts
+        ({**SCHEDULED, "updated_at": at(-98), "ends_at": at(-26)}, True),
+        ({**SCHEDULED, "updated_at": at(-98), "starts_at": at(-26)}, True),
+        # or one of them is missing
+        (SCHEDULED, True),
+        (PERMANENT, True),
+        ({**SCHEDULED, "updated_at": at(-98), "ends_at": None}, True),
+        ({**SCHEDULED, "updated_at": at(-98), "ends_at": "never"}, True),
+        ({**SCHEDULED, "updated_at": 5}, True),
+        ({**SCHEDULED, "status": "archived", "updated_at": at(-98)}, True),
+    ],
+)
+def test_only_what_is_certain_excludes_a_room(room, may_have_met):
+    since, until = NOON - timedelta(hours=3), NOON
+    assert facts.may_have_met(room, since, until) is may_have_met
+
+
+@pytest.mark.parametrize("room", [{**SCHEDULED, "updated_at": at(-98)}, {"id": 1, "created_at": at(1000)}])
+def test_without_bounds_every_room_may_have_met(room):
+    assert facts.may_have_met(room, None, None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "counts"),
+    [
+        (at(-5), at(-4), False),
+        (at(-5), at(-3), True),
+        (at(-5), at(5), True),
+        (at(-2), at(-1), True),
+        (at(-1), at(1), True),
+        (at(0), at(1), False),
+        # it is still running
+        (at(-5), None, True),
+        (at(-1), "", True),
+        (at(1), None, False),
+        # a time is missing, or makes no sense
+        (None, at(-4), False),
+        (None, at(-1), True),
+        (None, at(1), True),
+        ("soon", at(-1), True),
+        (at(-5), "late", True),
+        (None, None, True),
+        (at(-1), at(-5), True),
+        (at(5), at(-1), True),
+    ],
+)
+def test_a_session_took_place_in_a_period_if_a_part_of_it_did(start, end, counts):
+    session = {"id": 1, "start_date": start, "end_date": end}
+    assert facts.took_place(session, NOON - timedelta(hours=3), NOON) is counts
+    assert facts.took_place(session, None, None)

@@ -13,9 +13,11 @@ from local_postgresql import local_postgresql
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
+on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 NIGHT = timedelta(days=1)
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 ADA = {"email": "ada@example.com", "nickname": "Ada", "visits": [(0, 20), (30, None)]}
+TABLES = ("conferences", "registrations", "sessions", "attendees", "attendance")
 BOB = {"email": "bob@example.com", "nickname": "Bob"}
 
 
@@ -41,24 +43,26 @@ def account(clickmeeting_sandbox) -> dict[str, int]:
 
 
 @pytest.fixture
-def run_night(examples, run_dag, connect, server, clickmeeting_sandbox, tmp_path) -> Callable[[], Any]:
+def run_night(run_example, connect, server, clickmeeting_sandbox) -> Callable[[], Any]:
     """Run the DAG for the night after yesterday, and return the run."""
     connect(None, "warehouse", **server)
-    dag = examples.dags["webinars_to_warehouse"]
-    return lambda: run_dag(dag, logical_date=clickmeeting_sandbox.now, run_conf={"folder": tmp_path.as_uri()})
+    hook = BaseHook.get_connection("warehouse").get_hook()
+    for name in TABLES:
+        hook.run(f"DROP TABLE IF EXISTS clickmeeting_{name}")
+    return lambda: run_example("webinars_to_warehouse", logical_date=clickmeeting_sandbox.now)
 
 
 def tables() -> dict[str, list[Any]]:
     hook = BaseHook.get_connection("warehouse").get_hook()
-    names = ("conferences", "registrations", "sessions", "attendees", "attendance")
-    return {name: hook.get_records(f"SELECT * FROM clickmeeting_{name} ORDER BY 1, 2, 3") for name in names}
+    return {name: hook.get_records(f"SELECT * FROM clickmeeting_{name} ORDER BY 1, 2, 3") for name in TABLES}
 
 
+@on_both_storages
 def test_a_night_that_runs_twice_changes_nothing(run_night, account, tmp_path):
     assert run_night().state == "success"
     lake = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
     loaded = tables()
-    (attendees,), (attendance,) = ([*tmp_path.glob(f"{name}/date=*/*")] for name in ("attendees", "attendance"))
+    (attendees,), (attendance,) = ([*tmp_path.glob(f"lake/{name}/date=*/*")] for name in ("attendees", "attendance"))
     assert {attendees.stem, attendance.stem} == {str(account["session_id"])}
     assert pq.read_table(attendees).num_rows == 3
     assert {name: len(rows) for name, rows in loaded.items()} == {
@@ -77,7 +81,40 @@ def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, cl
     start = clickmeeting_sandbox.now.replace(hour=11, minute=10) - NIGHT
     clickmeeting_sandbox.play(account["room_id"], start=start, end=start + timedelta(minutes=30), attendees=[BOB])
     assert run_night().state == "success"
-    (attendance,) = tmp_path.glob("attendance/date=*/*")
+    (attendance,) = tmp_path.glob("lake/attendance/date=*/*")
     minutes = {row["person"]: row["minutes"] for row in pq.read_table(attendance).to_pylist()}
     assert minutes == {"ada@example.com": 50, "bob@example.com": 90}
     assert [row[0:2] for row in tables()["attendance"]] == [(account["room_id"], account["session_id"])] * 2
+
+
+def test_a_large_account_needs_few_tasks_and_few_requests(run_night, clickmeeting_sandbox):
+    """Both grow with the rooms that met, and only the search for them with the others that may have met."""
+    clickmeeting_sandbox.set_time(NOON)
+    yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT
+    for number in range(510):
+        clickmeeting_sandbox.add_room(starts_at=yesterday - (3 + number % 90) * NIGHT)
+    for _ in range(40):
+        clickmeeting_sandbox.add_room(starts_at=yesterday + 9 * NIGHT)
+    for _ in range(60):
+        room_id = clickmeeting_sandbox.add_room(starts_at=yesterday, registration={"enabled": True})["id"]
+        clickmeeting_sandbox.play(room_id, start=yesterday, end=yesterday + timedelta(hours=1), attendees=[BOB])
+    clickmeeting_sandbox.forget_requests()
+    run = run_night()
+    assert run.state == "success"
+    # three tasks of the account, and seven for each of two batches
+    assert len(run.get_task_instances()) == 3 + 7 * 2
+    assert clickmeeting_sandbox.counts == {
+        # one page of active rooms and three of inactive ones, all but the last once more, for three tasks
+        "list_conferences": 3 * (4 + 3),
+        # the search, and then five tasks
+        "list_sessions": 100 + 5 * 60,
+        "list_session_attendees": 4 * 60,
+        "list_registrations": 4 * 60,
+    }
+    assert {name: len(rows) for name, rows in tables().items()} == {
+        "conferences": 610,
+        "registrations": 0,
+        "sessions": 60,
+        "attendees": 60,
+        "attendance": 60,
+    }

@@ -47,7 +47,9 @@ def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:
 def files(example, airflow, sandbox) -> Path:
     """Where the files of a finished run lie; while the sensor waited in the triggerer, a week passed."""
     folder = airflow.home / "files"
-    run = {"dag_run_id": "first", "logical_date": None, "conf": {"folder": folder.as_uri()}}
+    airflow.api("POST", "/variables", {"key": "clickmeeting_folder", "value": folder.as_uri()})
+    airflow.api("POST", "/pools", {"name": "clickmeeting", "slots": 4})
+    run = {"dag_run_id": "first", "logical_date": None}
     airflow.api("POST", "/dags/webinar_lifecycle/dagRuns", run)
     runs = "/dags/webinar_lifecycle/dagRuns/first"
 
