@@ -80,6 +80,29 @@ def get_provider_info() -> dict[str, object]:
                 "python-module": "airflow_clickmeeting.transfers.sql",
             },
         ],
+        # the plugin itself is not listed here: Airflow would not create an instance of it, see `ui/plugin.py`
+        "config": {
+            "clickmeeting": {
+                "description": "The page Webinars, which the API server shows in the menu Browse.",
+                "options": {
+                    "webinars_page": {
+                        "description": "Whether to show the page Webinars. A change needs a restart of the API server.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
+                    "webinars_connections": {
+                        "description": "The connections that the page lists besides those in the metadata database, "
+                        "separated by commas: Airflow cannot list those of environment variables and secrets backends.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "clickmeeting_default, clickmeeting_sales",
+                        "default": "clickmeeting_default",
+                    },
+                },
+            },
+        },
         "connection-types": [
             {
                 "connection-type": "clickmeeting",

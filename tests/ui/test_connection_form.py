@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_airflow import LocalAirflow, local_sandbox
+from local_airflow import PARTS, LocalAirflow, local_sandbox
 from playwright.sync_api import expect, sync_playwright
 
 from airflow_clickmeeting.get_provider_info import get_provider_info
@@ -56,7 +56,8 @@ def line(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def airflow(line: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     home = tmp_path_factory.mktemp("airflow")
-    with LocalAirflow(VENVS[line] / "bin", home, home / "dags", parts=("api-server",)) as airflow:
+    api_server = {"api-server": PARTS["api-server"]}
+    with LocalAirflow(VENVS[line] / "bin", home, home / "dags", parts=api_server) as airflow:
         yield airflow
 
 

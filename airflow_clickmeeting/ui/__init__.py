@@ -1,0 +1,1 @@
+"""The page Webinars in Airflow's menu: a plugin, off until it is switched on."""

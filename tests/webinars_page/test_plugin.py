@@ -1,0 +1,93 @@
+"""The plugin: nothing is there before it is switched on, and what Airflow reads of it then."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+PLUGIN = """
+import json, sys
+from airflow_clickmeeting.ui.plugin import ClickMeetingPlugin
+plugin = ClickMeetingPlugin()
+lists = [plugin.fastapi_apps, plugin.external_views, plugin.global_operator_extra_links]
+loaded = [name for name in sys.modules if name.startswith("airflow_clickmeeting.")]
+print(json.dumps({"lengths": [*map(len, lists)], "loaded": sorted(loaded), "views": plugin.external_views}))
+"""
+
+
+def in_a_process_of_its_own(**settings: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", PLUGIN], env=os.environ | settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_page_is_off_and_not_even_imported():
+    plugin = in_a_process_of_its_own()
+    assert plugin["lengths"] == [0, 0, 0]
+    described = {"airflow_clickmeeting.get_provider_info"}  # Airflow reads the setting's default there
+    assert {*plugin["loaded"]} - described == {"airflow_clickmeeting.ui", "airflow_clickmeeting.ui.plugin"}
+
+
+@pytest.mark.parametrize("root", ["", "/airflow"])
+def test_it_can_be_switched_on_and_every_address_has_airflows_root_path(root):
+    switched_on = {"AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True", "AIRFLOW__API__BASE_URL": f"http://localhost{root}"}
+    plugin = in_a_process_of_its_own(**switched_on)
+    assert plugin["lengths"] == [1, 1, 1]
+    (view,) = plugin["views"]
+    assert view == {
+        "name": "Webinars",
+        "href": f"{root}/clickmeeting/webinars",
+        "destination": "nav",
+        "category": "browse",
+        "url_route": "webinars",
+        "icon": f"{root}/clickmeeting/static/icon.svg",
+        "icon_dark_mode": f"{root}/clickmeeting/static/icon-dark.svg",
+    }
+
+
+def test_airflow_finds_the_plugin_by_its_entry_point():
+    from airflow_clickmeeting.ui.plugin import ClickMeetingPlugin
+
+    (found,) = [each for each in entry_points(group="airflow.plugins") if each.name == "clickmeeting"]
+    assert found.load() is ClickMeetingPlugin
+
+
+def test_the_settings_are_described_with_their_defaults():
+    from airflow_clickmeeting.get_provider_info import get_provider_info
+
+    info: dict = get_provider_info()
+    options = info["config"]["clickmeeting"]["options"]
+    assert {name: option["default"] for name, option in options.items()} == {
+        "webinars_page": "False",
+        "webinars_connections": "clickmeeting_default",
+    }
+
+
+@pytest.mark.parametrize(
+    ("task_type", "fields", "link"),
+    [
+        (
+            "ClickMeetingGetConferenceOperator",
+            {"clickmeeting_conn_id": "sales team", "room_id": "12"},
+            "/sales%20team/rooms/12",
+        ),
+        ("ClickMeetingGetConferenceOperator", {"room_id": 12}, "/clickmeeting_default/rooms/12"),
+        ("ClickMeetingArchiveRecordingsOperator", {"clickmeeting_conn_id": "a", "room_id": "all"}, "/a"),
+        ("ClickMeetingPingOperator", {"clickmeeting_conn_id": "a"}, "/a"),
+        ("ClickMeetingPingOperator", None, None),
+        ("BashOperator", {"room_id": 12}, None),
+    ],
+)
+def test_a_task_leads_to_its_room(mocker, task_type, fields, link):
+    from airflow_clickmeeting.ui.link import WebinarsLink
+
+    mocker.patch("airflow_clickmeeting.ui.access.rendered_fields", return_value=fields)
+    expected = f"plugin/webinars/clickmeeting/webinars{link}" if link else ""
+    assert WebinarsLink().get_link(SimpleNamespace(task_type=task_type), ti_key=None) == expected  # type: ignore[arg-type]
