@@ -16,21 +16,34 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+
+class Part(NamedTuple):
+    """A process of Airflow: what it runs, and on which machine.
+
+    :param command: the arguments of `airflow`.
+    :param machine: the name of a folder in Airflow's home. The part keeps its logs and its temporary files there and
+        has no other home, as if it ran on a machine of its own. By default it shares Airflow's home with other parts.
+    :param env: environment variables of this part only.
+    """
+
+    command: Sequence[str]
+    machine: str = ""
+    env: Mapping[str, str] = {}
+
+
 # `-s` starts no log server, which would listen on every address of the machine and which nothing here needs.
-COMMANDS = {
-    "standalone": ["standalone"],
-    "api-server": ["api-server"],
-    "scheduler": ["scheduler", "-s"],
-    "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "-s"],
+PARTS = {
+    "api-server": Part(["api-server"]),
+    "scheduler": Part(["scheduler", "-s"]),
+    "dag-processor": Part(["dag-processor"]),
+    "triggerer": Part(["triggerer", "-s"]),
 }
-STANDALONE = ("standalone",)
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+STANDALONE = {"standalone": Part(["standalone"])}
 STOP_TIMEOUT = 20.0
 
 # Requests to this machine must not go through a proxy that the environment names.
@@ -47,7 +60,7 @@ class LocalAirflow:
         dags_folder: Path,
         env: Mapping[str, str] | None = None,
         *,
-        parts: Sequence[str] = STANDALONE,
+        parts: Mapping[str, Part] = STANDALONE,
     ) -> None:
         self.home = home
         self.parts = parts
@@ -80,8 +93,13 @@ class LocalAirflow:
 
     def start(self, part: str) -> None:
         """Start one part; its output goes to `<home>/<part>.log`."""
+        command, _, env = self.parts[part]
+        home = self.machine(part)
+        temporary = home / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        own = {"AIRFLOW_HOME": str(home.absolute()), "TMPDIR": str(temporary.absolute()), **env}
         with self.log_file(part).open("ab") as log:
-            self._running[part] = spawn([self._airflow, *COMMANDS[part]], self._env, stdout=log)
+            self._running[part] = spawn([self._airflow, *command], self._env | own, stdout=log, cwd=home)
 
     def stop(self, part: str) -> None:
         """Stop one part with a signal, so that it can clean up."""
@@ -90,6 +108,15 @@ class LocalAirflow:
     def kill(self, part: str) -> None:
         """Kill one part and its child processes, as a crash of its machine would."""
         kill(self._running.pop(part))
+
+    def kill_all(self) -> None:
+        """Kill all running parts; to stop them takes seconds, and some hang at times."""
+        for part in [*self._running]:
+            self.kill(part)
+
+    def machine(self, part: str) -> Path:
+        """Return the folder that a part has as its `AIRFLOW_HOME`."""
+        return self.home / self.parts[part].machine
 
     def log_file(self, part: str) -> Path:
         """Return the file that holds the output of one part."""
@@ -115,25 +142,26 @@ class LocalAirflow:
         """Wait until the API responds, and all parts that were started are healthy."""
         until(f"Airflow is healthy (its logs: {self.home}/*.log)", self._healthy, timeout)
 
+    def check_running(self) -> None:
+        """Raise a `RuntimeError` with the end of its output if a part has exited by itself."""
+        for part, process in self._running.items():
+            if process.poll() is not None:
+                tail = self.log_file(part).read_text(errors="replace")[-3000:]
+                raise RuntimeError(f"airflow {part} exited with code {process.returncode}:\n{tail}")
+
     def _stop(self, *processes: subprocess.Popen[bytes]) -> None:
         # `standalone` stops its child processes only at SIGINT, the signal of Ctrl-C.
         stop(*processes, by=signal.SIGINT if "standalone" in self.parts else signal.SIGTERM)
 
     def _healthy(self) -> bool:
-        self._raise_if_exited()
+        self.check_running()
         try:
             health = _call("GET", f"{self.url}/api/v2/monitor/health")
         except (OSError, http.client.HTTPException):
             return False
-        started = {part.replace("-", "_") for part in self._running}
+        started = {self.parts[part].command[0].replace("-", "_") for part in self._running}
         checked = health.keys() if "standalone" in started else health.keys() & started
         return all(health[part]["status"] == "healthy" for part in checked)
-
-    def _raise_if_exited(self) -> None:
-        for part, process in self._running.items():
-            if process.poll() is not None:
-                tail = self.log_file(part).read_text(errors="replace")[-3000:]
-                raise RuntimeError(f"airflow {part} exited with code {process.returncode}:\n{tail}")
 
 
 @contextlib.contextmanager
@@ -175,11 +203,14 @@ def clean_environment() -> dict[str, str]:
     return environment | {"NO_PROXY": local, "no_proxy": local, "PYTHONUNBUFFERED": "1"}
 
 
-def spawn(command: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes]) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes], cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own, so that Ctrl-C does not reach it, and `kill` finds its children."""
     return subprocess.Popen(
         command,
         env=env,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout is not subprocess.PIPE else None,

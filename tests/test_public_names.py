@@ -60,6 +60,7 @@ PUBLIC = [
     "operators.sessions.ClickMeetingAttendanceReportOperator",
     "operators.sessions.ClickMeetingGenerateSessionReportOperator",
     "operators.sessions.ClickMeetingGetSessionOperator",
+    "operators.sessions.ClickMeetingListRoomsWithSessionsOperator",
     "operators.sessions.ClickMeetingListSessionAttendeesOperator",
     "operators.sessions.ClickMeetingListSessionsOperator",
     "operators.tokens.ClickMeetingDeactivateTokensOperator",

@@ -7,15 +7,16 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_airflow import PARTS, LocalAirflow, free_port, until
-from local_postgresql import local_postgresql
+import real_airflow
+from local_airflow import PARTS, LocalAirflow, free_port
+from real_airflow import SETTINGS, metadata_database
 from writing_account import Writing
 
 from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -36,9 +37,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
-    """A PostgreSQL for Airflow, because a SQLite is locked at times when much happens at once."""
-    with local_postgresql() as there:
-        yield f"postgresql+psycopg2://{there['login']}@{there['host']}:{there['port']}/{there['schema']}"
+    """The URL of Airflow's database."""
+    with metadata_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -47,25 +48,12 @@ def airflow(database, tmp_path_factory) -> Iterator[LocalAirflow]:
     home = tmp_path_factory.mktemp("airflow")
     dags = home / "dags"
     dags.mkdir()
-    settings = {
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        # look for new files often, but parse a file once
-        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "2",
-        # how long it may take until a killed task is noticed
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    }
+    settings = {**SETTINGS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}
     if KEEPS:
         shutil.copytree(HERE / "config", home / "config")
-    with ExitStack() as running:
-        airflow = running.enter_context(LocalAirflow(Path(sys.executable).parent, home, dags, settings, parts=PARTS))
-        for part in PARTS:  # a polite end takes seconds, and hangs at times
-            running.callback(airflow.kill, part)
+    with LocalAirflow(Path(sys.executable).parent, home, dags, settings, parts=PARTS) as airflow:
         yield airflow
+        airflow.kill_all()
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +61,7 @@ def add_dags(airflow) -> Callable[..., None]:
     """Add a connection and the DAGs that use it: files in `dags`, or what is given by name."""
 
     def add(connection: Mapping[str, Any], *names: str, **sources: str) -> None:
-        airflow.api("POST", "/connections", dict(connection))
-        sources |= {name: (HERE / "dags" / f"{name}.py").read_text() for name in names}
-        for name, source in sources.items():
-            part = airflow.home / "dags" / f"{name}.part"
-            part.write_text(source)
-            part.rename(part.with_suffix(".py"))
-
-        def there() -> set[str]:
-            return {dag["dag_id"] for dag in airflow.api("GET", "/dags")["dags"]}
-
-        until(f"the DAGs {[*sources]} are there", lambda: there() >= sources.keys())
+        real_airflow.add_dags(airflow, connection, HERE / "dags", *names, **sources)
 
     return add
 
