@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import pathlib
+import time
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "VersionedFile", "sync_folder", "versioned_file"]
 
+#: for how many seconds to wait for another process that writes the same local file
+LOCK_TIMEOUT = 30.0
 #: the HTTP status, and S3's errors, for a file that is not the version that was read
 CHANGED = 412
 CHANGED_ON_S3 = ("PreconditionFailed", "ConditionalRequestConflict")
@@ -147,9 +150,18 @@ class _LocalFile(VersionedFile):
     @contextmanager
     def _locked(self, folder: pathlib.Path) -> Iterator[None]:
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
-        descriptor = os.open(folder / f".{self.path.name}.lock", flags, self._mode or DEFAULT_MODE)
+        name = folder / f".{self.path.name}.lock"
+        descriptor = os.open(name, flags, self._mode or DEFAULT_MODE)
+        deadline = time.monotonic() + LOCK_TIMEOUT
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # a process that was stopped in the middle of a write keeps the lock
+            while not _is_locked(descriptor):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f"Another process has held the lock {name} for {LOCK_TIMEOUT:g} s, so {self.path} was not "
+                        "written. If that process was stopped, continue or kill it; then run the task again."
+                    )
+                time.sleep(0.01)
             yield
         finally:
             os.close(descriptor)
@@ -269,6 +281,15 @@ class _AzureFile(VersionedFile):
         # the response to the write is lost in adlfs; if another task wrote since, this task has lost the file
         found = self.read()
         return found.version if found is not None and found.body == body else None
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Lock a file for this process if no other process has locked it, and return whether that was so."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 _CLASSES: dict[str, type[VersionedFile]] = {

@@ -34,6 +34,8 @@ DATABASE = f"sqlite:///{HOME / 'airflow.db'}"
 os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__API_AUTH__JWT_SECRET": "t" * 64,
+    # Airflow reads it once in a process, with the first plugin that it looks for
+    "AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True",
     "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

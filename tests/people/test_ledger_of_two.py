@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -52,18 +53,34 @@ class Holder:
     """A process that holds a ledger."""
 
     def __init__(self, path: ObjectStoragePath) -> None:
+        self._lock = Path(path.parent.path, f".{path.name}.lock") if path.protocol == "file" else None
         command = [sys.executable, str(HOLDER), str(path)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.acts = [self.process.stdout.readline() for _ in range(5)]
 
     def stop(self) -> None:
-        """Stop it, at whatever it does, and read what it did so far."""
-        self.process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+        """Stop it, at whatever it does but for a local write, whose lock nobody could take; read what it did so far."""
+        while True:
+            self.process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+            if not self._has_lock():
+                break
+            self.process.send_signal(signal.SIGCONT)
+            os.waitid(os.P_PID, self.process.pid, os.WCONTINUED)
         os.set_blocking(self.process.stdout.fileno(), False)
         while line := self.process.stdout.readline():
             self.acts.append(line)
         os.set_blocking(self.process.stdout.fileno(), True)
+
+    def _has_lock(self) -> bool:
+        if self._lock is None:
+            return False
+        with self._lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def end(self, number: int) -> tuple[list[bytes], str]:
         """Send a signal, and return what it did after that, and its last words."""

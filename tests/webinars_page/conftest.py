@@ -18,11 +18,9 @@ Log_in = Callable[[str], Any]
 @pytest.fixture(scope="session")
 def api_server(airflow_db: None) -> Any:
     """Airflow's own app with the page in it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__CLICKMEETING__WEBINARS_PAGE", "True")
-        from airflow.api_fastapi.app import create_app
+    from airflow.api_fastapi.app import create_app
 
-        return create_app(apps="core")
+    return create_app(apps="core")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+SWITCH = "AIRFLOW__CLICKMEETING__WEBINARS_PAGE"
 PLUGIN = """
 import json, sys
 from airflow_clickmeeting.ui.plugin import ClickMeetingPlugin
@@ -23,7 +24,8 @@ print(json.dumps({"lengths": [*map(len, lists)], "loaded": sorted(loaded), "view
 
 
 def in_a_process_of_its_own(**settings: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-c", PLUGIN], env=os.environ | settings, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != SWITCH} | settings
+    done = subprocess.run([sys.executable, "-c", PLUGIN], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -37,7 +39,7 @@ def test_the_page_is_off_and_not_even_imported():
 
 @pytest.mark.parametrize("root", ["", "/airflow"])
 def test_it_can_be_switched_on_and_every_address_has_airflows_root_path(root):
-    switched_on = {"AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True", "AIRFLOW__API__BASE_URL": f"http://localhost{root}"}
+    switched_on = {SWITCH: "True", "AIRFLOW__API__BASE_URL": f"http://localhost{root}"}
     plugin = in_a_process_of_its_own(**switched_on)
     assert plugin["lengths"] == [1, 1, 1]
     (view,) = plugin["views"]
