@@ -14,6 +14,8 @@ from airflow.sdk import ObjectStoragePath
 KILLS = {"file": 20, "s3": 3}
 KILLED_AFTER = {"file": (0.2, 0.7), "s3": (1.0, 3.0)}
 PEOPLE = {"file": 3000, "s3": 600}
+# the time of a response: so long that the kills come before everybody is invited, in batches of 5, on any machine
+LATENCY = {"file": 0.025, "s3": 0.1}
 TROUBLE = [
     ("lost", {}),
     ("reset", {}),
@@ -49,7 +51,7 @@ def killed_until_done(forking, clickmeeting_sandbox, room_id, people, storage, l
     addresses = [f"visitor{number}@example.com" for number in range(PEOPLE[storage])]
 
     def killed_until_done(on_uncertain):
-        clickmeeting_sandbox.switch(latency=0.005)
+        clickmeeting_sandbox.switch(latency=LATENCY[storage])
         kills = 0
         with forking("inviter.py", room_id, people, on_uncertain) as run:
             people.write_text("\n".join(["email", *addresses, ""]))
