@@ -24,8 +24,8 @@ WELCOME = """
   The sandbox's page: {page}
 
   You need no login. The connection "clickmeeting_default" uses the sandbox, where a week passes in
-  two minutes: trigger "webinar_lifecycle", and follow the run to its end. The files of the DAGs are
-  in {folder}, the logs in {home}.
+  two minutes: trigger "webinar_lifecycle", and follow the run to its end. The page Webinars in the
+  menu Browse shows its rooms. The files of the DAGs are in {folder}, the logs in {home}.
   Press Ctrl-C to stop Airflow and the sandbox.
 """
 
@@ -60,7 +60,8 @@ def main() -> None:
         token = secrets.token_urlsafe(12)
         with local_sandbox(venv_bin, "--speed", SPEED, "--token", token) as sandbox:
             print("Starting Airflow, which takes about 15 seconds ...", flush=True)
-            with LocalAirflow(venv_bin, home, ROOT / "example_dags") as airflow:
+            settings = {"AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True"}
+            with LocalAirflow(venv_bin, home, ROOT / "example_dags", settings) as airflow:
                 prepare(airflow, sandbox)
                 print(
                     WELCOME.format(
