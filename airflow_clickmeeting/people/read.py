@@ -9,7 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +46,13 @@ def read_query(sql: str, sql_conn_id: str | None) -> Rows:
     with database(validate.filled("sql_conn_id", sql_conn_id)) as engine, engine.connect() as connection:
         # without parameters, a percent sign is not a placeholder
         options = {"yield_per": ROWS_PER_FETCH, "no_parameters": True}
-        result = connection.execution_options(**options).exec_driver_sql(sql)
-        if not result.returns_rows:
-            validate.bad_argument("sql", sql, "a query that returns rows")
-        header = _header(list(result.keys()))
-        for number, row in enumerate(result, start=1):
-            yield number, dict(zip(header, row, strict=True))
+        # closed before the connection, since MySQL accepts no other command while rows of a query are unread
+        with closing(connection.execution_options(**options).exec_driver_sql(sql)) as result:
+            if not result.returns_rows:
+                validate.bad_argument("sql", sql, "a query that returns rows")
+            header = _header(list(result.keys()))
+            for number, row in enumerate(result, start=1):
+                yield number, dict(zip(header, row, strict=True))
 
 
 def read_file(name: str, path: object, encoding: str | None = None) -> tuple[str, Rows]:
