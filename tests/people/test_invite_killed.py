@@ -10,12 +10,16 @@ from collections import Counter
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-# on S3, a process needs a second or two before it sends
+BATCH_SIZE = 5
 KILLS = {"file": 20, "s3": 3}
-KILLED_AFTER = {"file": (0.2, 0.7), "s3": (1.0, 3.0)}
-PEOPLE = {"file": 3000, "s3": 600}
-# the time of a response: so long that the kills come before everybody is invited, in batches of 5, on any machine
-LATENCY = {"file": 0.025, "s3": 0.1}
+# seconds; on S3, a process needs one or two before it sends
+KILLED_AFTER = {"file": (0.2, 0.5), "s3": (1.0, 3.0)}
+LATENCY = {"file": 0.05, "s3": 0.1}
+# as many as cannot all be invited before the last kill, on the fastest machine
+PEOPLE = {
+    storage: int(BATCH_SIZE * KILLS[storage] * KILLED_AFTER[storage][1] / LATENCY[storage]) + BATCH_SIZE
+    for storage in KILLS
+}
 TROUBLE = [
     ("lost", {}),
     ("reset", {}),
@@ -53,7 +57,7 @@ def killed_until_done(forking, clickmeeting_sandbox, room_id, people, storage, l
     def killed_until_done(on_uncertain):
         clickmeeting_sandbox.switch(latency=LATENCY[storage])
         kills = 0
-        with forking("inviter.py", room_id, people, on_uncertain) as run:
+        with forking("inviter.py", room_id, people, on_uncertain, BATCH_SIZE) as run:
             people.write_text("\n".join(["email", *addresses, ""]))
             while kills < KILLS[storage]:
                 kind, options = chance.choice(TROUBLE)

@@ -1,6 +1,7 @@
-"""Invites the people of a list, if it is there; called with the room, the list, and what to do if it is uncertain.
+"""Invites the people of a list, if it is there.
 
-The ledger is that of the environment variable LEDGER, or goes beside the list, as the result does.
+Its arguments are the room, the list, what to do with people who are uncertain, and the batch size. The ledger is that
+of the environment variable LEDGER, or goes beside the list, as the result does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from forks import in_forks
 
 from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
 
-room_id, people, on_uncertain = sys.argv[1:]
+room_id, people, on_uncertain, batch_size = sys.argv[1:]
 
 
 def invite() -> None:
@@ -25,7 +26,7 @@ def invite() -> None:
             room_id=room_id,
             people=people,
             ledger=os.environ.get("LEDGER") or f"{people}.ledger.jsonl",
-            batch_size=5,
+            batch_size=int(batch_size),
             on_uncertain=on_uncertain,
         ).execute({})
         Path(f"{people}.result.json").write_text(json.dumps(result))
