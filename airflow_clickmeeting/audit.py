@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.redact import mask
 from airflow_clickmeeting.api.validate import bad_argument
-from airflow_clickmeeting.exceptions import NotFoundError
+from airflow_clickmeeting.exceptions import NotFoundError, summary_of
 from airflow_clickmeeting.state import TASK_FACTS
-from airflow_clickmeeting.storage import is_local, located, open_atomic
+from airflow_clickmeeting.storage import is_local, located, naming_full_disk, open_atomic
 from airflow_clickmeeting.versioned import sync_folder
 
 if TYPE_CHECKING:
@@ -89,17 +89,18 @@ class Audit:
         try:
             deleted = self._hook.run(call)
         except Exception as error:
-            write("failed", why=f"{type(error).__name__}: {error}")
+            write("failed", why=f"{type(error).__name__}: {summary_of(error)}")
             raise
         try:
             gone = self._is_gone(call, room_id, recordings)
         except Exception as error:
-            write("unconfirmed", why=f"{type(error).__name__}: {error}")
+            write("unconfirmed", why=f"{type(error).__name__}: {summary_of(error)}")
             raise
         if not gone:
             message = "ClickMeeting accepted the deletion, but nothing was deleted; a retry of the task tries again"
             write("unconfirmed", why=message)
-            raise self._hook.error(ApiError("other", message), call)
+            cure = "Delete it in ClickMeeting's account panel, or wait"
+            raise self._hook.error(ApiError("other", message, cure=cure), call)
         write("deleted" if deleted else "was gone")
 
     def _is_gone(self, call: Call[bool], room_id: int, recordings: Sequence[int]) -> bool:
@@ -155,7 +156,7 @@ class Audit:
 def _append(path: LocalPath, line: bytes) -> None:
     """Add a line to a local file; it is on the disk when this returns. Other processes may do so at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    with naming_full_disk(path.parent, len(line)), path.open("ab") as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())

@@ -28,7 +28,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -51,13 +51,19 @@ __all__ = [
     "error_for",
     "error_from_json",
     "error_to_json",
+    "summary_of",
 ]
+
+
+#: how a message ends after the word of what to do
+CLEAR = "then clear this task."
 
 
 class ClickMeetingError(AirflowException):
     """Base of all errors of requests to ClickMeeting; raised itself for errors of no other kind.
 
-    The message has the operation, ClickMeeting's own message, the path and the connection.
+    The message has the operation, ClickMeeting's own message, the path and the connection, which together are
+    `summary`; and then what to do, which is `cure`.
 
     :param problem: the error that was read from the response, or the reason why there is none.
     :param operation: the name of the operation, such as `get_conference`.
@@ -65,13 +71,29 @@ class ClickMeetingError(AirflowException):
     :param path: the path of the request, which has the room's id.
     """
 
+    #: what to do, unless the `problem` knows better; in the form of `ApiError.cure`
+    CURE: ClassVar[str] = "Correct what the message names"
+
     def __init__(self, problem: ApiError, operation: str = "", conn_id: str = "", path: str = "") -> None:
         self.problem = problem
         self.operation = operation
         self.conn_id = conn_id
         self.path = path
         where = ", ".join([path] * bool(path) + [f"connection {conn_id!r}"] * bool(conn_id))
-        super().__init__(f"{operation}{': ' * bool(operation)}{problem.message}{f' ({where})' if where else ''}")
+        #: what happened, for a place where somebody else says what to do, such as a list of failures
+        self.summary = f"{operation}{': ' * bool(operation)}{problem.message}{f' ({where})' if where else ''}"
+        super().__init__(f"{self.summary.rstrip('.')}. {self.cure}, {CLEAR}")
+
+    @property
+    def cure(self) -> str:
+        """What to do before the task is cleared, as an imperative without a full stop."""
+        connection = f"connection {self.conn_id!r}" if self.conn_id else "the connection"
+        return (self.problem.cure or self.CURE).replace("{connection}", connection)
+
+    @property
+    def explanation(self) -> str:
+        """What happened and what to do, for a place in which there is no task to clear."""
+        return f"{self.summary.rstrip('.')}. {self.cure}."
 
     @property
     def code(self) -> int | None:
@@ -106,9 +128,10 @@ class ClickMeetingError(AirflowException):
         extended = replace(self.problem, message=f"{self.problem.message}; {more}")
         return type(self)(extended, self.operation, self.conn_id, self.path)
 
-    def retryable(self, more: str) -> ClickMeetingError:
-        """Return an error that Airflow retries, with `more` at the end of ClickMeeting's message."""
-        extended = replace(self.problem, kind="other", message=f"{self.problem.message.rstrip('.')}; {more}")
+    def retryable(self, more: str, cure: str = "Wait until ClickMeeting has it") -> ClickMeetingError:
+        """Return an error that Airflow retries, with `more` at the end of ClickMeeting's message, and another cure."""
+        message = f"{self.problem.message.rstrip('.')}; {more}"
+        extended = replace(self.problem, kind="other", message=message, cure=cure)
         return ClickMeetingError(extended, self.operation, self.conn_id, self.path)
 
     def __reduce__(self) -> tuple[type[ClickMeetingError], tuple[ApiError, str, str, str]]:
@@ -118,33 +141,49 @@ class ClickMeetingError(AirflowException):
 class AuthenticationError(ClickMeetingError):
     """The API key is wrong (401), which somebody may correct before a retry."""
 
+    CURE = "Change the key in {connection}"
+
 
 class ForbiddenError(AuthenticationError, AirflowFailException):
     """The API key is not allowed to do this, or a limit of the account is reached (403)."""
+
+    CURE = "Give the account of {connection} the right or the higher limit, or change the key"
 
 
 class NotFoundError(ClickMeetingError, AirflowFailException):
     """The room, session or file does not exist, or was deleted (404)."""
 
+    CURE = "Correct the id, or use the connection of the account that has it"
+
 
 class ValidationError(ClickMeetingError, AirflowFailException):
     """ClickMeeting rejected an argument (400, 409, 422); `fields` has the messages for each argument."""
+
+    CURE = "Correct what ClickMeeting rejects"
 
 
 class RateLimitedError(ClickMeetingError):
     """ClickMeeting received too many requests (429); `retry_after` has the seconds to wait."""
 
+    CURE = "Wait, or set a lower max_requests_per_second in the extra of {connection}"
+
 
 class ServerError(ClickMeetingError):
     """ClickMeeting failed to process the request (5xx)."""
+
+    CURE = "Wait until ClickMeeting works again"
 
 
 class ConnectionFailedError(ClickMeetingError):
     """There was no response: no connection, a timeout, or a connection that broke before the end of the response."""
 
+    CURE = "Check the network, and the host and proxies of {connection}"
+
 
 class UnexpectedAnswerError(ClickMeetingError):
     """The provider cannot read the response: it is not JSON, has another shape, or is a redirect."""
+
+    CURE = "Check the host of {connection}, or report this message to the provider's maintainers"
 
 
 class RoomExistsError(ClickMeetingError, AirflowFailException):
@@ -160,6 +199,9 @@ class DeletionRefusedError(AirflowFailException):
 
 class WrongArgumentError(ValueError, AirflowFailException):
     """The provider rejected an argument of an operator or a sensor; the message names it and says what it must be."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__().rstrip('.')}. Correct this, {CLEAR}"
 
 
 # Errors that may concern one room only, so that a task can continue with the others. A wrong key, a rate limit or a
@@ -185,6 +227,11 @@ def error_for(problem: ApiError, operation: str, conn_id: str, path: str = "") -
     return (ForbiddenError if is_forbidden else _BY_KIND[problem.kind])(problem, operation, conn_id, path)
 
 
+def summary_of(error: BaseException) -> str:
+    """Return what happened, without what to do: for a log line or a list in which something else says that."""
+    return error.summary if isinstance(error, ClickMeetingError) else str(error)
+
+
 def error_to_json(error: Exception) -> dict[str, Any]:
     """Return an exception as plain JSON, which is how a trigger hands it to its task.
 
@@ -199,5 +246,9 @@ def error_to_json(error: Exception) -> dict[str, Any]:
 def error_from_json(data: Mapping[str, Any]) -> Exception:
     """Return the exception that `error_to_json` wrote; a `RuntimeError` with the traceback for any other exception."""
     if "traceback" in data:
-        return RuntimeError(f"The trigger failed in the triggerer. Its traceback:\n{data['traceback']}")
+        cause = data["traceback"].rstrip().rpartition("\n")[2]
+        return RuntimeError(
+            f"The trigger failed in the triggerer: {cause}. Correct what it names, or report it to the provider's "
+            f"maintainers, {CLEAR} Its traceback:\n{data['traceback']}"
+        )
     return error_for(ApiError(**data["problem"]), data["operation"], data["conn_id"], data["path"])

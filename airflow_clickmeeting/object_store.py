@@ -52,14 +52,16 @@ def naming_right(path: ObjectStoragePath, action: Literal["read", "write"]) -> I
         yield
     except Exception as error:
         if _s3_code(error) == "NoSuchBucket":
-            message = f"The bucket of {path} does not exist. Create the bucket, or correct the path."
+            message = (
+                f"The bucket of {path} does not exist. Create the bucket, or correct the path, then clear this task."
+            )
             raise FileNotFoundError(message) from error
         if path.protocol not in OBJECT_STORES or not _is_denied(error):
             raise
         verb = "write to" if action == "write" else "read"
         message = (
             f"The storage does not let its connection {verb} {path}: the right {RIGHTS[path.protocol][action]} is "
-            "missing. Give the connection's user or role this right on the bucket, then run the task again."
+            "missing. Give the connection's user or role this right on the bucket, then clear this task."
         )
         raise PermissionError(message) from error
 

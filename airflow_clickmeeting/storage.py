@@ -6,12 +6,15 @@ file unchanged. On a disk, what a killed task leaves behind is removed by the ne
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import io
 import logging
 import os
 import pathlib
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,10 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AtomicFile",
+    "DiskFile",
+    "DiskFullError",
     "UnreadableFileError",
     "atomic_file",
     "is_local",
     "located",
+    "naming_full_disk",
     "open_atomic",
     "safe_name",
     "upload",
@@ -49,6 +55,8 @@ TEMPORARY = re.compile(r"(.+)\.[0-9a-f]{16}\.part", re.DOTALL)
 ABANDONED_AFTER = timedelta(days=1)
 #: the largest share of the time that listing a folder may take
 MAX_TIME_SHARE = 0.01
+FULL = (errno.ENOSPC, errno.EDQUOT)
+WRITE_FIRST = "Correct the path, or write the file, then clear this task."
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +94,66 @@ def is_local(path: ObjectStoragePath) -> bool:
 
 class UnreadableFileError(ValueError):
     """A file does not exist, or is not complete; as it may come, Airflow retries the task."""
+
+
+class DiskFullError(OSError):
+    """A disk has no space left; the message has the folder, the bytes needed and the bytes free."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+@contextmanager
+def naming_full_disk(
+    folder: str | os.PathLike[str], needed: int, *, incomplete: int = 0, advice: str = "choose another folder"
+) -> Iterator[None]:
+    """Turn an error of the block about a full disk into one that says what is needed.
+
+    :param folder: the folder of the file that the block writes.
+    :param needed: the bytes of the whole file, as far as they are known.
+    :param incomplete: the bytes that the file has already; they are free for the next try.
+    :param advice: what people can do besides freeing space.
+    :raises DiskFullError: instead of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, DiskFullError):
+            raise
+        free = shutil.disk_usage(folder).free + incomplete
+        also = " Perhaps a quota, or the number of files, is at its limit." * (free >= needed)
+        message = (
+            f"The disk of the folder {os.fspath(folder)} is full: a file needs at least {needed:,} bytes, and {free:,} "
+            f"are free.{also} Free space or {advice}, then clear this task."
+        )
+        raise DiskFullError(error.errno, message) from error
+
+
+class DiskFile(io.FileIO):
+    """A file on the disk of this machine, whose error about a full disk says what is needed.
+
+    :param descriptor: the open file.
+    :param folder: its folder.
+    :param mode: how the descriptor was opened.
+    :param advice: `advice` for `naming_full_disk`.
+    """
+
+    #: the bytes that the whole file will have, if they are known
+    expected = 0
+
+    def __init__(self, descriptor: int, folder: str | os.PathLike[str], mode: str = "wb", **advice: str) -> None:
+        super().__init__(descriptor, mode)
+        self._folder = folder
+        self._advice = advice
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, perhaps not all of them, and return how many."""
+        try:
+            return super().write(data)
+        except OSError:
+            size = os.fstat(self.fileno()).st_size
+            with naming_full_disk(self._folder, max(self.expected, size + len(data)), incomplete=size, **self._advice):
+                raise
 
 
 class AtomicFile:
@@ -129,6 +197,11 @@ class AtomicFile:
         self.size += len(data)
         self._sha256.update(data)
 
+    def expect(self, size: int | None) -> None:
+        """Take the size that the file will have, if it is known; the error for a full disk says it."""
+        if size is not None and isinstance(self._output, PartFile):
+            self._output.expect(size)
+
     def restart(self) -> None:
         """Discard the bytes written so far, and start with an empty file, as for a download that is tried again."""
         self.discard()
@@ -168,13 +241,21 @@ class PartFile:
         self._path = path
         self._mode = mode
         self._part = path.parent / f"{path.name}.{token_hex(8)}.part"
-        self._lock = _create_locked(self._part.path, mode) if is_local(path) else None
+        folder = self._part.parent.path
+        with naming_full_disk(folder, 1):
+            self._lock = _create_locked(self._part.path, mode) if is_local(path) else None
         self.file: IO[bytes]
         if self._lock is None:
             # the path's own `open` would report the temporary file to Airflow's lineage
             self.file = self._part.fs.open(self._part.path, mode="wb")
         else:
-            self.file = os.fdopen(os.dup(self._lock), "wb")
+            self._disk_file = DiskFile(os.dup(self._lock), folder)
+            self.file = cast("IO[bytes]", io.BufferedWriter(self._disk_file))
+
+    def expect(self, size: int) -> None:
+        """Take the size that the file will have, which the error for a full disk says."""
+        if self._lock is not None:
+            self._disk_file.expected = size
 
     def complete(self) -> None:
         """Close the file and rename it; an older file with this name is replaced."""
@@ -304,9 +385,9 @@ def upload(path: Path, name: str | None = None) -> Upload:
     with naming_right(source, "read"), suppress(FileNotFoundError, NotADirectoryError):
         found = source.fs.info(source.path)
     if found.get("type") != "file":
-        raise UnreadableFileError(f"path must be a file that exists; there is none at {str(source)!r}.")
+        raise UnreadableFileError(f"path must be a file that exists; there is none at {str(source)!r}. {WRITE_FIRST}")
     if not found["size"]:
-        raise UnreadableFileError(f"path must be a file with something in it; {str(source)!r} is empty.")
+        raise UnreadableFileError(f"path must be a file with something in it; {str(source)!r} is empty. {WRITE_FIRST}")
 
     def open_source() -> IO[bytes]:
         with naming_right(source, "read"):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from airflow_clickmeeting.object_store import naming_right
-from airflow_clickmeeting.storage import DEFAULT_MODE, LOCAL_PROTOCOLS, OWNER_ONLY
+from airflow_clickmeeting.storage import DEFAULT_MODE, LOCAL_PROTOCOLS, OWNER_ONLY, naming_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +159,7 @@ class _LocalFile(VersionedFile):
                 if time.monotonic() > deadline:
                     raise TimeoutError(
                         f"Another process has held the lock {name} for {LOCK_TIMEOUT:g} s, so {self.path} was not "
-                        "written. If that process was stopped, continue or kill it; then run the task again."
+                        "written. If that process was stopped, continue or kill it, then clear this task."
                     )
                 time.sleep(0.01)
             yield
@@ -172,12 +172,17 @@ class _LocalFile(VersionedFile):
 
     def _save(self, path: pathlib.Path, body: bytes) -> None:
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(path, flags, DEFAULT_MODE if self._mode is None else OWNER_ONLY), "wb") as file:
-            if self._mode is not None:
-                os.fchmod(file.fileno(), self._mode)
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
+        permission = DEFAULT_MODE if self._mode is None else OWNER_ONLY
+        try:
+            with os.fdopen(os.open(path, flags, permission), "wb") as file:
+                if self._mode is not None:
+                    os.fchmod(file.fileno(), self._mode)
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            with naming_full_disk(path.parent, len(body)):
+                raise
 
 
 class _S3File(VersionedFile):
@@ -309,7 +314,8 @@ def versioned_file(path: ObjectStoragePath, mode: int | None) -> VersionedFile:
     """
     if (found := _CLASSES.get(path.protocol)) is None:
         log.warning(
-            "%s cannot replace a file only if it is unchanged, so tasks that use %s at one time are not kept apart",
+            "%s cannot replace a file only if it is unchanged, so tasks that use %s at one time are not kept apart; "
+            "let only one of them run, with a pool of one slot",
             path.protocol,
             path,
         )

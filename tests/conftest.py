@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-pytest_plugins = ["databases", "killing", "mutations", "object_stores"]
+pytest_plugins = ["databases", "disks", "killing", "mutations", "object_stores"]
 
 HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
 DATABASE = f"sqlite:///{HOME / 'airflow.db'}"

@@ -357,7 +357,7 @@ def test_without_the_right_to_write_the_error_names_it(bucket, content):
         write_object(path, content)
     assert str(error.value) == (
         f"The storage does not let its connection write to {path}: the right s3:PutObject is missing. "
-        "Give the connection's user or role this right on the bucket, then run the task again."
+        "Give the connection's user or role this right on the bucket, then clear this task."
     )
     assert (bucket.read(), bucket.uploads()) == ({}, [])
 
@@ -366,7 +366,9 @@ def test_a_bucket_that_does_not_exist_is_named(bucket):
     path = ObjectStoragePath(f"{bucket.url}-of-others/links.csv")
     with pytest.raises(FileNotFoundError) as error:
         write_object(path, b"whole")
-    assert str(error.value) == f"The bucket of {path} does not exist. Create the bucket, or correct the path."
+    assert str(error.value) == (
+        f"The bucket of {path} does not exist. Create the bucket, or correct the path, then clear this task."
+    )
 
 
 def test_a_right_that_is_lost_on_the_way_leaves_nothing(bucket):

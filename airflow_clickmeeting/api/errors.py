@@ -42,6 +42,8 @@ class ApiError:
     :param fields: the messages for each wrong parameter, by its name, or by the number of a registration field.
     :param retry_after: the seconds that ClickMeeting asks to wait; None if it does not say.
     :param no_effect: whether the request certainly had no effect, so that any request may be sent again.
+    :param cure: what people do about it, as an imperative without a full stop, in which `{connection}` stands for the
+        connection; None leaves it to the class of the exception.
     """
 
     kind: Kind
@@ -51,10 +53,18 @@ class ApiError:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retry_after: float | None = None
     no_effect: bool = False
+    cure: str | None = None
 
 
 class LimitError(Exception):
-    """A response is larger, or takes longer, than the connection's settings allow."""
+    """A response is larger, or takes longer, than the connection's settings allow.
+
+    :param cure: as in `ApiError`.
+    """
+
+    def __init__(self, message: str, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 class StallError(LimitError):

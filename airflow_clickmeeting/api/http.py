@@ -112,14 +112,16 @@ class Answer:
 def too_large(most: int) -> LimitError:
     """Return the error for a response of more than `most` bytes."""
     return LimitError(
-        f"the response has more than {most} bytes, the limit for what is held in memory. If that is right, raise "
-        "max_response_size in the connection's extra"
+        f"the response has more than {most} bytes, the limit for what is held in memory",
+        cure="Raise max_response_size in the extra of {connection}",
     )
 
 
 def too_slow(limit: float) -> LimitError:
     """Return the error for a response that did not end within `limit` seconds."""
-    return LimitError(f"the response did not end within {limit:g} s, the total_timeout in the connection's extra")
+    return LimitError(
+        f"the response did not end within {limit:g} s", cure="Raise total_timeout in the extra of {connection}"
+    )
 
 
 def read_pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -338,7 +340,7 @@ def _find_error(data: Any, answer: Answer, now: datetime) -> ApiError | None:
 
 
 def _error_without_json(call: Call[Any], answer: Answer, now: datetime, secrets: Iterable[str]) -> ApiError:
-    content = f"no {'file' if call.raw else 'JSON'}: {_excerpt(answer.body, secrets)}"
+    content, cure = f"no {'file' if call.raw else 'JSON'}: {_excerpt(answer.body, secrets)}", None
     if not answer.body.strip():
         content = "an empty body"
     elif answer.status == 206:
@@ -347,7 +349,7 @@ def _error_without_json(call: Call[Any], answer: Answer, now: datetime, secrets:
         target = urlsplit(answer.headers.get("location", ""))
         # without path and query, which may contain a secret
         location = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
-        content = f"a redirect to {location}. The host of the connection must be the URL of ClickMeeting's API"
+        content, cure = f"a redirect to {location}", "Correct the host of {connection}: the URL of ClickMeeting's API"
     message = f"HTTP {answer.status} with {content}"
     if 200 <= answer.status < 300 or answer.status == 404:
         # a page that says "not found" is from a proxy or a wrong URL: it does not say that ClickMeeting has nothing
@@ -355,7 +357,7 @@ def _error_without_json(call: Call[Any], answer: Answer, now: datetime, secrets:
     if answer.status == 403:
         # such as the page of a firewall, which may pass like an overload; ClickMeeting itself answers in JSON
         return ApiError("server", message, answer.status)
-    return _build_error(answer.status, message, answer, now)
+    return replace(_build_error(answer.status, message, answer, now), cure=cure)
 
 
 def _build_error(

@@ -35,6 +35,8 @@ class BaseClickMeetingHook(Operations, BaseHook):
 
     #: the clock offset that was farthest from zero in all responses so far
     worst_clock_offset = timedelta(0)
+    #: the id and the URL of the room that the last response about one room had, for the links in Airflow's UI
+    last_room: tuple[int, str] | None = None
 
     def earliest_now(self) -> datetime:
         """Return the earlier of ClickMeeting's and the local time, for decisions that cannot be undone."""
@@ -61,6 +63,6 @@ class BaseClickMeetingHook(Operations, BaseHook):
 
     def _no_connection(self, error: AirflowNotFoundException) -> AirflowNotFoundException:
         return AirflowNotFoundException(
-            f"{error}. Create it in the UI under Admin > Connections (type ClickMeeting), or with: "
-            f"airflow connections add {self.clickmeeting_conn_id} --conn-type clickmeeting --conn-password API_KEY"
+            f"{error}. Create it in the UI under Admin > Connections (type ClickMeeting), or with `airflow connections "
+            f"add {self.clickmeeting_conn_id} --conn-type clickmeeting --conn-password API_KEY`, then clear this task."
         )

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
-from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -32,6 +31,7 @@ from airflow_clickmeeting.hooks.base import BaseClickMeetingHook
 from airflow_clickmeeting.hooks.policy import MAX_PAUSE, RETRY, RateLimiter, is_last, log_pause
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID, SANDBOX_HEADER, Settings
 from airflow_clickmeeting.parallel import OrderedExecutor
+from airflow_clickmeeting.scratch import ScratchFile
 from airflow_clickmeeting.storage import atomic_file, located
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
         """
 
         def attempt(call: Call[list[T]]) -> Unread[T]:
-            body = SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - closed when the last reader drops it
+            body = ScratchFile(MAX_IN_MEMORY)
             with self._send(call, follow=False) as response:
                 for piece in response.iter_content(http.PIECE):
                     body.write(piece)
@@ -236,12 +236,21 @@ class ClickMeetingHook(BaseClickMeetingHook):
             )
         listed = list(self.iter_conferences("all"))
         rooms = sorted((room for room in listed if facts.may_have_met(room, since, until)), key=lambda room: room["id"])
-        with closing(OrderedExecutor(max_parallel)) as executor:
+        with closing(OrderedExecutor(max_parallel)) as executor, self._quiet():
             started = ((room, executor.start(self._has_met, room["id"], since, until)) for room in rooms)
             found = [room for room, has_met in executor.ordered(started) if has_met.result()]
         message = "%d rooms have sessions from %s before %s; requested the sessions of %d rooms, of %d in the account"
         self.log.info(message, len(found), since, until, len(rooms), len(listed))
         return found
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Log the calls of the block at DEBUG: it makes one for each room."""
+        level, self.log_level = self.log_level, logging.DEBUG
+        try:
+            yield
+        finally:
+            self.log_level = level
 
     def _has_met(self, room_id: int, since: datetime | None, until: datetime | None) -> bool:
         try:
@@ -250,7 +259,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
             self.log.info("Room %d was deleted meanwhile, so it is left out", room_id)
             return False
         except OF_ONE_ROOM as error:
-            self.log.warning("The sessions of room %d cannot be read, so the room counts: %s", room_id, error)
+            self.log.warning("The sessions of room %d cannot be read, so the room counts: %s", room_id, error.summary)
             return True
         return any(facts.took_place(session, since, until) for session in sessions)
 
@@ -295,6 +304,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
                     first = whole
                     if part.size:
                         part.restart()
+                    part.expect(http.file_size(whole))
                     part.write(whole.body)
                 for piece in pieces:
                     part.write(piece)
@@ -412,6 +422,8 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
             changed = await self.get_settings()
             if changed.key == settings.key:
                 raise
+            message = "ClickMeeting rejected the key, and connection %r has another one now; sending %s again with it"
+            self.log.info(message, self.clickmeeting_conn_id, call.title)
             return await self._retry(call, changed)
 
     async def _retry(self, call: Call[T], settings: Settings) -> T:
@@ -502,13 +514,16 @@ def _watched(hook: BaseClickMeetingHook, limiter: RateLimiter) -> Iterator[None]
 def _conclude(
     hook: BaseClickMeetingHook, call: Call[T], answer: http.Answer, result: T | ApiError, settings: Settings
 ) -> T:
-    """Note ClickMeeting's time, and return a call's result and log it, or raise its error."""
+    """Note ClickMeeting's time and the room, and return a call's result and log it, or raise its error."""
     if answer.sent_at:
         hook.clock_offset = answer.sent_at - datetime.now(UTC)
         hook.worst_clock_offset = max(hook.worst_clock_offset, hook.clock_offset, key=abs)
         hook.is_sandbox = settings.is_loopback and SANDBOX_HEADER in answer.headers
     if isinstance(result, ApiError):
         raise hook.error(result, call)
+    room = result[0] if isinstance(result, list) and len(result) == 1 else result
+    if isinstance(room, dict) and {"id", "room_url"} <= room.keys():
+        hook.last_room = room["id"], room["room_url"]
     _log_call(hook, call, _summary(result))
     return result
 

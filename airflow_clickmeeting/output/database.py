@@ -51,7 +51,10 @@ def database(sql_conn_id: str, *, to_load: bool = False) -> Iterator[sa.Engine]:
         yield engine
     except sa.exc.StatementError as error:
         message = _without_rows(error.orig)
-        raise AirflowException(f"The database of connection {sql_conn_id!r} returned an error: {message}") from None
+        raise AirflowException(
+            f"The database of connection {sql_conn_id!r} returned an error: {message.rstrip('.')}. Correct the table "
+            "or the connection, then clear this task."
+        ) from None
     finally:
         engine.dispose()
 
@@ -113,7 +116,8 @@ def _duckdb_engine(connection: Connection) -> sa.Engine:
         return sa.create_engine(sa.URL.create(DUCKDB, database=path), poolclass=sa.pool.NullPool)
     except (sa.exc.NoSuchModuleError, ImportError) as error:
         raise ModuleNotFoundError(
-            "DuckDB needs the extra duckdb: pip install 'airflow-clickmeeting[duckdb]'"
+            "DuckDB needs the extra duckdb. Run pip install 'airflow-clickmeeting[duckdb]' on the workers, then clear "
+            "this task."
         ) from error
 
 

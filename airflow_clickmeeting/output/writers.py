@@ -200,7 +200,10 @@ def load_pyarrow() -> Any:
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
-        raise ModuleNotFoundError("Parquet needs pyarrow: pip install 'airflow-clickmeeting[parquet]'") from error
+        raise ModuleNotFoundError(
+            "Parquet needs pyarrow. Run pip install 'airflow-clickmeeting[parquet]' on the workers, then clear this "
+            "task."
+        ) from error
     return pa
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
 from airflow_clickmeeting.people.columns import Columns, Fields, RawPerson
+from airflow_clickmeeting.scratch import ScratchFile
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.storage import Path
@@ -70,7 +70,7 @@ class Spool(Generic[Item]):
 
     def __init__(self, kind: type[Item]) -> None:
         self._kind: type[Item] = kind
-        self._file = SpooledTemporaryFile(MIB)  # noqa: SIM115 - closed when the last reader drops it
+        self._file = ScratchFile(MIB)
         #: how many items there are
         self.count = 0
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.api.facts import recorded, recorded_at, recorded_until
-from airflow_clickmeeting.exceptions import ClickMeetingError, DeletionRefusedError
+from airflow_clickmeeting.exceptions import ClickMeetingError, DeletionRefusedError, summary_of
 from airflow_clickmeeting.object_store import naming_right
 from airflow_clickmeeting.recordings.manifest import Manifest
+from airflow_clickmeeting.storage import DiskFullError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -172,8 +173,10 @@ class RoomArchive:
         try:
             with naming_right(self._folder, "read"):  # writing names its right itself
                 yield
+        except DiskFullError:  # the other recordings have no space either
+            raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {summary_of(error)}"
             permanent = self._failures.is_permanent(error)
             self._failures.add(reason, permanent, room_id=self._room_id, recording_id=recording_id)
             # The message of any other error does not say enough to find its cause.
@@ -190,7 +193,7 @@ def delete_archived(rooms: Sequence[RoomArchive], max_deletions: int) -> None:
     if count > max_deletions:
         raise DeletionRefusedError(
             f"{count} recordings would be deleted, more than max_deletions={max_deletions}, so none is. They are in "
-            "the archive. Raise max_deletions, or archive fewer rooms at a time."
+            "the archive. Raise max_deletions, or archive fewer rooms at a time, then clear this task."
         )
     for room in rooms:
         room.delete_proved()

@@ -175,7 +175,10 @@ class Manifest:
                 self._version = version
                 return
             self._entries, self._version = self._read()
-        raise OSError(f"{self.path} was changed by other tasks {MAX_ATTEMPTS} times in a row; run the task again.")
+        raise OSError(
+            f"{self.path} was changed by other tasks {MAX_ATTEMPTS} times in a row. Let fewer tasks archive room "
+            f"{self._room_id}, then clear this task."
+        )
 
 
 def _stamp(moment: datetime) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from airflow.sdk import Context
@@ -111,6 +110,7 @@ class ClickMeetingToSqlOperator(DatasetOperator):
     def execute(self, context: Context) -> LoadResult:
         """Read the dataset, write the table, and return the result."""
         from airflow_clickmeeting.output.outlets import report_outputs
+        from airflow_clickmeeting.scratch import ScratchFile
 
         try:
             from airflow_clickmeeting.output.database import address, database
@@ -119,14 +119,15 @@ class ClickMeetingToSqlOperator(DatasetOperator):
             from airflow_clickmeeting.output.upsert import Upserts
         except ImportError as error:
             raise ModuleNotFoundError(
-                "Loading into databases needs the extra sql: pip install 'airflow-clickmeeting[sql]'"
+                "Loading into databases needs the extra sql. Run pip install 'airflow-clickmeeting[sql]' on the "
+                "workers, then clear this task."
             ) from error
 
         allow_shrink = validate.decided("allow_shrink", self.allow_shrink)
         with (
             self.create_reader(context) as reader,
             database(self.sql_conn_id, to_load=True) as engine,
-            SpooledTemporaryFile(MAX_IN_MEMORY) as file,
+            ScratchFile(MAX_IN_MEMORY) as file,
         ):
             spool = Spool(file)
             table = declared(reader.dataset, self.table)

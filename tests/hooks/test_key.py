@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import traceback
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -44,7 +45,7 @@ def test_a_redirection_is_not_followed_but_told(client, sandbox):
     sandbox.fault("ping", "redirect", times=None)
     with pytest.raises(
         ClickMeetingError,
-        match=r"HTTP 302 with a redirect to http://127\.0\.0\.1:\d+\. The host of the connection must",
+        match=r"HTTP 302 with a redirect to http://127\.0\.0\.1:\d+ \(ping, .*\)\. Correct the host of connection ",
     ) as error:
         client.ask("ping")
     assert sandbox.count("media") == 0
@@ -158,7 +159,9 @@ def test_a_request_is_built_without_the_key(sandbox):
     assert "X-Api-Key" not in request(Call("GET", "ping"), sandbox.url).headers
 
 
-def test_a_key_that_was_changed_meanwhile_fails_no_trigger(sandbox, connect):
+def test_a_key_that_was_changed_meanwhile_fails_no_trigger_and_is_told(sandbox, connect, mocker, caplog):
+    mocker.patch.object(ClickMeetingAsyncHook, "log", logging.getLogger("task"))
+
     async def call_before_and_after_the_change():
         connect(sandbox, password="the-old-key")
         hook = ClickMeetingAsyncHook()
@@ -166,8 +169,11 @@ def test_a_key_that_was_changed_meanwhile_fails_no_trigger(sandbox, connect):
         connect(sandbox)
         return await hook.ping()
 
-    assert asyncio.run(call_before_and_after_the_change())
+    with caplog.at_level(logging.INFO):
+        assert asyncio.run(call_before_and_after_the_change())
     assert keys_seen(sandbox, "ping") == ["(another key)", sandbox.api_key]
+    assert "connection 'clickmeeting_default' has another one now; sending ping again with it" in caplog.text
+    assert "the-old-key" not in caplog.text
 
 
 def test_a_key_that_is_still_wrong_is_tried_once(sandbox, connect):

@@ -32,7 +32,7 @@ def room_id(clickmeeting_sandbox):
 def place(request, tmp_path):
     if request.param == "s3":
         bucket = request.getfixturevalue("bucket")
-        return Place(f"{bucket.url}/", bucket.read, 1.5, 8)
+        return Place(f"{bucket.url}/", bucket.read, 1.0, 8)
     return Place(str(tmp_path), lambda: {path.name: path.read_bytes() for path in tmp_path.iterdir()}, 0.3, 20)
 
 
@@ -54,7 +54,7 @@ def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, place, cap
     made: dict[int, str] = {}
 
     def record() -> None:
-        size = chance.randrange(50_000, 2_000_000)
+        size = chance.randrange(50_000, 1_000_000)
         recording_id = clickmeeting_sandbox.add_recording(room_id, size=size)
         made[recording_id] = digest(b"".join(recording_bytes(recording_id, 0, size)))
 
