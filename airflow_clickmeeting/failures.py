@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Required, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
+from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError, NotFoundError, summary_of
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -98,7 +98,7 @@ class FailureLog:
             self.error = reason
         self.curable += not (self.is_permanent(reason) if permanent is None else permanent)
         ids = {"row": row, "room_id": room_id, "session_id": session_id, "recording_id": recording_id}
-        failure: Failure = {"reason": str(reason)}
+        failure: Failure = {"reason": reason if isinstance(reason, str) else summary_of(reason)}
         failure |= {name: value for name, value in ids.items() if value is not None}  # type: ignore[typeddict-item]
         self.count += 1
         self.by_place[room_id, session_id] += 1
@@ -132,7 +132,8 @@ class FailureLog:
 
         :param max_failures: a number of failures; below 1, a share of `total`.
         :param total: how many rows, rooms, sessions or recordings were tried.
-        :param advice: sentences that say what a retry does, and what the user can do.
+        :param advice: sentences that say what a retry does, and then what the user can do before the task is cleared;
+            the last one has no full stop.
         :raises AirflowException: with the number of failures, the first five of them, and `advice`; it is an
             `AirflowFailException` if all failures are permanent.
         """
@@ -140,7 +141,7 @@ class FailureLog:
             first = format_first([format_failure(failure) for failure in self.kept], count=self.count)
             failed = f"{self.count} of {total} {self.unit} failed (max_failures={max_failures:g})"
             kind = AirflowException if self.curable else AirflowFailException
-            raise kind(f"{failed}: {first.rstrip('.')}. {advice}")
+            raise kind(f"{failed}: {first.rstrip('.')}. {advice}, {CLEAR}")
 
 
 def allowed_failures(max_failures: float, total: int) -> int:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 from inspect import Parameter, signature
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import ALL, is_left_out
+from airflow_clickmeeting.documented import DocumentedOperator
 from airflow_clickmeeting.exceptions import WrongArgumentError
 
 
-class RenderedArguments(BaseOperator):
+class RenderedArguments(DocumentedOperator):
     """Base of operators and sensors whose optional arguments get their defaults where a template rendered nothing.
 
     A skipped task upstream hands over None, which a template renders to the text `None`. Arguments that choose what is
@@ -23,6 +24,12 @@ class RenderedArguments(BaseOperator):
 
     #: optional arguments for which nothing is an error, besides those whose default is true, false or `all`
     decisive_fields: ClassVar[Collection[str]] = ()
+
+    if TYPE_CHECKING:
+        # what stands for the result of a task has no type before the task runs; so that type checkers accept
+        # `room_id=create.output["id"]`
+        @property
+        def output(self) -> Any: ...
 
     def render_template(self, *args: Any, **kwargs: Any) -> Any:
         """Render a template; if it needs an Airflow Variable that does not exist, fail without retries."""

@@ -53,13 +53,13 @@ def test_reasons_that_all_differ_do_not_fill_the_log(failures, caplog):
 def test_more_than_may_fail_raise_and_name_the_first(failures):
     for row in range(1, 8):
         failures.add("it rained", row=row)
-    failures.check(7, 10, "Wait for sun.")
-    failures.check(0.7, 10, "Wait for sun.")
+    failures.check(7, 10, "Wait for sun")
+    failures.check(0.7, 10, "Wait for sun")
     with pytest.raises(AirflowException) as error:
-        failures.check(6, 10, "Wait for sun.")
+        failures.check(6, 10, "Wait for sun")
     assert str(error.value) == (
         "7 of 10 rows failed (max_failures=6): row 1: it rained; row 2: it rained; row 3: it rained; "
-        "row 4: it rained; row 5: it rained; and 2 more. Wait for sun."
+        "row 4: it rained; row 5: it rained; and 2 more. Wait for sun, then clear this task."
     )
 
 

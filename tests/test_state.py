@@ -79,7 +79,7 @@ def test_a_disk_is_not_enough_if_the_next_try_may_run_elsewhere(configured, exec
     for path in ("/data/ledgers/", "file:///data/ledger.jsonl", "ledger.jsonl"):
         with pytest.raises(WrongArgumentError) as error:
             check_shared("ledger", path, executor, allow_local=False)
-        assert str(error.value) == (
+        assert error.value.args[0] == (
             f"ledger must be on a storage that all workers share, such as s3://bucket/folder/; got {path!r}, which is "
             f"on this machine's disk, while {named} may run the next try on another machine. If all workers share this "
             "folder, set allow_local_state=True."

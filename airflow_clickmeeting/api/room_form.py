@@ -23,7 +23,8 @@ def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
     """
     if unknown := parameters.keys() - {*ROOM_PARAMETERS}:
         raise TypeError(
-            f"A room has no parameter {', '.join(map(repr, sorted(unknown)))}. It has: {', '.join(ROOM_PARAMETERS)}."
+            f"A room has no parameter {', '.join(map(repr, sorted(unknown)))}. It has {', '.join(ROOM_PARAMETERS)}. "
+            "Use one of these, then clear this task."
         )
     given: Callable[[str], Any] = parameters.get
     permanent = validate.flag("permanent_room", given("permanent_room"))

@@ -109,7 +109,7 @@ def refusal(operation: str, room: Room, blockers: Iterable[str]) -> str:
     return (
         f"{operation}: room {room['id']} ({room.get('name')!r}): {'; '.join(blockers)}. Nothing was deleted. Archive "
         "recordings with ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, wait until the grace "
-        "period is over, or set force=True to delete it although a safety check blocks it."
+        "period is over, or set force=True to delete it although a safety check blocks it, then clear this task."
     )
 
 

@@ -5,6 +5,7 @@ All rooms are judged before the first deletion, so a wrong filter cannot empty a
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_clickmeeting.api import calls, times, validate
 from airflow_clickmeeting.api.validate import bad_argument
 from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end
-from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError
+from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError, summary_of
 from airflow_clickmeeting.failures import FailureLog
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.deletion.delete import Deleter, Deletion
     from airflow_clickmeeting.failures import Failure
 
-RETRY = "A retry tries to delete the rooms whose request failed."
+RETRY = "Wait, or correct what made requests fail"
 UNBLOCK = (
     "To delete blocked rooms, archive their recordings with ClickMeetingArchiveRecordingsOperator and name its folder "
-    "in `archive`, or wait until the grace period is over; to keep them, raise max_failures."
+    "in `archive`, or wait until the grace period is over; to keep them, raise max_failures"
 )
 CHANGED = "it has changed since it was judged, and no longer matches the purge"
 
@@ -146,7 +147,8 @@ class Purge:
             block too many rooms, after the others were deleted.
         :raises AirflowException: if requests failed on too many rooms, after the others were deleted.
         """
-        dry_run, force = self._deleter.dry_run, self._deleter.force
+        dry_run, force, hook = self._deleter.dry_run, self._deleter.force, self._deleter.hook
+        hook.log_level = logging.DEBUG  # the hook would log lines for each room
         judged = list(self._judge_rooms())
         old = len(judged) + self._failures.count
         ready = [each for each in judged if not each["blockers"] or force]
@@ -156,6 +158,9 @@ class Purge:
         self._check_deletions(len(ready))
         deleted = [] if dry_run else list(self._deleted(ready))
         self._failures.log_counts()
+        done = "to be deleted in a real run" if dry_run else "deleted"
+        counts = (old, self._listed, len(ready if dry_run else deleted), done, self._failures.count)
+        hook.log.info("%d of %d rooms are old: %d %s, %d kept or failed", *counts)
         if not dry_run:
             self._check_failures(max_failures, old)
         would_delete = ready if dry_run else []
@@ -204,7 +209,7 @@ class Purge:
         if not self._deleter.dry_run:
             raise DeletionRefusedError(
                 f"{too_many}. Use dry_run=True to list them, then narrow down which rooms are old, "
-                "or raise max_deletions."
+                "or raise max_deletions, then clear this task."
             )
         self._deleter.hook.log.warning("In a real run, %s", too_many)
 
@@ -230,12 +235,12 @@ class Purge:
         self._failures.add(f"blocked by: {'; '.join(judged['blockers'])}", True, room_id=judged["room_id"])
 
     def _add_failure(self, room_id: int, error: Exception | str) -> None:
-        reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        reason = error if isinstance(error, str) else f"{type(error).__name__}: {summary_of(error)}"
         self._failures.add(reason, self._failures.is_permanent(error), room_id=room_id)
 
     def _check_failures(self, max_failures: float, old: int) -> None:
         requests_failed = self._failures.count > len(self._kept)
-        advice = " ".join([RETRY] * requests_failed + [UNBLOCK] * bool(self._kept))
+        advice = ". ".join([RETRY] * requests_failed + [UNBLOCK] * bool(self._kept))
         try:
             self._failures.check(max_failures, old, f"The other old rooms were deleted. {advice}")
         except AirflowException as error:

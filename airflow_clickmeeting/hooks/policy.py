@@ -12,7 +12,13 @@ from tenacity import RetryCallState, retry_all, retry_if_exception_type
 from tenacity.wait import wait_exponential, wait_random
 
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.exceptions import ClickMeetingError, ConnectionFailedError, RateLimitedError, ServerError
+from airflow_clickmeeting.exceptions import (
+    ClickMeetingError,
+    ConnectionFailedError,
+    RateLimitedError,
+    ServerError,
+    summary_of,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -66,8 +72,8 @@ def is_last(max_attempts: int, state: RetryCallState) -> bool:
 def log_pause(log: Logger | logging.Logger, state: RetryCallState) -> None:
     """Log a failed attempt, and the pause before the next one."""
     pause = state.next_action.sleep if state.next_action else 0
-    message = "%s failed (attempt %d): %s; next attempt in %.1f s"
-    log.warning(message, state.args[0].title, state.attempt_number, _error(state), pause)
+    message = "Attempt %d failed: %s; next attempt in %.1f s"
+    log.warning(message, state.attempt_number, summary_of(_error(state)), pause)
 
 
 def _error(state: RetryCallState) -> BaseException:

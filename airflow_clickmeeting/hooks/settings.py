@@ -152,5 +152,7 @@ DEFAULT_CONN_ID = "clickmeeting_default"
 KEY_HEADER = "X-Api-Key"
 #: a sandbox on this machine sends it with every response
 SANDBOX_HEADER = "x-clickmeeting-sandbox"
+#: what to do about a certificate that cannot be verified
+TRUST = "Set verify in the extra of {connection} to the CA bundle of the server or of the proxy"
 #: the headers of every request, besides the API key
 HEADERS = {"User-Agent": f"airflow-clickmeeting/{__version__}", "Accept": "application/json, */*;q=0.5"}

@@ -16,7 +16,7 @@ import httpx
 from airflow_clickmeeting.api.errors import ApiError, LimitError
 from airflow_clickmeeting.api.http import Multipart, Request, origin, too_slow
 from airflow_clickmeeting.api.redact import mask_record
-from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
+from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, TRUST, Settings
 
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logging.getLogger(_name).addFilter(mask_record)
@@ -89,13 +89,13 @@ def client_for(settings: Settings) -> Client:
 def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return the error for an exception of `httpx`, without the URLs and credentials that its text may contain."""
     if isinstance(error, LimitError):
-        return ApiError("unexpected", str(error))
+        return ApiError("unexpected", str(error), cure=error.cure)
     if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
         return None
     host = url.split("/")[2]
     reason = type(error).__name__
     if isinstance(error.__cause__ or error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error):
-        return ApiError("other", f"the certificate of {host} cannot be trusted: {reason}")
+        return ApiError("other", f"the certificate of {host} cannot be trusted: {reason}", cure=TRUST)
     if isinstance(error, _NEVER_CONNECTED):
         return ApiError("connection", f"no connection to {host}: {reason}", no_effect=True)
     return ApiError("connection", f"the response of {host} was lost: {reason}")

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from airflow_clickmeeting.api.errors import ApiError, LimitError, StallError
 from airflow_clickmeeting.api.http import Request, origin, too_slow
 from airflow_clickmeeting.api.redact import mask_record
-from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, Settings
+from airflow_clickmeeting.hooks.settings import HEADERS, KEY_HEADER, TRUST, Settings
 
 MAX_CONNECTIONS = 64
 logging.getLogger("urllib3.connectionpool").addFilter(mask_record)
@@ -215,12 +215,12 @@ def send(
 def problem_of(error: Exception, url: str) -> ApiError | None:
     """Return the error for an exception of `requests`, without the URLs and credentials that its text may contain."""
     if isinstance(error, LimitError):
-        return ApiError("connection" if isinstance(error, StallError) else "unexpected", str(error))
+        return ApiError("connection" if isinstance(error, StallError) else "unexpected", str(error), cure=error.cure)
     if not isinstance(error, failures.RequestException):
         return None
     host = url.split("/")[2]
     if isinstance(error, failures.SSLError):
-        return ApiError("other", f"the certificate of {host} cannot be trusted: {_reason(error)}")
+        return ApiError("other", f"the certificate of {host} cannot be trusted: {_reason(error)}", cure=TRUST)
     if isinstance(error, failures.ConnectTimeout | failures.ProxyError) or _never_connected(error):
         return ApiError("connection", f"no connection to {host}: {_reason(error)}", no_effect=True)
     return ApiError("connection", f"the response of {host} was lost: {_reason(error)}")

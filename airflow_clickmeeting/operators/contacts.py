@@ -74,7 +74,7 @@ class ClickMeetingBulkCreateContactsOperator(BulkOperator):
     `country` (two letters), also with names such as `First Name` and `e-mail`.
 
     :return: the numbers of `rows`, `duplicates`, and by outcome `created` (or updated: ClickMeeting does not say),
-        `unchanged` (always 0), `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the
+        `unchanged` (sent by an earlier try with the same ledger), `invalid` and `failed`; the path of the
         `ledger`; the first hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 

@@ -72,7 +72,15 @@ class ClickMeetingSendInvitationOperator(RoomOperator):
         return self.result(answer)
 
 
-COUNTS = ("rows", "sent", "unchanged", "duplicates", "invalid", "failed", "uncertain")
+#: the numbers of the result, as the log calls them
+WORDS = {
+    "sent": "sent",
+    "unchanged": "already sent by earlier runs",
+    "duplicates": "in the list twice",
+    "invalid": "invalid",
+    "failed": "failed",
+    "uncertain": "uncertain",
+}
 
 
 class ClickMeetingBulkSendInvitationsOperator(StatefulOperator, RoomPeopleOperator):
@@ -173,8 +181,9 @@ class ClickMeetingBulkSendInvitationsOperator(StatefulOperator, RoomPeopleOperat
             inviter.add_invalid(people_list.invalid)
             inviter.send(people_list.people)
         result = _result(room_id, people_list, inviter, str(ledger.path))
-        counts = ", ".join(f"{count} {name}" for name, count in result.items() if name in COUNTS)
-        self.log.info("Invitations to room %d: %s", room_id, counts)
+        counts = {name: int(result[name]) for name in WORDS}  # type: ignore[literal-required]
+        shown = (f"{count} {WORDS[name]}" for name, count in counts.items() if count or name in ("sent", "unchanged"))
+        self.log.info("Invitations to room %d: %d rows: %s", room_id, result["rows"], ", ".join(shown))
         lacking = inviter.rows["uncertain"] if on_uncertain == "resend" else []
         _check(inviter, len(lacking), max_failures, result)
         return result
@@ -226,6 +235,6 @@ def _check(inviter: BulkInviter, uncertain: int, max_failures: float, result: In
     kind = AirflowException if failures.curable or uncertain else AirflowFailException
     raise kind(
         f"{count} of {result['rows']} rows failed (max_failures={max_failures:g}), and {result['sent']} people were "
-        f"invited: {'; '.join(reasons)}. The ledger {result['ledger']} has the outcome of each; a retry sends only "
-        "what was not sent."
+        f"invited: {'; '.join(reasons)}. The ledger {result['ledger']} has the outcome of each, and a retry sends only "
+        "what was not sent. Correct the rows, or raise max_failures, then clear this task."
     )

@@ -207,8 +207,8 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         self.log.info("Wrote %d links into room %s to %s; %d rows have no link", written, room_id, path, failures.count)
         failures.log_counts()
         advice = (
-            f"The other {written} links are in {path}. Correct the rows, or set a higher max_failures; a retry writes "
-            "the whole file again."
+            f"The other {written} links are in {path}, and a retry writes the whole file again. Correct the rows, or "
+            "set a higher max_failures"
         )
         failures.check(max_failures, people_list.rows, advice)
         return {

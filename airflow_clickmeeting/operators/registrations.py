@@ -9,6 +9,7 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api import form_fields, parse, validate
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.operators.base import RoomOperator, SessionOperator
 from airflow_clickmeeting.operators.bulk import BulkOperator
 
@@ -110,12 +111,13 @@ class ClickMeetingBulkRegisterParticipantsOperator(BulkOperator):
     :param confirmation_email: whether ClickMeeting writes to the people; or a dict as ClickMeeting takes it,
         `{"enabled": True, "lang": "en"}`. By default ClickMeeting decides.
     :param lang: the language of that mail, two letters, if the dict does not have it.
-    :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `unchanged` (registered before),
-        `invalid` and `failed`, of this and earlier tries with the same ledger; the path of the `ledger`; the first
+    :return: the numbers of `rows`, `duplicates`, and by outcome `created`, `unchanged` (registered before, also by
+        an earlier try with the same ledger), `invalid` and `failed`; the path of the `ledger`; the first
         hundred `failures`, each with `row` and `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (*BulkOperator.template_fields, "room_id", "confirmation_email", "lang")
+    operator_extra_links = ROOM_LINKS
     operation = "registrations"
     target = "RegistrationTarget"
     target_arguments = ("room_id", "confirmation_email", "lang")

@@ -156,9 +156,12 @@ def top_up(hook: ClickMeetingHook, room_id: Id, at_least: int) -> list[Token]:
     def attempt(_: Call[Any]) -> list[Token]:
         tokens: list[Token] = hook.list_tokens(room_id)
         unused = [token for token in tokens if is_unused(token)]
-        for number in batches(at_least - len(unused), calls.MAX_TOKENS):
+        there = len(unused)
+        for number in batches(at_least - there, calls.MAX_TOKENS):
             generated: list[Token] = hook.generate_tokens(room_id, how_many=number)
             unused += generated
+        message = "Tokens of room %s: %d generated, %d already there and unused"
+        hook.log.info(message, room_id, len(unused) - there, there)
         return sorted(unused, key=lambda token: token["token"])
 
     # repeatable, since each attempt counts the tokens before it generates any

@@ -139,7 +139,7 @@ class BulkInviter:
         # people whom an earlier run may have invited stay uncertain
         for person in batch:
             before = person.key in self._uncertain_before
-            self._settle([person], "uncertain" if before else "failed", str(error), permanent=permanent, **more)
+            self._settle([person], "uncertain" if before else "failed", error.summary, permanent=permanent, **more)
         if of_all:
             raise error.adding(f"{len(self.rows['sent'])} people were invited before; a retry continues") from error
 
@@ -148,7 +148,7 @@ class BulkInviter:
         if self._on_uncertain == "resend":
             self._hook.log.warning(
                 "Sending a batch again, since its outcome is uncertain and on_uncertain is resend: %s",
-                without_addresses(str(error)),
+                without_addresses(error.summary),
             )
             self._ledger.check()
             try:
@@ -157,12 +157,12 @@ class BulkInviter:
                 error = again
             else:
                 return self._settle(batch, "sent", **more)
-        self._settle(batch, "uncertain", str(error), **more)
+        self._settle(batch, "uncertain", error.summary, **more)
         rows = format_rows(person.row for person in batch)
         self._hook.log.warning(
             "It is uncertain whether %s were invited; on_uncertain decides what happens to them: %s",
             rows,
-            without_addresses(str(error)),
+            without_addresses(error.summary),
         )
         if self._on_uncertain == "fail":
             raise self._uncertain_error("the remaining batches were not tried") from error
@@ -187,7 +187,8 @@ class BulkInviter:
         rows = self.rows["uncertain"]
         return AirflowFailException(
             f"It is uncertain whether {len(rows)} people got their invitation, {format_rows(rows)}; {rest}. The ledger "
-            f"{self._ledger.path} names them. on_uncertain='skip' would leave them out, 'resend' would write again."
+            f"{self._ledger.path} names them. Set on_uncertain='skip' to leave them out, or 'resend' to write again, "
+            "then clear this task."
         )
 
 

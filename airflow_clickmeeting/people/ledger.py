@@ -205,7 +205,8 @@ class Ledger:
         if clock() >= self._held_until:
             raise AirflowException(
                 f"Writing the ledger {self.path} took longer than its lease of {LEASE:g} s, so another task may hold "
-                "it by now. This task stopped before it sent more; a retry continues."
+                "it by now. This task stopped before it sent more. Find out why the storage is slow, then clear "
+                "this task."
             )
 
     def _check_begun(self, file: VersionedFile) -> None:
@@ -234,8 +235,9 @@ class Ledger:
     def _not_there(self, what: str) -> AirflowFailException:
         return AirflowFailException(
             f"{what}. Nothing was sent, since people whom the earlier try contacted would be contacted again. Keep "
-            "ledgers on a storage that all workers share, such as s3://; or restore the file. To start over instead "
-            f"(people may then be contacted twice), write a file with this one line: {self._first_line}"
+            "ledgers on a storage that all workers share, such as s3://; or restore the file, then clear this task. To "
+            "start over instead (people may then be contacted twice), write a file with this one line: "
+            f"{self._first_line}"
         )
 
     @property
@@ -253,8 +255,8 @@ class Ledger:
             raise AirflowException(
                 f"The ledger {self.path} is held by {_describe_task(before)} on host {before['host']} since "
                 f"{before['since']}, until {until:%Y-%m-%dT%H:%M:%SZ} unless that task renews it. Nothing was sent. "
-                "If that task died, a retry after that time continues. Otherwise let only one task at a time use a "
-                "ledger, with a pool of one slot or max_active_tis_per_dag=1."
+                "If that task died, clear this task after that time. Otherwise let only one task at a time use a "
+                "ledger, with a pool of one slot or max_active_tis_per_dag=1, then clear this task."
             )
         fence = before.get("fence", 0)
         # what a killed task left: a part that its header does not name yet, or parts that were merged
@@ -294,7 +296,7 @@ class Ledger:
         if version is None:
             self._lost = AirflowException(
                 f"Another task has written to the ledger {self.path} while this task used it. This task stops, so that "
-                "nobody is contacted twice. Make sure that only one task at a time uses the ledger, and run it again."
+                "nobody is contacted twice. Let only one task at a time use the ledger, then clear this task."
             )
             raise self._lost
         self._version, self._held_until = version, began_at + LEASE

@@ -180,7 +180,7 @@ def links_for(
             except NoLink as none:
                 failures.add(str(none), none.permanent, row=person.row)
             except OF_ONE_PERSON as error:
-                failures.add(without_addresses(str(error)), failures.is_permanent(error), row=person.row)
+                failures.add(without_addresses(error.summary), failures.is_permanent(error), row=person.row)
     finally:
         executor.close()
 

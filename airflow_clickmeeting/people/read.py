@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.object_store import naming_right
-from airflow_clickmeeting.storage import UnreadableFileError, located
+from airflow_clickmeeting.storage import WRITE_FIRST, UnreadableFileError, located
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -39,7 +39,8 @@ def read_query(sql: str, sql_conn_id: str | None) -> Rows:
         from airflow_clickmeeting.output.database import database
     except ImportError as error:
         raise ModuleNotFoundError(
-            "Reading people from a database needs the extra sql: pip install 'airflow-clickmeeting[sql]'"
+            "Reading people from a database needs the extra sql. Run pip install 'airflow-clickmeeting[sql]' on the "
+            "workers, then clear this task."
         ) from error
 
     sql = validate.filled("sql", sql)
@@ -121,7 +122,7 @@ def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], code
             for number, row in read(_lines(plain, codec)):
                 yield number, row
     except (FileNotFoundError, IsADirectoryError):
-        raise UnreadableFileError(f"The file {path} does not exist.") from None
+        raise UnreadableFileError(f"The file {path} does not exist. {WRITE_FIRST}") from None
     except UnicodeError:
         named = "UTF-8" if codec is UTF_8 else codec.name
         advice = 'in a spreadsheet, save the file as "CSV UTF-8", or set encoding to that of the file, such as "cp1250"'
@@ -129,7 +130,10 @@ def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], code
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read, row {number + 1}: {error}.") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
-        raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {str(error).rstrip('.')}.") from error
+        reason = str(error).rstrip(".")
+        # a missing right says itself what to do
+        cure = "" if "clear this task" in reason else f" {WRITE_FIRST}"
+        raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {reason}.{cure}") from error
 
 
 def _codec(encoding: str | None) -> codecs.CodecInfo:

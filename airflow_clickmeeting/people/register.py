@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 ROUNDS = 3
 MAX_SAME_ERRORS = 20
 DONE = ("created", "already_registered")
+#: the outcomes of the ledger, as the log and errors call them
+WORDS = {
+    "created": "created",
+    "already_registered": "already there",
+    "duplicate": "in the list twice",
+    "invalid": "invalid",
+    "failed": "failed",
+}
 ROWS_BETWEEN_LOGS = 1000
 # after these errors the request may have had its effect, or may succeed later
 UNSURE = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
@@ -116,7 +124,7 @@ class BulkRegistrar:
             if entry is None or entry["outcome"] not in DONE:
                 left.add(person)
             else:
-                self._count(person.row, entry["outcome"])
+                self._count(person.row, "already_registered")
         for number in range(1, ROUNDS + 1):
             missing = self._settle_existing(left)
             left = Spool(Person)
@@ -239,5 +247,5 @@ class BulkRegistrar:
             self._log.info("So far %s", self._summary())
 
     def _summary(self) -> str:
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._counts.items()) if count)
-        return f"{self._counts.total()} rows: {outcomes}"
+        shown = (outcome for outcome in WORDS if self._counts[outcome] or outcome in DONE)
+        return f"{self._counts.total()} rows: {', '.join(f'{self._counts[each]} {WORDS[each]}' for each in shown)}"

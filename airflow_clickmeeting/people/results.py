@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from airflow_clickmeeting.failures import Failure, FailureLog
 
-ADVICE = "Correct the rows or raise max_failures; a retry with the same ledger sends only those that failed."
+ADVICE = "A retry with the same ledger sends only those that failed. Correct the rows, or raise max_failures"
 
 
 class BulkResult(TypedDict):

@@ -170,7 +170,7 @@ class EnsureRoom:
         """Return the room if it exists in spite of an error of the create request, else raise the error."""
         if error.may_have_worked:
             self._log.warning(
-                "No clear response to the create request; checking whether the room was created: %s", error
+                "No clear response to the create request; checking whether the room was created: %s", error.summary
             )
             self._requested_address = self._address
         elif self._address and not self._requested_address:
@@ -183,8 +183,8 @@ class EnsureRoom:
         if ADDRESS in error.fields:
             # the room that has the URL name may be listed later
             raise error.retryable(
-                f"no listed room has the URL name {self._address!r}, so a retry searches again; if that does not help, "
-                f"set another {ADDRESS}, or if_exists='create'"
+                f"no listed room has the URL name {self._address!r}, so a retry searches again",
+                f"Set another {ADDRESS}, or if_exists='create'",
             ) from error
         raise error
 
@@ -198,21 +198,23 @@ class EnsureRoom:
         if found.others:
             rooms = ", ".join(f"{room['id']} ({urls.address_of(room)!r})" for room in (found.room, *found.others))
             raise self._exists_error(
-                f"rooms {rooms} all have this name and start, so the task cannot choose one; delete those that nobody "
-                f"needs, or set {ADDRESS} to the text behind the id of the room to use, or if_exists='create' to "
-                "create another"
+                f"rooms {rooms} all have this name and start, so the task cannot choose one",
+                f"Delete those that nobody needs, or set {ADDRESS} to the text behind the id of the room to use, or "
+                "if_exists='create' to create another",
             )
         if self._if_exists in ("fail", "create") and not own:
             raise self._exists_error(
                 f"room {room_id} already exists (found by {found.by}), and if_exists={self._if_exists!r} does not "
-                f"accept it; set if_exists to 'reuse' or 'update', or set another {ADDRESS}"
+                "accept it",
+                f"Set if_exists to 'reuse' or 'update', or set another {ADDRESS}",
             )
         self._notes.write(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)
         self._log.info("Found the existing room %d by %s", room_id, found.by)
         if room.get("status") == "inactive":
             self._log.warning(
-                "Room %d is inactive: its scheduled time is over, or somebody closed it. This task does not open it",
+                "Room %d is inactive: its scheduled time is over, or somebody closed it. This task does not open it; "
+                "set another starts_at, or status='active', with ClickMeetingUpdateConferenceOperator",
                 room_id,
             )
         if self._if_exists == "update":
@@ -231,17 +233,16 @@ class EnsureRoom:
         updated, url_changed = update_room(self._hook, room["id"], sent, room, self._log)
         if remaining := drift.differences(updated, self._wanted):
             self._log.warning(
-                "ClickMeeting accepted the update of room %d but did not change: %s",
+                "ClickMeeting accepted the update of room %d but did not change: %s. Change it in the account panel",
                 room["id"],
                 drift.format_differences(remaining),
             )
         changed = [name for name in differences if name not in remaining]
         return EnsureResult(updated, own, found_by, changed, url_changed)
 
-    def _exists_error(self, message: str) -> RoomExistsError:
-        return RoomExistsError(
-            ApiError("other", message), self._call.name, self._hook.clickmeeting_conn_id, self._call.path
-        )
+    def _exists_error(self, message: str, cure: str) -> RoomExistsError:
+        problem = ApiError("other", message, cure=cure)
+        return RoomExistsError(problem, self._call.name, self._hook.clickmeeting_conn_id, self._call.path)
 
 
 def update_room(
@@ -261,5 +262,6 @@ def update_room(
     old, new = before.get("room_url"), room.get("room_url")
     url_changed = old is not None and old != new
     if url_changed:
-        log.warning("The URL of room %s changed from %r to %r; links to the old URL may not work", room_id, old, new)
+        message = "The URL of room %s changed from %r to %r; links to the old URL may not work, so give out the new one"
+        log.warning(message, room_id, old, new)
     return room, url_changed

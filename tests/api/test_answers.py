@@ -336,7 +336,8 @@ def test_bytes_that_are_no_text_are_quoted_all_the_same():
 def test_a_redirection_tells_where_to_but_not_its_secrets(location, where):
     found = problem(b"", 302, location=location)
     assert found.kind == "other"
-    assert found.message.startswith(f"HTTP 302 with a redirect to {where}. The host of the connection must be the URL")
+    assert found.message == f"HTTP 302 with a redirect to {where}"
+    assert found.cure == "Correct the host of {connection}: the URL of ClickMeeting's API"
     assert "secret" not in found.message
 
 
@@ -819,8 +820,12 @@ def test_whole_numbers_may_come_as_numbers_with_a_point():
 
 
 def test_a_limit_says_how_to_raise_it():
-    assert "raise max_response_size in the connection's extra" in str(too_large(5))
-    assert "0.5 s, the total_timeout in the connection's extra" in str(too_slow(0.5))
+    assert (str(too_slow(0.5)), too_slow(0.5).cure) == (
+        "the response did not end within 0.5 s",
+        "Raise total_timeout in the extra of {connection}",
+    )
+    assert str(too_large(5)).startswith("the response has more than 5 bytes")
+    assert too_large(5).cure == "Raise max_response_size in the extra of {connection}"
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 999999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "x", ""])

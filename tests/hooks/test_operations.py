@@ -198,7 +198,7 @@ def test_a_room_without_recordings_answers_with_an_error_also_under_http_200(cli
     assert error.value.code == 404
     assert str(error.value).startswith(f"GET conferences/{room['id']}/recordings: NOT_FOUND: ")
     where = f"(conferences/{room['id']}/recordings, connection 'clickmeeting_default')"
-    assert str(error.value).endswith(where)
+    assert error.value.summary.endswith(where)
 
 
 def test_a_room_without_recordings_may_answer_with_an_empty_list(client, sandbox, room):

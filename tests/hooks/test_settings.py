@@ -220,11 +220,15 @@ def test_an_error_can_be_pickled_whole(client, sandbox):
 def test_an_error_has_the_messages_per_field():
     error = error_for(ApiError("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "")
     assert isinstance(error, ValidationError)
-    assert (str(error), error.fields, error.name) == ("x: no", {"3": ("Wrong.",)}, None)
+    assert (str(error), error.fields, error.name) == (
+        "x: no. Correct what ClickMeeting rejects, then clear this task.",
+        {"3": ("Wrong.",)},
+        None,
+    )
 
 
 def test_an_error_with_more_to_say_is_otherwise_the_same():
     error = error_for(ApiError("validation", "no", 422, fields={"3": ("Wrong.",)}), "x", "webinars", "rooms/7")
     longer = error.adding("2 of 5 were done")
     assert (type(longer), longer.fields) == (ValidationError, error.fields)
-    assert str(longer) == "x: no; 2 of 5 were done (rooms/7, connection 'webinars')"
+    assert longer.summary == "x: no; 2 of 5 were done (rooms/7, connection 'webinars')"

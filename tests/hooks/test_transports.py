@@ -152,7 +152,7 @@ def test_a_proxy_that_is_gone_is_told_without_its_credentials(client_of, connect
         client_of().ask("create_conference", name="Talk")
     assert str(error.value).startswith("create_conference: no connection to api.clickmeeting.example: ")
     told = str(error.value) + caplog.text + "".join(capfd.readouterr())
-    assert "create_conference failed (attempt 1)" in told
+    assert "Attempt 1 failed: create_conference: " in told
     assert "hunter2" not in told
 
 

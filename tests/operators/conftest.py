@@ -45,14 +45,15 @@ def run(sandbox: Sandbox) -> Callable[..., Any]:
 
 @pytest.fixture
 def refusal(run: Callable[..., Any], sandbox: Sandbox) -> Callable[..., str]:
-    """Execute an operator that refuses an argument before anything is sent, and return what it says."""
+    """Execute an operator that refuses an argument before anything is sent; return why, without what to do."""
 
     def refusal(operator: type, **arguments: Any) -> str:
         sandbox.forget_requests()
         with pytest.raises(ValueError) as error:
             run(operator, **arguments)
         assert sandbox.count() == 0
-        return str(error.value)
+        assert str(error.value).endswith("hen clear this task.")
+        return str(error.value.args[0])
 
     return refusal
 

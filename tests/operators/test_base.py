@@ -205,7 +205,7 @@ class TestInADag:
             )
         assert run_dag(dag).state == "failed"
         assert [(type(error), str(error).partition("; ")[2]) for error in errors] == [
-            (WrongArgumentError, f"got {rendered}.")
+            (WrongArgumentError, f"got {rendered}. Correct this, then clear this task.")
         ]
         assert sandbox.count() == 0
 

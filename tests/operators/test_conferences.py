@@ -342,7 +342,7 @@ class TestUpdate:
     def test_a_new_start_of_a_permanent_room_is_refused(self, run, sandbox, office_id, room_in):
         with pytest.raises(ValueError) as error:
             run(ClickMeetingUpdateConferenceOperator, room_id=office_id, starts_at=THREE, duration="2:00")
-        assert str(error.value) == (
+        assert error.value.args[0] == (
             f"permanent_room is missing: room {office_id} is permanent and has no start. Set permanent_room=False to "
             "make it a scheduled room."
         )

@@ -196,7 +196,7 @@ class TestNet:
             f"1 of 2 old rooms failed (max_failures=0): room {kept}: blocked by: no archive manifest covers recording "
             f"{recording}. The other old rooms were deleted. To delete blocked rooms, archive their recordings with "
             "ClickMeetingArchiveRecordingsOperator and name its folder in `archive`, or wait until the grace period is "
-            "over; to keep them, raise max_failures."
+            "over; to keep them, raise max_failures, then clear this task."
         )
         assert left() == {"kept"}
 
@@ -222,7 +222,7 @@ class TestNet:
         assert not isinstance(error.value, DeletionRefusedError)
         assert str(error.value).startswith("2 of 2 old rooms failed (max_failures=1): ")
         assert f"room {failing}: ServerError: " in str(error.value)
-        assert " A retry tries to delete the rooms whose request failed. To delete blocked rooms, " in str(error.value)
+        assert " Wait, or correct what made requests fail. To delete blocked rooms, " in str(error.value)
         assert left() == {"failing", "kept"}
 
     def test_a_room_is_read_again_before_it_is_deleted(self, purge, add, sandbox, left, mocker):
@@ -292,7 +292,7 @@ class TestSecondRun:
         start = f"1 of 3 old rooms failed (max_failures=0): room {two}: ServerError: delete_conf"
         assert str(error.value).startswith(start)
         assert str(error.value).endswith(
-            ". The other old rooms were deleted. A retry tries to delete the rooms whose request failed."
+            ". The other old rooms were deleted. Wait, or correct what made requests fail, then clear this task."
         )
         assert not isinstance(error.value, DeletionRefusedError), "a retry is worth while"
         assert left() == {"two"}

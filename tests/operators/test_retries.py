@@ -118,7 +118,7 @@ def test_an_operator_of_ones_own_catches_it_and_keeps_the_rule(error_of, room_id
                 return super().execute(context)
 
     error = error_of(Careful, room_id=room_id)
-    assert str(error) == "name must be a text that is not blank; got 'None'."
+    assert error.args[0] == "name must be a text that is not blank; got 'None'."
     assert type(error) is WrongArgumentError
 
 

@@ -107,8 +107,8 @@ class TestReport:
             report(f"{folder}/report.pdf", timeout=0)
         assert str(error.value) == (
             f"generate_session_report: timed out after 0 s waiting for the PDF report of session "
-            f"{finished.session_id}, which is NEW; retry the task, or set a longer timeout "
-            "(connection 'clickmeeting_default')"
+            f"{finished.session_id}, which is NEW (connection 'clickmeeting_default'). Set a longer timeout, then "
+            "clear this task."
         )
         assert sandbox.count("media") == 0
 

@@ -14,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_clickmeeting.people.columns import contact_columns
 from airflow_clickmeeting.people.people_list import PeopleList, read_rows
+from airflow_clickmeeting.storage import WRITE_FIRST
 
 ADA = {"First Name": "Ada", "E-mail": "ada@example.com"}
 EVE = {"First Name": "Eve", "E-mail": "eve@example.com"}
@@ -273,9 +274,9 @@ def test_what_is_no_gzip_or_only_half_of_it(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    assert refusal(f"{tmp_path}/people.csv") == f"The file {tmp_path}/people.csv does not exist."
+    assert refusal(f"{tmp_path}/people.csv") == f"The file {tmp_path}/people.csv does not exist. {WRITE_FIRST}"
     (tmp_path / "folder.csv").mkdir()
-    assert refusal(f"{tmp_path}/folder.csv") == f"The file {tmp_path}/folder.csv does not exist."
+    assert refusal(f"{tmp_path}/folder.csv") == f"The file {tmp_path}/folder.csv does not exist. {WRITE_FIRST}"
 
 
 def test_a_file_that_may_not_be_read(file, mocker):
@@ -284,7 +285,7 @@ def test_a_file_that_may_not_be_read(file, mocker):
 
     path = file("people.csv", "Name\nAda")
     mocker.patch.object(ObjectStoragePath, "open", refused)
-    assert refusal(path) == f"{path} cannot be read, row 1: denied."
+    assert refusal(path) == f"{path} cannot be read, row 1: denied. {WRITE_FIRST}"
 
 
 def test_a_right_that_the_storage_does_not_give_is_named(bucket):
@@ -293,7 +294,7 @@ def test_a_right_that_the_storage_does_not_give_is_named(bucket):
     bucket.deny("s3:GetObject")
     said = refusal(f"{bucket.url}/people.csv")
     assert "the right s3:GetObject, or s3:ListBucket if there is no such file, is missing" in said
-    assert said.endswith("then run the task again.")
+    assert said.endswith("Give the connection's user or role this right on the bucket, then clear this task.")
 
 
 @pytest.mark.parametrize(("name", "content"), [("people.csv", "Name\n\n,\n"), ("people.jsonl", ""), ("a.jsonl", "\n")])

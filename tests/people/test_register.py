@@ -254,7 +254,7 @@ def test_who_registers_in_the_very_moment(register, room_id, sandbox, mocker, en
 def test_a_second_run_sends_nobody_and_asks_only_for_the_room(register, sandbox, entries):
     first = register(people(5))
     before = entries()
-    assert register(people(5)) == first
+    assert register(people(5)) == first | {"created": 0, "unchanged": 5}
     assert sandbox.counts == {"get_conference": 1}
     assert entries() == before
 
@@ -311,7 +311,7 @@ def test_a_second_run_tries_again_what_failed_and_judges_rows_anew(register, san
     assert counted(result) == {"rows": 3, "created": 1, "invalid": 1, "failed": 1}
     assert [failure["row"] for failure in result["failures"]] == [3, 1]
     assert outcomes(entries()) == {1: "failed", 2: "created", 3: "invalid"}
-    assert counted(register(people(3))) == {"rows": 3, "created": 3}
+    assert counted(register(people(3))) == {"rows": 3, "created": 2, "unchanged": 1}
     assert outcomes(entries()) == {1: "created", 2: "created", 3: "created"}
 
 
@@ -391,8 +391,9 @@ def test_a_malformed_address_in_row_7312(register, sandbox, registered, tmp_path
         register(path)
     assert str(error.value) == (
         "1 of 230 rows failed (max_failures=0): "
-        "row 7312: Email Address is not an e-mail address. All 230 rows: 229 created, 1 invalid. "
-        "Correct the rows or raise max_failures; a retry with the same ledger sends only those that failed."
+        "row 7312: Email Address is not an e-mail address. All 230 rows: 229 created, 0 already there, 1 invalid. "
+        "A retry with the same ledger sends only those that failed. Correct the rows, or raise max_failures, then "
+        "clear this task."
     )
     assert len(registered()) == 229
     assert entries()[7312] == {
@@ -456,7 +457,8 @@ def test_a_room_without_registration(register, sandbox):
     with pytest.raises(ValueError) as error:
         register(people(1), room_id=room)
     assert str(error.value) == (
-        f"room_id must be a room with registration on; the room 'Closed' has it off; got {room}."
+        f"room_id must be a room with registration on; the room 'Closed' has it off; got {room}. Correct this, then "
+        "clear this task."
     )
     assert sandbox.counts == {"get_conference": 1}
 
@@ -489,7 +491,7 @@ def test_a_room_that_takes_no_more(register, sandbox, registered, entries):
     not_tried = f"not sent, because 20 requests in a row were refused: {refused}"
     assert whys[not_tried] >= 500 - (30 + 20 + 7)
     sandbox.switch(max_registrations=0)
-    assert counted(register(people(500))) == {"rows": 500, "created": 500}
+    assert counted(register(people(500))) == {"rows": 500, "created": 470, "unchanged": 30}
     assert mailed(sandbox) == Counter(addresses(500))
 
 
@@ -706,8 +708,8 @@ def test_the_log_tells_how_far_it_is_and_names_nobody(run, room_id, sandbox, moc
     assert told[1:] == [
         f"get_conference (GET conferences/{room_id}): id {room_id}",
         "Failed: row 1101: without First Name, Last Name",
-        "So far 1000 rows: 999 created, 1 invalid",
-        "1101 rows: 1100 created, 1 invalid",
+        "So far 1000 rows: 999 created, 0 already there, 1 invalid",
+        "1101 rows: 1100 created, 0 already there, 1 invalid",
     ]
 
 
