@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,11 +32,18 @@ except ImportError:  # 3.1
     )
 
 if TYPE_CHECKING:
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-    from airflow_clickmeeting.waiting.conditions import Condition, Result
+    from airflow_clickmeeting.waiting.conditions import Condition, Poll
+    from airflow_clickmeeting.waiting.messages import RoomPlan
     from airflow_clickmeeting.waiting.polling import PollPolicy
+    from airflow_clickmeeting.waiting.progress import Progress
 
 MAX_BACKOFF = 3600.0
+WHEN_LATER = "If it happens later, set a longer {}, then clear this task."
+#: the name of what a deferred task waits for, in Airflow's task state store
+STATE_KEY = "waiting_for"
 
 
 class ConditionSensor(RenderedArguments, BaseSensorOperator):
@@ -52,6 +60,8 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("clickmeeting_conn_id",)
+    #: whether this process goes on after the triggerer, and so has not polled itself
+    is_resumed = False
 
     def __init__(
         self,
@@ -71,7 +81,8 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
         """The hook of the connection, which sends the requests of the worker."""
         from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-        return ClickMeetingHook(self.clickmeeting_conn_id)
+        # a week of polls is ten thousand lines
+        return ClickMeetingHook(self.clickmeeting_conn_id, log_level=logging.DEBUG)
 
     def build_condition(self, context: Context) -> Condition:
         """Return what to wait for, made of the rendered arguments; wrong arguments raise a `ValueError`."""
@@ -83,7 +94,7 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once, and return whether the condition is met, with the result."""
-        result, _ = self._poll(self.build_condition(context), None)
+        result = self._poll(self.build_condition(context), None).result
         return PokeReturnValue(is_done=result is not None, xcom_value=result and self.complete_result(result))
 
     def execute(self, context: Context) -> Any:
@@ -97,40 +108,45 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
 
     def _wait(self, context: Context) -> dict[str, Any]:
         from airflow_clickmeeting.exceptions import WrongArgumentError
-        from airflow_clickmeeting.waiting.polling import format_failures, monotonic_clock
+        from airflow_clickmeeting.waiting.messages import format_end, format_result
+        from airflow_clickmeeting.waiting.polling import monotonic_clock
+        from airflow_clickmeeting.waiting.progress import Progress
 
         now = monotonic_clock()
         with argument_errors(WrongArgumentError):
             condition = self.build_condition(context)
             condition.call  # noqa: B018 - raises for a wrong argument, such as the id of the room
             poll_policy = self._poll_policy(context, now())
-        fingerprint: str | None = None
-        failures = 0
+        earlier = context.get("task_reschedule_count") or 0
+        progress = Progress(self.log, condition, poll_policy, polls=earlier)
         while True:
-            error: Exception | None = None
+            failure: Exception | None = None
             try:
-                result, fingerprint = self._poll(condition, fingerprint)
-            except Exception as failed:
-                failures, error = failures + 1, failed
-                if not poll_policy.tolerates(failed, failures):
+                poll = self._poll(condition, progress.fingerprint)
+            except Exception as error:
+                failure = error
+                if not progress.tolerates(error):
+                    self.log.warning("%s", format_end(progress.to_json(now()), progress.awaited, error))
                     raise
+                pause = progress.after_failure(error, now())
             else:
-                failures = 0
-                if result is not None:
-                    return self.complete_result(result)
-            pause = min(poll_policy.remaining(now()), poll_policy.pause(now(), failures, error))
-            if error:
-                activity = f"Waiting for {condition.description}: polling"
-                self.log.warning(format_failures(activity, failures, pause, error))
+                # the triggerer asks for the room once for all its sensors, and a rescheduled task has named it before
+                if not (self.deferrable or earlier) and (room_call := progress.unknown_room(poll)):
+                    progress.plan = self._room_plan(room_call)
+                pause = progress.after_poll(poll, now())
+                if poll.result is not None:
+                    self.log.info("%s", format_result(progress.to_json(now()), progress.awaited, poll.result))
+                    return self.complete_result(poll.result)
             if not pause:
-                raise self._timeout_error(context) from error
+                self.log.warning("%s", format_end(progress.to_json(now()), progress.awaited))
+                raise self._timeout_error(context) from failure
             if self.deferrable:
-                self._defer(condition, poll_policy, fingerprint, failures)
-            if self.reschedule and not fingerprint and not failures:
+                self._defer(context, progress)
+            if self.reschedule and not progress.fingerprint and not progress.failures:
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=pause))  # type: ignore[no-untyped-call]
             time.sleep(pause)
 
-    def _poll(self, condition: Condition, fingerprint: str | None) -> tuple[Result, str | None]:
+    def _poll(self, condition: Condition, fingerprint: str | None) -> Poll:
         from airflow_clickmeeting.waiting.conditions import poll_steps
 
         steps = poll_steps(condition, fingerprint)
@@ -139,10 +155,17 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
             try:
                 call = steps.send((self.hook.run(call), self.hook.now()))
             except StopIteration as end:
-                result, fingerprint = end.value
-                unmet = "the next poll must return the same" if fingerprint else "not yet"
-                self.log.info("Polled, waiting for %s: %s", condition.description, unmet if result is None else result)
-                return result, fingerprint
+                poll: Poll = end.value
+                return poll
+
+    def _room_plan(self, room_call: Call[Room]) -> RoomPlan:
+        from airflow_clickmeeting.exceptions import ClickMeetingError
+        from airflow_clickmeeting.waiting.messages import RoomPlan
+
+        try:
+            return RoomPlan.of(self.hook.run(room_call))
+        except ClickMeetingError:  # its name is only for the log
+            return RoomPlan()
 
     @property
     def _longest_wait(self) -> float:
@@ -165,36 +188,62 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
             max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
         )
 
-    def _defer(self, condition: Condition, poll_policy: PollPolicy, fingerprint: str | None, failures: int) -> None:
+    def _defer(self, context: Context, progress: Progress) -> None:
         from airflow_clickmeeting.triggers.condition import WaitTrigger
 
         trigger = WaitTrigger(
-            condition=condition.to_json(),
+            condition=progress.condition.to_json(),
             clickmeeting_conn_id=self.clickmeeting_conn_id,
-            poll_policy=poll_policy.to_json(),
-            fingerprint=fingerprint,
-            failures=failures,
+            poll_policy=progress.poll_policy.to_json(),
+            fingerprint=progress.fingerprint,
+            failures=progress.failures,
+            polls=progress.polls,
+            failed=progress.failed,
         )
+        self._show_waiting(context, progress)
         # the trigger ends the waiting itself; Airflow's own timeout comes later, in case the triggerer does not run
         latest = timedelta(seconds=self._longest_wait + 60)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=latest)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the result that the trigger sent, or raise the error that ended it."""
-        from airflow_clickmeeting.exceptions import error_from_json
+    def _show_waiting(self, context: Context, progress: Progress) -> None:
+        """Show in Airflow's task state store, which Airflow has from 3.3 on, what the task waits for."""
+        if (store := context.get("task_state_store")) is None:
+            return
+        room_id = getattr(progress.condition, "room_id", None)
+        waiting_for = {
+            "room_id": int(room_id) if progress.condition.room_call and room_id else None,
+            "room_name": progress.plan.name if progress.plan else None,
+            "condition": progress.awaited,
+            "deadline": datetime.fromtimestamp(progress.poll_policy.deadline, UTC).isoformat(timespec="seconds"),
+            "poll_interval": progress.poll_policy.interval,
+        }
+        try:
+            store.set(STATE_KEY, {name: value for name, value in waiting_for.items() if value is not None})
+        except Exception as error:  # noqa: BLE001 - what Airflow's pages show must not end the waiting
+            self.log.warning(
+                "The task state store did not take what the task waits for, which it does all the same: %r", error
+            )
 
-        if "failed" in event:
-            raise error_from_json(event["failed"])
-        if "result" not in event:
-            raise self._timeout_error(context)
-        self.log.info("The trigger finished waiting: %s", event["result"])
-        return self.complete_result(event["result"])
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the result that the trigger sent, or raise the error that ended it; log how long the wait took."""
+        from airflow_clickmeeting.exceptions import error_from_json
+        from airflow_clickmeeting.waiting.messages import format_end, format_result
+
+        # a trigger of an earlier version counted nothing
+        progress = event.get("progress") or {"awaited": self.build_condition(context).description}
+        if "result" in event:
+            self.log.info("%s", format_result(progress, progress["awaited"], event["result"]))
+            return self.complete_result(event["result"])
+        error = error_from_json(event["failed"]) if "failed" in event else None
+        self.log.warning("%s", format_end(progress, progress["awaited"], error))
+        raise error or self._timeout_error(context)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after the trigger with the same rules for skipping as in the other modes.
 
         Airflow's own method for sensors would skip for more errors than in the other modes.
         """
+        self.is_resumed = True
         with self._skipping_instead_of_failing():
             try:
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
@@ -207,8 +256,8 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
         message = f"Timed out after {limit:g} s waiting for {awaited}"
         if limit < self.timeout:
             # as in the other modes: Airflow retries such a task
-            return AirflowTaskTimeout(f"{message} (execution_timeout)")
-        return AirflowSensorTimeout(message)
+            return AirflowTaskTimeout(f"{message} (execution_timeout). {WHEN_LATER.format('execution_timeout')}")
+        return AirflowSensorTimeout(f"{message}. {WHEN_LATER.format('timeout')}")
 
     @contextmanager
     def _skipping_instead_of_failing(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.log import mask_secret
 
 from airflow_clickmeeting.api import times, validate
+from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.sensors.base import ConditionSensor
 
 if TYPE_CHECKING:
@@ -61,10 +62,17 @@ class RoomSensor(ConditionSensor):
     """
 
     template_fields: Sequence[str] = (*ConditionSensor.template_fields, "room_id")
+    operator_extra_links = ROOM_LINKS
 
     def __init__(self, *, room_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.room_id = room_id
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Note the room's URL, if the trigger has read the room, and do the same as for other sensors."""
+        if room_url := (event.get("progress") or {}).get("room_url"):
+            self.hook.last_room = int(self.room_id), room_url
+        return super().execute_complete(context, event)
 
 
 class RoomSinceSensor(RoomSensor):
@@ -174,15 +182,24 @@ class ClickMeetingRegistrationsSensor(RoomSensor):
 class ClickMeetingRecordingReadySensor(RoomSinceSensor):
     """Wait until ClickMeeting has processed a room's recordings: their sizes are known and the same at two polls.
 
+    :param until: an aware datetime or ISO 8601 text; recordings that began then or later do not count. Set it to the
+        end of the session if the room soon meets again. By default all recordings since `since` count.
     :return: `room_id`, and `recordings`: `recording_id`, `name`, `started_at`, `duration` in seconds and `size` in
         bytes of each. It has no links, because they expire after minutes: read them right before you use them.
     """
+
+    template_fields: Sequence[str] = (*RoomSinceSensor.template_fields, "until")
+
+    def __init__(self, *, until: When | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.until = until
 
     def build_condition(self, context: Context) -> RecordingReady:
         """Return the condition that the recordings since then are processed."""
         from airflow_clickmeeting.waiting.conditions import RecordingReady
 
-        return RecordingReady(room_id=self.room_id, since=self.resolve_since(context))
+        until = self.until and times.instant("until", self.until).isoformat()
+        return RecordingReady(room_id=self.room_id, since=self.resolve_since(context), until=until or None)
 
 
 class ClickMeetingSessionReportSensor(RoomSensor):

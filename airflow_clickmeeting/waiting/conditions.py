@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_clickmeeting.api import calls, times, validate
 from airflow_clickmeeting.api.call import Call
@@ -19,6 +19,7 @@ from airflow_clickmeeting.api.facts import (
     over_for,
     over_since,
     recorded,
+    recorded_at,
     recorded_until,
     recording_facts,
     session_facts,
@@ -35,6 +36,7 @@ from airflow_clickmeeting.api.types import (
 )
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.exceptions import error_for
+from airflow_clickmeeting.waiting.messages import clean, format_length, format_moment
 
 __all__ = [
     "Condition",
@@ -77,6 +79,22 @@ class Condition(ABC):
         """What is awaited, for logs and errors: the words after "waiting for"."""
         return str(self)
 
+    def describe(self, response: Any, now: datetime) -> str:
+        """Return in a few words what a response shows that does not meet the condition; a new text makes a log line.
+
+        :param response: the response to `call`.
+        :param now: the present time by ClickMeeting's clock.
+        """
+        return "not yet"
+
+    @property
+    def room_call(self) -> Call[Room] | None:
+        """The request for the room that log lines name, by default that of the field `room_id`; None for no room."""
+        try:
+            return calls.get_conference(getattr(self, "room_id", ""))
+        except ValueError:  # a condition of one's own may have no such field, or mean something else by it
+            return None
+
     @property
     def needs_confirmation(self) -> bool:
         """Whether the condition is met only when two polls in a row return the same result."""
@@ -113,7 +131,24 @@ class Condition(ABC):
         return condition
 
 
-PollSteps = Generator[Call[Any], tuple[Any, datetime], tuple[Result, str | None]]
+class Poll(NamedTuple):
+    """The outcome of a poll.
+
+    :param result: the condition's result; None to continue waiting.
+    :param fingerprint: what the next poll must return, too, if the condition needs a confirmation.
+    :param state: what the poll found, in a few words.
+    :param now: the time by ClickMeeting's clock.
+    :param room: the room, if the response shows it.
+    """
+
+    result: Result
+    fingerprint: str | None
+    state: str
+    now: datetime
+    room: Room | None
+
+
+PollSteps = Generator[Call[Any], tuple[Any, datetime], Poll]
 
 
 def poll_steps(condition: Condition, fingerprint: str | None) -> PollSteps:
@@ -121,22 +156,32 @@ def poll_steps(condition: Condition, fingerprint: str | None) -> PollSteps:
 
     The caller sends the requests, so the same steps serve the worker and the triggerer.
 
-    :param fingerprint: the second value that the poll before returned; None at the first poll.
-    :return: the result, or None to continue waiting; and the fingerprint for the next poll.
+    :param fingerprint: the fingerprint that the poll before returned; None at the first poll.
     """
-    response, now = yield condition.call
+    call = condition.call
+    response, now = yield call
     try:
         result = condition.check(response, now)
     except ParseError as error:
         # what cannot be understood may pass, like a response that is not JSON
-        call = condition.call
         raise error_for(ApiError("unexpected", str(error)), call.title, "", call.path) from None
-    if result is None or not condition.needs_confirmation:
-        return result, None
+    if result is None:
+        room = response if call == condition.room_call else None
+        return Poll(None, None, _described(condition, response, now), now, room)
+    if not condition.needs_confirmation:
+        return Poll(result, None, "the condition is met", now, None)
     confirmation = condition.confirm_with(result)
     further = (yield fingerprint_call(confirmation))[0] if confirmation else ""
     new = fingerprint_rows([result, further])
-    return (result if new == fingerprint else None), new
+    state = "the condition is met, and the next poll must return the same"
+    return Poll(result if new == fingerprint else None, new, state, now, None)
+
+
+def _described(condition: Condition, response: Any, now: datetime) -> str:
+    try:
+        return clean(condition.describe(response, now))
+    except Exception as error:  # noqa: BLE001 - a line of the log must not end the waiting
+        return f"not yet ({type(error).__name__} in {type(condition).__name__}.describe)"
 
 
 def fingerprint_rows(rows: Iterable[Any]) -> str:
@@ -163,6 +208,21 @@ def fingerprint_call(call: Call[Any]) -> Call[str]:
 
 def _by(key: str) -> Callable[[Session], datetime]:
     return lambda session: times.parse(str(session.get(key)))
+
+
+def _latest(sessions: list[Session]) -> str:
+    """Return which session started last; its end is left out, since that of a running one may change at each poll."""
+    started = [each for each in sessions if each.get("start_date")]
+    if not started:
+        return ""
+    latest = max(started, key=_by("start_date"))
+    return f"session {latest['id']}, which started at {format_moment(times.parse(str(latest['start_date'])))}"
+
+
+def _describe_none(sessions: list[Session]) -> str:
+    """Return that no session counts, and which one is the latest nevertheless."""
+    latest = _latest(sessions)
+    return f"no session since then; the latest is {latest}" if latest else "no session yet"
 
 
 @dataclass(frozen=True)
@@ -199,6 +259,10 @@ class SessionStarted(_SinceInRoom):
         """Return the session's `session_facts`."""
         started = [session for session in response if session.get("start_date") and over_since(session, self.since)]
         return session_facts(self.room_id, min(started, key=_by("start_date"))) if started else None
+
+    def describe(self, response: list[Session], now: datetime) -> str:
+        """Return which session is the latest; it was over too early to count."""
+        return _describe_none(response)
 
 
 @dataclass(frozen=True)
@@ -242,6 +306,15 @@ class SessionEnded(_SinceInRoom):
         ended = [each for each in response if over_for(each, self.settle, now) and self._matches(each)]
         return session_facts(self.room_id, min(ended, key=_by("end_date"))) if ended else None
 
+    def describe(self, response: list[Session], now: datetime) -> str:
+        """Return which session is the latest that counts, and whether it is over."""
+        counting = [each for each in response if self._matches(each)]
+        if not (latest := _latest(counting)):
+            return f"session {self.session_id} is not listed" if self.session_id else _describe_none(response)
+        if not any(over_for(each, 0, now) for each in counting):
+            return f"{latest}, is running"
+        return f"{latest}, is over, or is said to be; its end counts after {format_length(self.settle)}"
+
     def _matches(self, session: Session) -> bool:
         if self.session_id is None:
             return over_since(session, self.since)
@@ -254,7 +327,17 @@ class SessionEnded(_SinceInRoom):
 
 @dataclass(frozen=True)
 class RecordingReady(_SinceInRoom):
-    """The room has recordings that were not over at `since`, and ClickMeeting has processed all of them."""
+    """The room has recordings that were not over at `since`, and ClickMeeting has processed all of them.
+
+    :param until: recordings that began then or later do not count; with None, all later ones do.
+    """
+
+    until: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.until is not None:
+            times.instant("until", self.until)
 
     @property
     def needs_confirmation(self) -> bool:
@@ -268,16 +351,29 @@ class RecordingReady(_SinceInRoom):
 
     @property
     def description(self) -> str:
-        """The room, and since when a recording counts."""
-        return f"the recordings of room {self.room_id} to be processed (since {self.since})"
+        """The room, and which recordings count."""
+        period = f"since {self.since}" if self.until is None else f"from {self.since} to {self.until}"
+        return f"the recordings of room {self.room_id} to be processed ({period})"
 
     def check(self, response: list[Recording], now: datetime) -> Result:
         """Return `room_id` and `recordings`, the `recording_facts` of each."""
-        earliest = minute_of(self.since)
-        found = [each for each in response if not (end := recorded_until(each)) or end >= earliest]
+        found = self._found(response)
         if not found or not all(map(recorded, found)):
             return None
         return {"room_id": int(self.room_id), "recordings": [recording_facts(each) for each in found]}
+
+    def describe(self, response: list[Recording], now: datetime) -> str:
+        """Return how many recordings count, and how many of them are processed."""
+        found = self._found(response)
+        return f"{len(found)} recordings, {sum(map(recorded, found))} of them processed"
+
+    def _found(self, response: list[Recording]) -> list[Recording]:
+        earliest = minute_of(self.since)
+        found = [each for each in response if not (end := recorded_until(each)) or end >= earliest]
+        if self.until is None:
+            return found
+        latest = times.instant("until", self.until)
+        return [each for each in found if not (start := recorded_at(each)) or start < latest]
 
 
 @dataclass(frozen=True)
@@ -310,6 +406,10 @@ class ConferenceStatus(Condition):
         if response.get("status") != self.status.strip().lower():
             return None
         return {"room_id": int(self.room_id), "status": response["status"], "updated_at": response.get("updated_at")}
+
+    def describe(self, response: Room, now: datetime) -> str:
+        """Return the room's status."""
+        return f"the room's status is {validate.shown(response.get('status'))}"
 
 
 @dataclass(frozen=True)
@@ -344,6 +444,10 @@ class Registrations(Condition):
         enough = len(response) >= int(self.at_least)
         return {"room_id": int(self.room_id), "registrations": len(response)} if enough else None
 
+    def describe(self, response: list[Registration], now: datetime) -> str:
+        """Return the number of registrations."""
+        return f"{len(response)} of {self.at_least} registrations"
+
 
 @dataclass(frozen=True)
 class SessionReport(Condition):
@@ -377,6 +481,10 @@ class SessionReport(Condition):
             return None
         return {"room_id": int(self.room_id), "session_id": int(self.session_id), "lang": self.lang}
 
+    def describe(self, response: Report, now: datetime) -> str:
+        """Return the report's status, but not its URL, which is a secret."""
+        return f"the report's status is {validate.shown(response.get('status'))}"
+
 
 @dataclass(frozen=True)
 class FileConverted(Condition):
@@ -409,3 +517,7 @@ class FileConverted(Condition):
             "name": response.get("name"),
             "document_type": response.get("document_type"),
         }
+
+    def describe(self, response: File, now: datetime) -> str:
+        """Return the file's status."""
+        return f"the file's status is {validate.shown(response.get('status'))}"

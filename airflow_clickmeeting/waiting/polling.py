@@ -14,6 +14,7 @@ from airflow_clickmeeting.exceptions import ConnectionFailedError, RateLimitedEr
 JITTER = 0.1
 FIRST_PAUSE_AFTER_FAILURE = 5.0
 MAX_PAUSE_AFTER_FAILURE = 300.0
+MAX_DOUBLINGS = 20
 TRANSIENT = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
 
 
@@ -23,7 +24,7 @@ def monotonic_clock() -> Callable[[], float]:
     return lambda: began + time.monotonic() - started
 
 
-def format_failures(activity: str, failures: int, pause: float, error: BaseException) -> str:
+def format_failures(activity: str, failures: int, pause: float, error: BaseException | str) -> str:
     """Return the warning about a failed poll: how many failed in a row, and what happens next.
 
     :param activity: what failed, as the beginning of a sentence.
@@ -79,7 +80,8 @@ class PollPolicy:
         # doubling pauses add up to the elapsed time, so the next pause is the elapsed time plus one interval
         pause = min(self.interval + now - self.began, self.max_pause) if self.exponential else self.interval
         if failures:
-            doubled = FIRST_PAUSE_AFTER_FAILURE * 2 ** (failures - 1)
+            # a sensor that tolerates all failures may have thousands of them, too many for a power of two
+            doubled = FIRST_PAUSE_AFTER_FAILURE * 2 ** min(failures - 1, MAX_DOUBLINGS)
             pause = max(pause, min(doubled, MAX_PAUSE_AFTER_FAILURE), getattr(error, "retry_after", None) or 0)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 

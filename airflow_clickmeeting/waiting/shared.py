@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.api.types import Room
+from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
+from airflow_clickmeeting.waiting.messages import RoomPlan
 
 # how many triggers get a response before the event loop may do other work: thousands at once would block it
 WAKE_BATCH = 100
+#: seconds to wait for a room that is only named in logs
+ROOM_TIMEOUT = 10.0
 
 # the response to a call, and when it came by ClickMeeting's clock
 Response = tuple[Any, datetime]
@@ -38,6 +43,8 @@ class RequestSharer:
         self.users = 0
         self._hook = ClickMeetingAsyncHook(clickmeeting_conn_id)
         self._pending: dict[Call[Any], _PendingRequest] = {}
+        # a plan stays as long as a trigger of its room has it
+        self._plans: WeakValueDictionary[Call[Room], RoomPlan] = WeakValueDictionary()
 
     async def next_response(self, call: Call[Any], within: float = 0) -> Response:
         """Wait for the next response to a call.
@@ -58,6 +65,20 @@ class RequestSharer:
             timer.cancel()
             pending.waiting.discard(future)
             self._drop_if_idle(call, pending)
+
+    async def room_plan(self, call: Call[Room]) -> RoomPlan:
+        """Return what logs say about a room; all triggers of the room share one request.
+
+        A failure, which must not disturb the waiting, means that nothing is known about the room.
+        """
+        if (plan := self._plans.get(call)) is None:
+            try:
+                async with asyncio.timeout(ROOM_TIMEOUT):
+                    room, _ = await self.next_response(call)
+            except (ClickMeetingError, TimeoutError):
+                return RoomPlan()
+            plan = self._plans.setdefault(call, RoomPlan.of(room))
+        return plan
 
     def _start_request(self, call: Call[Any], pending: _PendingRequest, future: asyncio.Future[Response]) -> None:
         # a future that left `waiting` already has its response; its trigger only has not resumed yet

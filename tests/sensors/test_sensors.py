@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator
 from airflow_clickmeeting.sensors import base
+from airflow_clickmeeting.sensors.base import ConditionSensor
 from airflow_clickmeeting.sensors.clickmeeting import (
     ClickMeetingConferenceStatusSensor,
     ClickMeetingFileConvertedSensor,
@@ -32,6 +35,7 @@ from airflow_clickmeeting.sensors.clickmeeting import (
     ClickMeetingSessionReportSensor,
     ClickMeetingSessionStartedSensor,
 )
+from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.waiting.conditions import Condition
 
 try:
@@ -46,6 +50,7 @@ NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SINCE = NOON.isoformat()
 NOWHERE = 99999999
+WHEN_LATER = "If it happens later, set a longer timeout, then clear this task\\."
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def a_recording_is_processed(account: Account) -> Scene:
     account.sandbox.play(account.room_id, start=NOON - HOUR, end=NOON, recordings=[making])
     return Scene(
         ClickMeetingRecordingReadySensor,
-        {"room_id": str(account.room_id), "since": SINCE},
+        {"room_id": str(account.room_id), "since": SINCE, "until": NOON},
         "list_recordings",
         account.later(timedelta(minutes=10)),
         lambda: {
@@ -272,17 +277,30 @@ def test_the_address_of_a_report_is_masked(run_dag, account, mode):
     assert redact(f"The report is at {url}.") == "The report is at ***."
 
 
+@pytest.fixture
+def deferral(account) -> Callable[..., TaskDeferred]:
+    """Let a sensor poll once in a context, and return what it defers to."""
+
+    def deferral(context: Any, sensor: type = ClickMeetingSessionStartedSensor, **arguments: Any) -> TaskDeferred:
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor(task_id="wait", deferrable=True, **arguments).execute(context)
+        return deferred.value
+
+    return deferral
+
+
 class TestDeferred:
     @pytest.fixture
-    def deferred(self, account) -> Callable[..., TaskDeferred]:
+    def deferred(self, deferral) -> Callable[..., TaskDeferred]:
         """Let a sensor poll once, and return what it defers to."""
+        return partial(deferral, {})
 
-        def deferred(sensor: type, **arguments: Any) -> TaskDeferred:
-            with pytest.raises(TaskDeferred) as deferral:
-                sensor(task_id="wait", deferrable=True, **arguments).execute({})
-            return deferral.value
-
-        return deferred
+    def test_it_defers_once_in_a_try(self, run_dag, account, after_request, mocker):
+        defer = mocker.spy(ConditionSensor, "defer")
+        scene = a_session_starts(account)
+        after_request(scene.polls, scene.happens)
+        assert result_of(run_dag(dag_of(scene.sensor, **scene.arguments, deferrable=True))) == scene.returned()
+        assert defer.call_count == 1, "a second one on the same triggerer would lose the lines of the first"
 
     def test_it_polls_once_on_the_worker(self, sandbox, account, deferred):
         deferred(ClickMeetingSessionStartedSensor, room_id=account.room_id, since=SINCE)
@@ -317,7 +335,7 @@ class TestDeferred:
         deferral = deferred(ClickMeetingSessionStartedSensor, timeout=600, **arguments)
         assert before + 60 <= deferral.trigger.poll_policy["deadline"] <= time.time() + 60
         sensor = ClickMeetingSessionStartedSensor(task_id="wait", deferrable=True, timeout=600, **arguments)
-        with pytest.raises(AirflowTaskTimeout, match=r"^Timed out after 60 s .* \(execution_timeout\)$"):
+        with pytest.raises(AirflowTaskTimeout, match=r"^Timed out after 60 s .* \(execution_timeout\)\. "):
             sensor.execute_complete({}, {"timed_out": True})
 
     def test_the_trigger_is_as_patient_as_the_sensor(self, account, deferred):
@@ -360,42 +378,159 @@ class TestDeferred:
         assert sensor(task_id="wait", deferrable=not default).deferrable is not default
 
 
-class TestTimeout:
-    @pytest.fixture
-    def ended(self, account) -> ClickMeetingSessionEndedSensor:
-        return ClickMeetingSessionEndedSensor(
-            task_id="wait",
-            room_id=account.room_id,
-            session_id=account.session_id,
-            since=SINCE,
-            settle=0,
-            timeout=0.2,
-            poke_interval=0.05,
-        )
+@pytest.fixture
+def ended(account) -> ClickMeetingSessionEndedSensor:
+    return ClickMeetingSessionEndedSensor(
+        task_id="wait",
+        room_id=account.room_id,
+        session_id=account.session_id,
+        since=SINCE,
+        settle=0,
+        timeout=0.2,
+        poke_interval=0.05,
+    )
 
+
+class TestTimeout:
     def test_the_error_says_what_was_awaited_and_how_long(self, account, ended):
         awaited = f"session {account.session_id} of room {account.room_id} to end"
-        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}$"):
+        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}. {WHEN_LATER}$"):
             ended.execute({})
-        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}$"):
+        with pytest.raises(AirflowSensorTimeout, match=f"^Timed out after 0.2 s waiting for {awaited}. {WHEN_LATER}$"):
             ended.execute_complete({}, {"timed_out": True})
 
-    def test_a_failed_poll_is_logged_with_the_next_step(self, sandbox, account, ended, mocker):
-        logged: list[str] = []
+
+class TestItTalks:
+    """The log of the task says what it waits for, in the same sentences in all modes."""
+
+    @pytest.fixture
+    def lines(self, mocker) -> list[str]:
+        """What a sensor and its trigger log."""
+        lines: list[str] = []
 
         def log(text: str, *values: object) -> None:
-            logged.append(text % values if values else text)
+            if not text.endswith("cannot be called outside of the Task Runner!"):
+                lines.append(text % values if values else text)
 
-        mocker.patch.object(ClickMeetingSessionEndedSensor, "log", SimpleNamespace(info=log, warning=log))
+        logger = SimpleNamespace(
+            log=lambda level, text, *values: log(text, *values), info=log, warning=log, error=log, debug=log
+        )
+        mocker.patch.object(ConditionSensor, "log", logger)
+        mocker.patch.object(WaitTrigger, "log", logger)
+        return lines
+
+    def test_it_says_what_it_waits_for_and_how_long_it_took(
+        self, run_dag, sandbox, account, after_request, mode, lines
+    ):
+        arguments = {"room_id": account.room_id, "since": SINCE}
+        after_request("list_sessions", account.later(1.5 * HOUR))
+        result = result_of(run_dag(dag_of(ClickMeetingSessionStartedSensor, **arguments, **mode)))
+        awaited = f"a session of room {account.room_id} to start (since {NOON.isoformat()})"
+        assert lines[0].startswith(f"Waiting for {awaited}. ")
+        assert "Now: no session yet; at ClickMeeting it is 2027-02-01 12:00 UTC; this machine's clock" in lines[0]
+        assert lines[-1].startswith(f"The wait is over: {awaited}; waited ")
+        assert lines[-1].endswith(f". Result: {result}")
+        assert re.search(r"waited \d+(\.\d)? s, [2-9] polls\.", lines[-1]) or mode == {"mode": "reschedule"}
+
+    def test_one_request_names_the_room_in_each_mode(self, run_dag, sandbox, account, mode, lines):
+        arguments = {"room_id": account.room_id, "since": SINCE, "timeout": 0.5}
+        run_dag(dag_of(ClickMeetingSessionStartedSensor, **arguments, **mode))
+        assert any("Room 'Talk' has no planned times" in line for line in lines)
+        assert sandbox.count("get_conference") == 1
+        assert lines[-1].startswith("Stopped waiting for a session of room")
+        assert lines[-1].endswith("the last poll that worked found: no session yet")
+
+    def test_a_failed_poll_has_a_line(self, sandbox, account, ended, lines, mocker):
         sandbox.fault("list_sessions", "status", status=503, times=1)
         pauses = iter([lambda: None, account.later(3 * HOUR)])
         mocker.patch.object(base, "time", SimpleNamespace(sleep=lambda seconds: next(pauses)()))
         ended.timeout = 3600
         ended.execute({})
         awaited = f"session {account.session_id} of room {account.room_id} to end"
-        failed, unmet = [each for each in logged if awaited in each][:2]
-        assert failed.startswith(f"Waiting for {awaited}: polling failed once; next attempt in 0")
-        assert unmet == f"Polled, waiting for {awaited}: not yet"
+        assert lines[0].startswith("Polling failed, failure 1 of 10: list_sessions: ")
+        assert f". Waiting for {awaited}; next poll within 0" in lines[0]
+        assert lines[1].startswith(f"Polling works again after 1 failure. Waiting for {awaited}, waited ")
+        assert lines[2].startswith(f"The wait is over: {awaited}; waited ")
+        assert ", 3 polls, 1 failed. Result: " in lines[2]
+
+    def test_a_room_that_cannot_be_read_does_not_matter(self, sandbox, account, ended, lines, mocker):
+        sandbox.fault("get_conference", "status", status=403, times=None)
+        mocker.patch.object(base, "time", SimpleNamespace(sleep=lambda seconds: account.later(3 * HOUR)()))
+        ended.timeout = 3600
+        assert ended.execute({})["session_id"] == account.session_id
+        assert f"to end. Now: session {account.session_id} is not listed" in lines[0]
+
+    def test_a_room_that_was_deleted_meanwhile_is_said_to_be(self, sandbox, account, ended, lines, mocker):
+        mocker.patch.object(
+            base, "time", SimpleNamespace(sleep=lambda seconds: account.hook.delete_conference(account.room_id))
+        )
+        ended.timeout = 3600
+        with pytest.raises(NotFoundError):
+            ended.execute({})
+        assert "2 polls, 1 failed; the last poll that worked found: " in lines[-1]
+        assert "Earlier polls found it, so somebody has deleted it on ClickMeeting" in lines[-1]
+
+    @pytest.mark.parametrize(
+        ("event", "line"),
+        [
+            ({"result": {"session_id": 3}}, "The wait is over: {}; the number of polls is unknown. Result: "),
+            ({"timed_out": True}, "Stopped waiting for {}: the number of polls is unknown"),
+        ],
+    )
+    def test_the_event_of_a_trigger_that_an_older_version_started(self, account, ended, lines, event, line):
+        try:
+            ended.execute_complete({}, event)
+        except AirflowSensorTimeout:
+            assert "timed_out" in event
+        assert lines[-1].startswith(line.format(f"session {account.session_id} of room {account.room_id} to end"))
+
+
+class Store:
+    """A task state store, or one that refuses everything."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.values: dict[str, Any] = {}
+        self._error = error
+
+    def set(self, key: str, value: Any) -> None:
+        if self._error:
+            raise self._error
+        self.values[key] = value
+
+
+class TestTheTaskStateStore:
+    """Airflow 3.3 shows it in the UI, so the page of a deferred task says what the task waits for."""
+
+    def test_what_is_waited_for_is_in_it_before_the_task_defers(self, account, deferral):
+        store = Store()
+        arguments = {"room_id": str(account.room_id), "since": SINCE, "poke_interval": 120}
+        trigger = deferral({"task_state_store": store}, **arguments).trigger
+        deadline = datetime.fromtimestamp(trigger.poll_policy["deadline"], UTC)
+        assert store.values == {
+            "waiting_for": {
+                "room_id": account.room_id,
+                "condition": f"a session of room {account.room_id} to start (since {NOON.isoformat()})",
+                "deadline": deadline.isoformat(timespec="seconds"),
+                "poll_interval": 120,
+            }
+        }
+
+    def test_it_has_the_rooms_name_if_the_response_has_it(self, account, deferral):
+        store = Store()
+        deferral({"task_state_store": store}, ClickMeetingConferenceStatusSensor, room_id=account.room_id)
+        assert store.values["waiting_for"]["room_name"] == "Talk"
+
+    def test_a_store_that_refuses_it_does_not_end_the_waiting(self, account, deferral):
+        store = Store(RuntimeError("No."))
+        assert deferral({"task_state_store": store}, room_id=account.room_id, since=SINCE).trigger
+
+    def test_other_modes_need_it_not(self, account):
+        store = Store()
+        with pytest.raises(AirflowSensorTimeout):
+            ClickMeetingSessionStartedSensor(
+                task_id="wait", room_id=account.room_id, since=SINCE, timeout=0.1, poke_interval=0.05
+            ).execute({"task_state_store": store})
+        assert store.values == {}
 
 
 class TestSince:
@@ -448,7 +583,7 @@ class TestSettling:
         sandbox.set_time(NOON + 2 * HOUR)
         asleep(account.later(timedelta(seconds=200)), account.later(timedelta(seconds=200)), account.later(HOUR))
         assert wait(settle=300)["session_id"] == account.session_id
-        assert sandbox.counts == {"list_sessions": 4, "list_session_attendees": 2}
+        assert sandbox.counts == {"list_sessions": 4, "list_session_attendees": 2, "get_conference": 1}
 
     def test_a_list_that_still_grows_is_waited_for(self, sandbox, account, wait, asleep):
         late = [{"email": "bob@example.com", "nickname": "Bob", "visits": [(30, 60)]}]
@@ -500,6 +635,7 @@ def test_a_file_that_does_not_exist_fails_at_once_and_is_named(sandbox):
         (ClickMeetingSessionEndedSensor, {"settle": -1}, "settle must be .*; got -1"),
         (ClickMeetingSessionEndedSensor, {"session_id": "None"}, "session_id must be .*; got 'None'"),
         (ClickMeetingRecordingReadySensor, {"since": "yesterday"}, "since must be"),
+        (ClickMeetingRecordingReadySensor, {"until": "tomorrow"}, "until must be"),
         (ClickMeetingConferenceStatusSensor, {"status": "over"}, "status must be one of 'active', 'inactive'"),
         (ClickMeetingRegistrationsSensor, {"at_least": 0}, "at_least must be .*; got 0"),
         (ClickMeetingRegistrationsSensor, {"status": "confirmed"}, "status must be one of"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ from airflow_clickmeeting.triggers import condition
 from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.waiting.conditions import (
     Condition,
+    ConferenceStatus,
+    FileConverted,
     RecordingReady,
     Registrations,
     SessionEnded,
@@ -67,9 +70,18 @@ def made_again(trigger: WaitTrigger) -> WaitTrigger:
 
 
 async def fired(trigger: WaitTrigger) -> dict[str, Any]:
-    """Run a trigger to its end, and return its only event, as it reaches the worker."""
+    """Run a trigger to its end, and return its only event, as it reaches the worker, without the progress."""
+    event, _ = await fired_after(trigger)
+    return event
+
+
+async def fired_after(trigger: WaitTrigger) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run a trigger to its end, and return its only event, and what the event says about the progress."""
     (event,) = [event async for event in trigger.run()]
-    return json.loads(json.dumps(event.payload))
+    payload = json.loads(json.dumps(event.payload))
+    progress = payload.pop("progress")
+    assert progress.keys() - {"room_url"} == {"seconds", "polls", "failed", "awaited", "state"}
+    return payload, progress
 
 
 async def failure_of(trigger: WaitTrigger) -> ClickMeetingError:
@@ -106,7 +118,7 @@ class TestItFires:
     async def test_when_two_polls_return_the_same(self, sandbox, ended, session_id):
         sandbox.advance(timedelta(hours=3))
         assert "result" in await fired(trigger_for(ended))
-        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
+        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2, "get_conference": 1}
 
     async def test_when_recordings_grow_no_more(self, sandbox, room_id, since):
         making = {"size": 5000, "duration": 3600, "ready_after": 600}
@@ -153,6 +165,71 @@ class TestNotYet:
 
     async def test_a_room_for_which_nobody_registered(self, sandbox, room_id):
         assert await goes_on(trigger_for(Registrations(room_id=room_id)), sandbox, "list_registrations")
+
+
+class TestItTalks:
+    """Its lines reach the log of the task, which the UI shows while the task is deferred."""
+
+    @pytest.fixture
+    def lines(self, mocker) -> list[str]:
+        """What a trigger logs, as an Airflow keeps it in the task's log."""
+        lines: list[str] = []
+        log = SimpleNamespace(log=lambda level, message, *values: lines.append(message % values))
+        mocker.patch.object(WaitTrigger, "log", log)
+        return lines
+
+    async def test_it_names_the_room_and_says_how_long_the_sensor_waited(self, sandbox, ended, room_id, lines):
+        trigger = trigger_for(ended, seconds=0.3)
+        trigger.polls = 1
+        _, progress = await fired_after(trigger)
+        (line,) = lines
+        assert line.startswith(f"Waiting for {ended.description}, waited ")
+        assert (
+            ", 2 polls. Room 'Talk' has no planned times. Now: no session yet; at ClickMeeting it is 2027-02-01" in line
+        )
+        assert progress["polls"] == sandbox.count("list_sessions") + 1
+        assert (progress["failed"], progress["state"]) == (0, "no session yet")
+        assert 0.3 <= progress["seconds"] < 30
+
+    async def test_a_response_that_is_the_room_needs_no_further_request(self, sandbox, room_id, lines):
+        await fired(trigger_for(ConferenceStatus(room_id=room_id), seconds=0.1))
+        assert "Room 'Talk' has no planned times. Now: the room's status is 'active'" in lines[0]
+        assert set(sandbox.counts) == {"get_conference"}
+
+    async def test_a_file_has_no_room(self, sandbox, lines):
+        await failure_of(trigger_for(FileConverted(file_id=99999999)))
+        assert set(sandbox.counts) == {"get_file"}
+
+    async def test_a_room_that_cannot_be_read_does_not_matter(self, sandbox, ended, lines):
+        sandbox.fault("get_conference", "status", status=503, times=None)
+        assert await fired(trigger_for(ended, seconds=0.1)) == {"timed_out": True}
+        assert f"Waiting for {ended.description}. Now: no session yet" in lines[0]
+        assert sandbox.count("get_conference") == 1, "it is not asked for again"
+
+    async def test_all_sensors_of_a_room_share_one_request_for_it(self, sandbox, ended, lines):
+        await asyncio.gather(*[fired(trigger_for(ended, seconds=0.3)) for _ in range(50)])
+        assert len(lines) == 50
+        assert sandbox.count("get_conference") == 1
+
+    async def test_failures_are_counted_from_what_the_worker_saw(self, sandbox, report, lines):
+        sandbox.fault(REPORT, "status", status=503, times=1)
+        trigger = trigger_for(report)
+        trigger.failures, trigger.polls, trigger.failed = 1, 5, 2
+        _, progress = await fired_after(made_again(trigger))
+        assert lines[0].startswith("Polling failed, failure 2 of 10: generate_session_report: ")
+        assert lines[1].startswith(f"Polling works again after 2 failures. Waiting for {report.description}, waited ")
+        assert (progress["polls"], progress["failed"]) == (5 + 4, 3)
+
+    async def test_a_hostile_name_stays_in_its_line(self, sandbox, since, lines):
+        room = sandbox.add_room(name="a\nERROR - \x1b[31mThe key is ada@example.com", permanent_room=True)
+        await fired(trigger_for(SessionEnded(room_id=room["id"], since=since), seconds=0.1))
+        assert r"Room 'a\nERROR - \x1b[31mThe key is ***' has no planned times" in lines[0]
+
+    async def test_a_trigger_that_an_older_version_stored_counts_from_nothing(self, ended, lines):
+        path, arguments = trigger_for(ended, seconds=0.1).serialize()
+        del arguments["polls"], arguments["failed"]
+        _, progress = await fired_after(resolve_name(path)(**arguments))
+        assert progress["polls"] >= 1
 
 
 class TestWhatIsFinal:
@@ -233,7 +310,7 @@ class TestWhatPasses:
 class TestARestart:
     def test_it_is_made_again_of_what_airflow_keeps(self, ended):
         trigger = trigger_for(ended)
-        trigger.fingerprint, trigger.failures = "ab12", 3
+        trigger.fingerprint, trigger.failures, trigger.polls, trigger.failed = "ab12", 3, 5, 4
         assert made_again(trigger).serialize() == trigger.serialize()
 
     def test_what_airflow_keeps_holds_no_secret(self, sandbox, ended, connect):
@@ -278,7 +355,7 @@ class TestManyForOneRoom:
         sandbox.advance(timedelta(hours=3))
         events = await together(ended)
         assert {event["result"]["session_id"] for event in events} == {session_id}
-        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2}
+        assert sandbox.counts == {"list_sessions": 2, "list_session_attendees": 2, "get_conference": 1}
 
     async def test_a_final_failure_reaches_each(self, sandbox, report, together):
         sandbox.fault(REPORT, "status", status=401)

@@ -18,6 +18,7 @@ from airflow_clickmeeting.waiting.conditions import (
     ConferenceStatus,
     FileConverted,
     FingerprintReader,
+    Poll,
     RecordingReady,
     Registrations,
     SessionEnded,
@@ -28,6 +29,7 @@ from airflow_clickmeeting.waiting.conditions import (
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 MORNING = (NOON - timedelta(hours=3)).isoformat()
+EVENING = (NOON + timedelta(hours=6)).isoformat()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class StillNamed(Named):
     @property
     def needs_confirmation(self) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class Undescribed(Named):
+    """The same, with a mistake in what is only logged."""
+
+    def describe(self, response: Any, now: datetime) -> str:
+        return str(response["no such key"])
 
 
 def hours(number: float) -> str:
@@ -83,8 +93,8 @@ def ended(since: str = MORNING, **more: Any) -> SessionEnded:
     return SessionEnded(room_id=1, since=since, **more)
 
 
-def recorded(since: str = MORNING) -> RecordingReady:
-    return RecordingReady(room_id="1", since=since)
+def recorded(since: str = MORNING, until: str | None = None) -> RecordingReady:
+    return RecordingReady(room_id="1", since=since, until=until)
 
 
 EVERY = [
@@ -136,6 +146,7 @@ DESCRIPTIONS = [
     (ended(), f"a session of room 1 to end (since {MORNING})"),
     (ended(session_id=2), "session 2 of room 1 to end"),
     (recorded(), f"the recordings of room 1 to be processed (since {MORNING})"),
+    (recorded(until=EVENING), f"the recordings of room 1 to be processed (from {MORNING} to {EVENING})"),
     (ConferenceStatus(room_id=1, status=" Active "), "room 1 to be active"),
     (Registrations(room_id=1, at_least=20, status="active"), "20 or more registrations for room 1 (status active)"),
     (SessionReport(room_id=1, session_id=2, lang="pl"), "the PDF report of session 2 of room 1 (language pl)"),
@@ -147,6 +158,78 @@ DESCRIPTIONS = [
 @pytest.mark.parametrize(("condition", "description"), DESCRIPTIONS, ids=lambda each: type(each).__name__)
 def test_a_condition_describes_what_is_awaited(condition, description):
     assert condition.description == description
+
+
+def found(condition: Condition, response: Any, now: datetime = NOON) -> Poll:
+    """Return what a poll found that did not meet a condition."""
+    steps = conditions.poll_steps(condition, None)
+    first_call(steps)
+    return after_response(steps, response, now)
+
+
+STATES = [
+    (started(), [], "no session yet"),
+    (started(), [session(7, hours(5), hours(4))], "no session since then; the latest is session 7, which started at"),
+    (ended(), [], "no session yet"),
+    (ended(), [session(7, None, None)], "no session yet"),
+    (ended(), [session(7, hours(1), None)], "session 7, which started at 2027-03-01 11:00 UTC, is running"),
+    (
+        ended(settle=7200),
+        [session(7, hours(2), hours(1))],
+        "session 7, which started at 2027-03-01 10:00 UTC, is over, or is said to be; its end counts after 2 h 0 min",
+    ),
+    (ended(session_id=9), [session(7)], "session 9 is not listed"),
+    (recorded(), [], "0 recordings, 0 of them processed"),
+    (recorded(), [recording(), recording(recording_file_size=0)], "2 recordings, 1 of them processed"),
+    (ConferenceStatus(room_id=1), {"status": "active"}, "the room's status is 'active'"),
+    (ConferenceStatus(room_id=1), {"status": "x\ny" * 900}, r"the room's status is 'x\ny"),
+    (Registrations(room_id=1, at_least=20), [{}, {}], "2 of 20 registrations"),
+    (SessionReport(room_id=1, session_id=2), {"status": "IN_PROGRESS"}, "the report's status is 'IN_PROGRESS'"),
+    (FileConverted(file_id=1), {"status": "uploaded"}, "the file's status is 'uploaded'"),
+    (Named(room_id=1, name="Talk"), {"name": "Rehearsal"}, "not yet"),
+]
+
+
+class TestWhatAPollFound:
+    @pytest.mark.parametrize(("condition", "response", "state"), STATES, ids=[state for _, _, state in STATES])
+    def test_it_is_described_in_one_short_line(self, condition, response, state):
+        described = found(condition, response).state
+        assert described.startswith(state)
+        assert "\n" not in described
+        assert len(described) < 600
+
+    def test_the_present_time_as_the_end_of_a_running_session_is_no_change(self):
+        one, other = (found(ended(settle=300), [session(7, hours(1), hours(gone))]) for gone in (0, 0.01))
+        assert one.state == other.state
+
+    def test_a_session_keeps_the_offset_that_clickmeeting_gave(self):
+        running = session(7, "2027-03-01T12:30:00+01:00", None)
+        assert "started at 2027-03-01 12:30 UTC+01:00, is running" in found(ended(), [running]).state
+
+    def test_what_is_to_be_confirmed_is_said(self):
+        assert found(StillNamed(room_id=1, name="Talk"), {"name": "Talk"}).state == (
+            "the condition is met, and the next poll must return the same"
+        )
+
+    def test_a_description_that_fails_does_not_end_the_waiting(self):
+        assert found(Undescribed(room_id=1, name="Talk"), {"name": "x"}).state == (
+            "not yet (KeyError in Undescribed.describe)"
+        )
+
+
+class TestTheRoomThatLogsName:
+    def test_it_is_that_of_the_room_id(self):
+        assert started().room_call == ended().room_call == calls.get_conference(1)
+
+    @pytest.mark.parametrize("condition", [FileConverted(file_id=1), Named(room_id="all", name="Talk")])  # type: ignore[arg-type]
+    def test_there_may_be_none(self, condition):
+        assert condition.room_call is None
+
+    def test_a_response_that_is_the_room_shows_it(self):
+        assert found(ConferenceStatus(room_id=1), {"status": "active"}).room == {"status": "active"}
+
+    def test_any_other_response_does_not(self):
+        assert found(ended(), []).room is None
 
 
 class TestSessionStarted:
@@ -263,6 +346,14 @@ class TestRecordingReady:
         before = recording(1, start=hours(5), recording_file_size=None)
         assert [each["recording_id"] for each in recorded().check([before, recording(2)], NOON)["recordings"]] == [2]
 
+    def test_one_that_began_after_the_end_of_the_session_does_not_matter(self):
+        later = recording(2, start=hours(1), recording_file_size=None)
+        assert recorded().check([recording(1), later], NOON) is None
+        found = recorded(until="2027-03-01T11:00:00+00:00").check([recording(1), later], NOON)
+        assert [each["recording_id"] for each in found["recordings"]] == [1]
+        undated = {"id": 3, "recording_file_size": 5000}
+        assert recorded(until=MORNING).check([undated], NOON), "it may have begun in time"
+
     def test_one_that_ran_on_at_that_moment_counts(self):
         assert recorded().check([recording(start=hours(3.5))], NOON)
 
@@ -362,6 +453,7 @@ class TestNonsense:
             (SessionEnded, {"settle": float("nan")}, "settle must be .*; got nan"),
             (RecordingReady, {"room_id": ""}, "room_id must be"),
             (RecordingReady, {"since": "2027-03-01"}, "since must be"),
+            (RecordingReady, {"until": "2027-03-01"}, "until must be"),
             (ConferenceStatus, {"room_id": None}, "room_id must be .*; got None"),
             (ConferenceStatus, {"status": "over"}, "status must be one of 'active', 'inactive'; got 'over'"),
             (Registrations, {"at_least": 0}, "at_least must be a whole number from 1 on; got 0"),
@@ -395,15 +487,15 @@ def after_response(steps: conditions.PollSteps, response: Any, now: datetime = N
 
 
 def polled(condition: Condition, *responses: Any, fingerprint: str | None = None) -> tuple[Any, str | None]:
-    """Poll once, with these responses."""
+    """Poll once, with these responses, and return the result and the fingerprint."""
     steps = conditions.poll_steps(condition, fingerprint)
     call: Any = first_call(steps)
     for response in responses:
         assert isinstance(call, Call)
         # the transport reads a response as the call says
         call = after_response(steps, call.read(response) if isinstance(call.read, FingerprintReader) else response)
-    assert isinstance(call, tuple)
-    return call
+    assert isinstance(call, Poll)
+    return call.result, call.fingerprint
 
 
 class TestPollSteps:
@@ -411,7 +503,8 @@ class TestPollSteps:
         steps = conditions.poll_steps(Named(room_id=1, name="Talk"), None)
         assert isinstance(steps, Generator)
         assert first_call(steps) == calls.get_conference(1)
-        assert after_response(steps, {"name": "Talk"}, NOON) == ({"at": NOON.isoformat()}, None)
+        result = {"at": NOON.isoformat()}
+        assert after_response(steps, {"name": "Talk"}, NOON) == Poll(result, None, "the condition is met", NOON, None)
 
     def test_not_yet(self):
         assert polled(Named(room_id=1, name="Talk"), {"name": "Rehearsal"}) == (None, None)

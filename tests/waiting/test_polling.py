@@ -62,6 +62,10 @@ class TestPause:
         assert pauses == [1, 5, 10, 20, 40, 80, 160, 300, 300, 300]
 
     @pytest.mark.usefixtures("no_jitter")
+    def test_it_stays_so_however_many_failures_a_long_outage_has(self):
+        assert [policy(1).pause(NOON, failures, trouble()) for failures in (1025, 100_000)] == [300, 300]
+
+    @pytest.mark.usefixtures("no_jitter")
     def test_after_failures_it_is_never_shorter_than_between_polls_that_work(self):
         assert [policy(600).pause(NOON, failures, trouble()) for failures in (1, 20)] == [600, 600]
 

@@ -148,6 +148,32 @@ async def test_a_key_that_was_corrected_meanwhile_is_used(sharer, room, room_id,
     assert response["id"] == room_id
 
 
+class TestTheRoomThatLogsName:
+    async def test_one_request_serves_all_sensors_of_the_room(self, sharer, room, sandbox):
+        plans = await asyncio.gather(*[sharer.room_plan(room()) for _ in range(50)])
+        assert {plan.name for plan in plans} == {"Talk"}
+        assert all(plan is plans[0] for plan in plans), "which share the memory, too"
+        assert (await sharer.room_plan(room())) is plans[0]
+        assert sandbox.counts == {"get_conference": 1}
+
+    async def test_it_is_forgotten_with_the_last_of_them(self, sharer, room, sandbox):
+        plan = await sharer.room_plan(room())
+        assert plan
+        del plan
+        assert not sharer._plans
+
+    @pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 404}])
+    async def test_a_failure_leaves_it_unknown(self, sharer, room, sandbox, fault):
+        sandbox.fault("get_conference", **fault)
+        assert (await sharer.room_plan(room())).name == ""
+        assert (await sharer.room_plan(room())).name == "Talk"
+
+    async def test_it_is_not_waited_for_long(self, sharer, room, sandbox, mocker):
+        mocker.patch.object(shared, "ROOM_TIMEOUT", 0.05)
+        sandbox.fault("get_conference", "hang", seconds=3600)
+        assert (await sharer.room_plan(room())).name == ""
+
+
 class TestWhoGoes:
     """Triggers are cancelled when their task is cleared, or the triggerer stops."""
 
