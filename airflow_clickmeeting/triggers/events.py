@@ -12,11 +12,12 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow_clickmeeting.api import times, validate
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
-from airflow_clickmeeting.triggers.cursor import Event
-from airflow_clickmeeting.triggers.watcher import Watcher
+from airflow_clickmeeting.triggers.watcher import Found, Watcher
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
+    from airflow_clickmeeting.triggers.cursor import Event
     from airflow_clickmeeting.triggers.feeds import Snapshot
 
 __all__ = [
@@ -42,12 +43,14 @@ class ClickMeetingConferenceCreatedTrigger(Watcher):
     event_name = "conference_created"
     feed = "conferences"
 
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield an event for each room."""
-        for room_id, room in snapshot.rooms.items():
-            names = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
-            facts = {key: room.get(key) for key in names}
-            yield Event(room_id, str(room_id), _moment(room.get("created_at")), facts)
+    def items(self, snapshot: Snapshot) -> Iterator[tuple[int, str, Room]]:
+        """Yield the rooms."""
+        return ((room_id, str(room_id), room) for room_id, room in snapshot.rooms.items())
+
+    def read_item(self, room_id: int, item: Room, now: datetime) -> Found:
+        """Return the creation of a room."""
+        names = ("room_type", "permanent_room", "created_at", "starts_at", "ends_at", "timezone")
+        return _moment(item.get("created_at")), {key: item.get(key) for key in names}
 
 
 class ClickMeetingRegistrationTrigger(Watcher):
@@ -60,11 +63,10 @@ class ClickMeetingRegistrationTrigger(Watcher):
     feed = "registrations"
     lookback = timedelta(days=1)
 
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield an event for each registration."""
-        for room_id, each in snapshot.items():
-            facts = {"registration_id": each["id"], "registered_at": each["registration_date"]}
-            yield Event(room_id, f"{room_id}-{each['id']}", _moment(each["registration_date"]), facts)
+    def read_item(self, room_id: int, item: Registration, now: datetime) -> Found:
+        """Return the registration."""
+        facts = {"registration_id": item["id"], "registered_at": item["registration_date"]}
+        return _moment(item["registration_date"]), facts
 
 
 class ClickMeetingSessionStartedTrigger(Watcher):
@@ -73,11 +75,9 @@ class ClickMeetingSessionStartedTrigger(Watcher):
     event_name = "session_started"
     feed = "sessions"
 
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield an event for each session, whether it is over or not."""
-        for room_id, each in snapshot.items():
-            facts = {"session_id": each["id"], "started_at": each.get("start_date")}
-            yield Event(room_id, f"{room_id}-{each['id']}", _moment(each.get("start_date")), facts)
+    def read_item(self, room_id: int, item: Session, now: datetime) -> Found:
+        """Return the start of a session, whether it is over or not."""
+        return _moment(item.get("start_date")), {"session_id": item["id"], "started_at": item.get("start_date")}
 
 
 class ClickMeetingSessionEndedTrigger(Watcher):
@@ -101,14 +101,11 @@ class ClickMeetingSessionEndedTrigger(Watcher):
         path, kwargs = super().serialize()
         return path, {**kwargs, "settle": self.settle}
 
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield an event for each session that ended at least `settle` seconds ago."""
+    def read_item(self, room_id: int, item: Session, now: datetime) -> Found | None:
+        """Return the end of a session that ended at least `settle` seconds ago."""
         from airflow_clickmeeting.api.facts import over_for, session_facts
 
-        for room_id, each in snapshot.items():
-            if over_for(each, self.settle, snapshot.now):
-                key = f"{room_id}-{each['id']}"
-                yield Event(room_id, key, _moment(each["end_date"]), session_facts(room_id, each))
+        return (_moment(item["end_date"]), session_facts(room_id, item)) if over_for(item, self.settle, now) else None
 
     def confirm_with(self, event: Event) -> Call[str] | None:
         """Return the call for the fingerprint of the session's attendee list."""
@@ -132,13 +129,11 @@ class ClickMeetingRecordingReadyTrigger(Watcher):
     # an event has the date of the recording's start, and the recording may be ready a day later
     lookback = timedelta(days=30)
 
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield an event for each recording that has a size."""
+    def read_item(self, room_id: int, item: Recording, now: datetime) -> Found | None:
+        """Return a recording that has a size."""
         from airflow_clickmeeting.api.facts import recorded, recorded_at, recording_facts
 
-        for room_id, each in snapshot.items():
-            if recorded(each):
-                yield Event(room_id, f"{room_id}-{each['id']}", recorded_at(each), recording_facts(each))
+        return (recorded_at(item), recording_facts(item)) if recorded(item) else None
 
     def confirm_with(self, event: Event) -> str:
         """Return the size, which may grow while ClickMeeting processes the recording."""

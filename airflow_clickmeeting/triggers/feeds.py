@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
-from airflow_clickmeeting.api import calls, times
+from airflow_clickmeeting.api import calls, parse, times
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.api.pagination import RoomPages
@@ -19,6 +19,7 @@ from airflow_clickmeeting.api.types import Recording, Registration, Room, Sessio
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers.cursor import EVERYTHING
+from airflow_clickmeeting.triggers.health import explain, left_out
 from airflow_clickmeeting.triggers.room_activity import (
     FAR_AHEAD_PAUSE,
     MAX_PAUSE,
@@ -27,6 +28,8 @@ from airflow_clickmeeting.triggers.room_activity import (
     update_rooms,
 )
 from airflow_clickmeeting.waiting.polling import PollPolicy, format_failures
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Snapshot:
     :param on_persisted: functions to call once the events of this snapshot are in Airflow's database.
     :param seen_until: the items are at least those that ClickMeeting had then, which is earlier than `now` if there are
         more rooms than one poll can read; `NOTHING` if some were never polled.
+    :param problems: which rooms and items could not be read, and why; they are left out, or are as they were before.
     """
 
     now: datetime
@@ -56,14 +60,27 @@ class Snapshot:
     items_by_room: dict[int, list[Any]]
     on_persisted: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     seen_until: datetime = EVERYTHING
+    problems: list[str] = field(default_factory=list)
 
     def name_of(self, room_id: int) -> str:
         """Return the name of a room, or an empty text if the room is not listed."""
-        return self.rooms.get(room_id, {}).get("name", "")
+        return self.rooms.get(room_id, {}).get("name") or ""
 
     def items(self) -> Iterator[tuple[int, Any]]:
         """Yield each session, recording or registration with the id of its room."""
         return ((room_id, each) for room_id, items in self.items_by_room.items() for each in items)
+
+
+@dataclass(frozen=True)
+class FailedPoll:
+    """A poll that failed, in the place of a snapshot.
+
+    :param failures: how many polls in a row have failed.
+    :param error: why, and what to do, for people.
+    """
+
+    failures: int
+    error: str
 
 
 class ConferenceFeed:
@@ -83,13 +100,20 @@ class ConferenceFeed:
         self._listed_at: datetime | None = None
         self._list_requests = 0
         self._seen_until = EVERYTHING
+        self._problems: dict[Hashable, str] = {}
 
     async def poll(self) -> Snapshot:
         """Send the requests for what may have changed, and return everything as it is now."""
         self._list_requests, self._seen_until = 0, EVERYTHING
         await self.refresh()
         rooms = {room_id: known.room for room_id, known in self.rooms.items()}
-        return Snapshot(self.hook.now(), rooms, dict(self.items_by_room), seen_until=self._seen_until)
+        return Snapshot(
+            self.hook.now(),
+            rooms,
+            dict(self.items_by_room),
+            seen_until=self._seen_until,
+            problems=list(self._problems.values()),
+        )
 
     async def refresh(self) -> None:
         """Bring `rooms` and `items_by_room` up to date."""
@@ -102,9 +126,11 @@ class ConferenceFeed:
         """
         if self.room_id is None:
             # later, a room that moves to another page meanwhile is found by the next poll
-            listed = await self._list(RoomPages("active", check=self._listed_at is None))
+            skipped: list[str] = []
+            listed = await self._list(RoomPages("active", skipped.append, check=self._listed_at is None))
             if self._is_after_gap():
-                listed += await self._list(RoomPages("inactive"))
+                listed += await self._list(RoomPages("inactive", skipped.append))
+            self._note("rooms", left_out(skipped, "the list of rooms"))
         elif self._is_after_gap():
             listed = [await self.hook.run(calls.get_conference(self.room_id))]
         else:
@@ -115,9 +141,23 @@ class ConferenceFeed:
     async def _list(self, pages: RoomPages) -> list[Room]:
         listed: list[Room] = []
         while call := pages.call:
-            listed += pages.take(await self.hook.run(call))
+            listed += pages.take(await self._run(call))
             self._list_requests += 1
         return listed
+
+    async def _run(self, call: Call[list[T]], skip: Callable[[str], object] | None = None) -> list[T]:
+        """Return the items of a list, and leave out those that cannot be read, unless none of them can."""
+        listed = cast("parse.listed[T]", call.read)
+        lenient, strict = replace(listed, skip=skip or listed.skip), replace(listed, skip=None)
+        return await self.hook.run(replace(call, read=lambda data: lenient(data) or strict(data)))
+
+    def _note(self, key: Hashable, problem: str | None) -> None:
+        """Keep what is wrong with a room or a list until it is right again, and log it once."""
+        if problem is None:
+            self._problems.pop(key, None)
+        elif self._problems.get(key) != problem:
+            self._problems[key] = problem
+            log.warning(problem)
 
     def _is_after_gap(self) -> bool:
         return self._listed_at is None or abs(self.hook.now() - self._listed_at) > MAX_GAP
@@ -156,6 +196,10 @@ class RoomFeed(ConferenceFeed):
         """
         await self.refresh_rooms()
         now = self.hook.now()
+        for room_id in [each for each in self._problems if isinstance(each, int)]:
+            known = self.rooms.get(room_id)
+            if known is None or (known.inactive_since and not self.may_have_changed(known, now)):
+                self._note(room_id, None)  # the room is not polled any more
         due = [known for known in self.rooms.values() if self.room_id or self._is_due(known, now)]
         limit = max(self.max_requests - self._list_requests, MIN_ROOMS)
         due, self._seen_until = most_urgent(due, limit, now, self.max_pause)
@@ -164,6 +208,10 @@ class RoomFeed(ConferenceFeed):
         log.debug("Polled %d of %d rooms", len(due), len(self.rooms))
         if due and all(failures):
             raise failures[0]  # type: ignore[misc]
+        for room_id, error in zip((known.room["id"] for known in due), failures, strict=True):
+            if error and room_id in self.rooms:
+                why = f"Polling room {room_id} failed; the watcher skips it until the next poll: {explain(error)}"
+                self._note(room_id, why)
 
     def _is_due(self, known: KnownRoom, now: datetime) -> bool:
         # a poll that comes early is for the rooms that the last one could not read
@@ -177,16 +225,16 @@ class RoomFeed(ConferenceFeed):
     async def _refresh_room(self, known: KnownRoom, semaphore: asyncio.Semaphore) -> ClickMeetingError | None:
         room_id = known.room["id"]
         async with semaphore:
+            skipped: list[str] = []
             try:
-                items = await self.hook.run(self.call(room_id))
-            except NotFoundError as error:
-                del self.rooms[room_id]
-                self.items_by_room.pop(room_id, None)
-                return error
+                items = await self._run(self.call(room_id), skipped.append)
             except ClickMeetingError as error:
-                log.warning("Polling room %d failed; the watcher skips it until the next poll: %s", room_id, error)
                 known.tried_at = self.hook.now()
+                if isinstance(error, NotFoundError) and room_id != self.room_id:
+                    del self.rooms[room_id]
+                    self.items_by_room.pop(room_id, None)
                 return error
+        self._note(room_id, left_out(skipped, f"room {room_id}"))
         known.last_polled_at = known.tried_at = self.hook.now()
         dates = [date for item in items for key in self.date_keys if (date := item.get(key))]
         with suppress(ParseError):  # the room's urgency needs no exact date
@@ -225,15 +273,17 @@ class RegistrationFeed(RoomFeed):
 
     def call(self, room_id: int) -> Call[list[Registration]]:
         """Return the call that lists a room's registrations, only with their ids and dates."""
-        call = calls.list_registrations(room_id)
-        return replace(call, read=lambda data: [_without_person(each) for each in call.read(data)])
+        return replace(calls.list_registrations(room_id), read=parse.listed(_without_person))
 
     def may_have_changed(self, known: KnownRoom, now: datetime) -> bool:
         """Return whether somebody may have registered."""
         return known.may_have_new_registrations(now)
 
 
-def _without_person(registration: Registration) -> Registration:
+def _without_person(data: Any) -> Registration:
+    registration = parse.registration(data)
+    if not registration.get("id"):
+        raise ParseError("expected a registration with a number as its id")
     return {"id": registration["id"], "registration_date": registration.get("registration_date") or ""}
 
 
@@ -264,10 +314,12 @@ class RecordingFeed(RoomFeed):
         self.items_by_room = by_room
 
     async def _list_by_room(self) -> dict[int, list[Recording]] | None:
+        skipped: list[str] = []
         try:
-            listed = await self.hook.run(replace(calls.list_all_recordings(), treat_as={}))
+            listed = await self._run(replace(calls.list_all_recordings(), treat_as={}), skipped.append)
         except NotFoundError:  # the account has no recordings, or this ClickMeeting has no such list
             return None
+        self._note("recordings", left_out(skipped, "the list of recordings"))
         by_room: dict[int, list[Recording]] = {}
         for each in listed:
             if not each.get("conference_id"):
@@ -286,11 +338,11 @@ FEEDS: dict[str, type[ConferenceFeed]] = {
 
 async def snapshots(
     feed: str, clickmeeting_conn_id: str, room_id: int | None, interval: float
-) -> AsyncIterator[Snapshot]:
+) -> AsyncIterator[Snapshot | FailedPoll]:
     """Yield a snapshot of a feed every `interval` seconds, without an end.
 
-    After any error it logs a warning and polls again, with pauses that grow to five minutes. It never raises, because
-    Airflow would restart a failed watcher once a second.
+    After any error it logs a warning, yields a `FailedPoll`, and polls again, with pauses that grow to five minutes. It
+    never raises, because Airflow would restart a failed watcher once a second.
 
     :param feed: a key of `FEEDS`.
     :param clickmeeting_conn_id: the connection.
@@ -313,7 +365,9 @@ async def snapshots(
         if not error and snapshot.seen_until < snapshot.now:
             pause = min(pause, CATCH_UP_INTERVAL)
         if error:
-            message = format_failures(f"Polling {feed} of {clickmeeting_conn_id}", failures, pause, error)
+            reason = explain(error)
+            message = format_failures(f"Polling {feed} of {clickmeeting_conn_id}", failures, pause, reason)
             # an error that is not ClickMeeting's is a bug or a wrong setting: its traceback shows where
             log.warning(message, exc_info=None if isinstance(error, ClickMeetingError) else error)
+            yield FailedPoll(failures, reason)
         await asyncio.sleep(pause)

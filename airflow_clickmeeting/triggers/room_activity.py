@@ -88,9 +88,7 @@ class KnownRoom:
         return max(min([*pauses, longest]), MIN_PAUSE)
 
     def _scheduled(self, key: Literal["starts_at", "ends_at"]) -> datetime | None:
-        with suppress(ParseError):  # a room without a known time may have sessions at any time
-            return parse(self.room[key]) if self.room.get(key) else None
-        return None
+        return _moment(self.room.get(key))  # a room without a known time may have sessions at any time
 
     def _may_have_changed(self, now: datetime, delay: timedelta) -> bool:
         if self.inactive_since:
@@ -142,7 +140,7 @@ def update_rooms(known: dict[int, KnownRoom], listed: Iterable[Room], now: datet
             active.add(room["id"])
             inactive_since = None
         elif before is None:
-            inactive_since = parse(room["updated_at"]) if room.get("updated_at") else now
+            inactive_since = _moment(room.get("updated_at")) or now
         else:
             inactive_since = before.inactive_since or now
         if before is None:
@@ -152,3 +150,9 @@ def update_rooms(known: dict[int, KnownRoom], listed: Iterable[Room], now: datet
     for room_id, each in known.items():
         if room_id not in active and each.inactive_since is None:
             each.inactive_since = now
+
+
+def _moment(written: str | None) -> datetime | None:
+    with suppress(ParseError):
+        return parse(written) if written else None
+    return None

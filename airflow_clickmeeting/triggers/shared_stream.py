@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-from airflow_clickmeeting.triggers.feeds import Snapshot
+from airflow_clickmeeting.triggers.feeds import FailedPoll, Snapshot
 
 try:
     from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
@@ -21,10 +21,10 @@ class SnapshotProducer(SharedStreamProducer):
     :param snapshots: the stream.
     """
 
-    def __init__(self, snapshots: AsyncIterator[Snapshot]) -> None:
+    def __init__(self, snapshots: AsyncIterator[Snapshot | FailedPoll]) -> None:
         self._snapshots = snapshots
 
-    async def open_stream(self) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
+    async def open_stream(self) -> AsyncIterator[tuple[Snapshot | FailedPoll, Snapshot | FailedPoll]]:
         """Yield pairs: the snapshot for the watchers, and the same one for `advance`."""
         async for snapshot in self._snapshots:
             yield snapshot, snapshot
@@ -35,7 +35,7 @@ class SnapshotProducer(SharedStreamProducer):
         A cursor that cannot be stored is stored after the next poll. At worst, a restart reports an event twice.
         """
         for snapshot, outcome in batch:
-            if outcome.failed:
+            if outcome.failed or isinstance(snapshot, FailedPoll):
                 continue
             for store_cursor in snapshot.on_persisted:
                 try:

@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatch
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,11 +21,14 @@ from airflow_clickmeeting.triggers.cursor import Cursor, Event
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
-    from airflow_clickmeeting.triggers.feeds import Snapshot
+    from airflow_clickmeeting.triggers.feeds import FailedPoll, Snapshot
 
 READ_AGAIN = 5.0
 # how many requests a watcher sends after a poll to confirm events; further events wait for the next poll
 MAX_CONFIRMATIONS = 30
+
+#: when an event happened, or None if ClickMeeting does not say, and what its payload says about it
+Found = tuple[datetime | None, dict[str, Any]]
 
 
 class Watcher(BaseEventTrigger):
@@ -66,6 +69,8 @@ class Watcher(BaseEventTrigger):
         self._stored: Cursor | None = None
         self._fingerprints: dict[str, str] = {}
         self._confirmations: Counter[str] = Counter()
+        self._problems: list[str] = []
+        self._last_problems: list[str] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments for Airflow's database; none of them is secret."""
@@ -77,9 +82,19 @@ class Watcher(BaseEventTrigger):
             "interval": self.interval,
         }
 
+    def items(self, snapshot: Snapshot) -> Iterator[tuple[int, str, Any]]:
+        """Yield all items that may show an event: the room's id, the event's key, and the item."""
+        return ((room_id, f"{room_id}-{each['id']}", each) for room_id, each in snapshot.items())
+
     @abstractmethod
-    def find_events(self, snapshot: Snapshot) -> Iterator[Event]:
-        """Yield all events that the snapshot shows, reported or not."""
+    def read_item(self, room_id: int, item: Any, now: datetime) -> Found | None:
+        """Return when the event of an item happened, and its facts; None if the item does not show one yet.
+
+        :param room_id: the item's room.
+        :param item: a room, session, recording or registration.
+        :param now: the time of the snapshot.
+        :raises ParseError: if the item cannot be read; the event is then reported once it can.
+        """
 
     def confirm_with(self, event: Event) -> Call[str] | str | None:
         """Return what must be the same at two polls in a row before the event is reported.
@@ -93,8 +108,8 @@ class Watcher(BaseEventTrigger):
         return ("clickmeeting", self.feed, self.clickmeeting_conn_id, self.room_id, self.interval)
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
-        """Yield a snapshot of the feed after each poll."""
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot | FailedPoll]:
+        """Yield a snapshot of the feed after each poll, or a `FailedPoll`."""
         from airflow_clickmeeting.triggers.feeds import snapshots
 
         async for each in snapshots(cls.feed, kwargs["clickmeeting_conn_id"], kwargs["room_id"], kwargs["interval"]):
@@ -113,29 +128,66 @@ class Watcher(BaseEventTrigger):
         async for event in self.filter_shared_stream(self.open_shared_stream(kwargs)):
             yield event
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[Snapshot | FailedPoll]
+    ) -> AsyncIterator[TriggerEvent]:
         """Yield what each snapshot shows for the first time, as Airflow's events."""
+        from airflow_clickmeeting.triggers.feeds import FailedPoll
+        from airflow_clickmeeting.triggers.health import Health
+
         cursor = self._stored = await self._read_cursor()
-        async for snapshot in shared_stream:
-            events = list(self.find_events(snapshot))
-            if cursor is None:
-                cursor = Cursor.starting(events, snapshot.now, self.lookback, snapshot.seen_until)
+        with Health(self.asset_name, self.interval, self._store) as health:
+            async for snapshot in shared_stream:
+                if isinstance(snapshot, FailedPoll):
+                    health.failed(snapshot.failures, snapshot.error)
+                    continue
+                self._last_problems, self._problems = self._problems, []
+                events, unreadable = self._find_events(snapshot)
+                # a date in the future must not move the watermark past events that are still to come
+                seen_until = min(snapshot.seen_until, snapshot.now)
+                # an item that cannot be read when the watcher starts happened before
+                if cursor is None:
+                    cursor = Cursor.starting([*events, *unreadable], snapshot.now, self.lookback, seen_until)
+                else:
+                    cursor = cursor.catch_up([*events, *unreadable], self.lookback, seen_until)
+                confirmed = await self._confirmed(cursor.new_events(events))
+                health.polled([*snapshot.problems, *self._problems])
+                matching = [each for each in confirmed if self._matches(each, snapshot)]
+                # of several events at once Airflow may start a run with the first only; a later event brings the others
+                held_back = matching[1:][-1:]
+                reported = [each for each in confirmed if each not in held_back]
+                for each in matching:
+                    if each in reported:
+                        yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
+                cursor = cursor.after(reported, self.lookback, seen_until)
+                for each in reported:
+                    self._fingerprints.pop(each.key, None)
+                    self._confirmations.pop(each.key, None)
+                if self._store is not None and cursor != self._stored:
+                    snapshot.on_persisted.append(partial(self._write_cursor, cursor))
+
+    def _find_events(self, snapshot: Snapshot) -> tuple[list[Event], list[Event]]:
+        """Return all events that the snapshot shows, reported or not, and those that cannot be read."""
+        from airflow_clickmeeting.triggers.health import left_out
+
+        events, unreadable, reasons = [], [], []
+        for room_id, key, item in self.items(snapshot):
+            try:
+                found = self.read_item(room_id, item, snapshot.now)
+            except Exception as error:  # noqa: BLE001 - the other events must not wait for this one
+                unreadable.append(Event(room_id, key, None, {}))
+                reasons.append(f"{self.event_name}-{key}: {error}")
             else:
-                cursor = cursor.catch_up(events, self.lookback, snapshot.seen_until)
-            confirmed = await self._confirmed(cursor.new_events(events))
-            matching = [each for each in confirmed if self._matches(each, snapshot)]
-            # of several events at once Airflow may start a run with the first only; a later event brings the others
-            held_back = matching[1:][-1:]
-            reported = [each for each in confirmed if each not in held_back]
-            for each in matching:
-                if each in reported:
-                    yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
-            cursor = cursor.after(reported, self.lookback, snapshot.seen_until)
-            for each in reported:
-                self._fingerprints.pop(each.key, None)
-                self._confirmations.pop(each.key, None)
-            if self._store is not None and cursor != self._stored:
-                snapshot.on_persisted.append(partial(self._write_cursor, cursor))
+                if found is not None:
+                    events.append(Event(room_id, key, *found))
+        if problem := left_out(reasons, f"asset {self.asset_name}"):
+            self._note(problem)
+        return events, unreadable
+
+    def _note(self, problem: str) -> None:
+        if problem not in self._last_problems:
+            self.log.warning(problem)
+        self._problems.append(problem)
 
     def _matches(self, event: Event, snapshot: Snapshot) -> bool:
         name = snapshot.name_of(event.room_id)
@@ -172,14 +224,14 @@ class Watcher(BaseEventTrigger):
         return fingerprint is not None and fingerprint == before
 
     async def _fetch(self, call: Call[str]) -> str | None:
-        from airflow_clickmeeting.exceptions import ClickMeetingError
+        from airflow_clickmeeting.triggers.health import explain
         from airflow_clickmeeting.waiting.shared import shared_requests
 
         with shared_requests(self.clickmeeting_conn_id) as sharer:
             try:
                 response, _ = await sharer.next_response(call)
-            except ClickMeetingError as error:
-                self.log.warning("Confirming an event failed; the watcher tries again at the next poll: %s", error)
+            except Exception as error:  # noqa: BLE001 - a watcher that ends would be started again each second
+                self._note(f"Confirming an event failed; the watcher tries again at the next poll: {explain(error)}")
                 return None
         return str(response)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
@@ -10,6 +11,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_co
 from airflow.configuration import conf
 from airflow.models.connection import Connection
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from fastapi import Depends
 from sqlalchemy import select
@@ -17,7 +19,7 @@ from sqlalchemy import select
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 from airflow_clickmeeting.ui.plugin import PREFIX
 
-__all__ = ["BASE", "PAGE", "ROOT", "Accounts", "may_read_connection", "rendered_fields"]
+__all__ = ["BASE", "PAGE", "ROOT", "Accounts", "may_read_connection", "rendered_fields", "result_of"]
 
 #: the path of Airflow's own pages, with a slash at both ends
 ROOT = f"{API_ROOT_PATH.rstrip('/')}/"
@@ -58,3 +60,24 @@ def rendered_fields(ti_key: Any) -> dict[str, Any] | None:
     """
     with create_session(scoped=False) as session:
         return RenderedTaskInstanceFields.get_templated_fields(ti_key, session=session)
+
+
+def result_of(ti_key: Any) -> dict[str, Any]:
+    """Return what a task returned; an empty dict before it has, and if that is not a dict.
+
+    :param ti_key: the key of the task's instance.
+    """
+    entry = select(XComModel.value).filter_by(
+        dag_id=ti_key.dag_id,
+        run_id=ti_key.run_id,
+        task_id=ti_key.task_id,
+        map_index=ti_key.map_index,
+        key="return_value",
+    )
+    with create_session(scoped=False) as session:
+        value = session.scalar(entry)
+    try:
+        result = json.loads(value) if isinstance(value, str) else value
+    except ValueError:  # an XCom backend of its own keeps something else here
+        return {}
+    return result if isinstance(result, dict) else {}

@@ -208,6 +208,9 @@ class _Questions:
         """Return a list; or None, with an error if it cannot be read."""
         try:
             return None if call is None else await self.ask_list(call)
-        except (ClickMeetingError, ValueError) as error:
+        except ClickMeetingError as error:
+            errors.append(error.explanation)
+            return None
+        except ValueError as error:
             errors.append(str(error))
             return None

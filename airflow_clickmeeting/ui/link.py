@@ -1,12 +1,15 @@
-"""The button Webinars on the tasks of this provider, which leads to the room that a task is about."""
+"""The button Webinars on the tasks of this provider, which leads to the room and the session that a task is about."""
 
 from __future__ import annotations
 
+from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_clickmeeting.get_provider_info import get_provider_info
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -14,25 +17,46 @@ if TYPE_CHECKING:
 
 #: the classes of all operators and sensors of this provider begin with it
 CLASS_PREFIX = "ClickMeeting"
+#: the ends of the names of those that learn their room or their session only when they run
+FINDERS = ("CreateConferenceOperator", "Sensor")
 
 
 class WebinarsLink(BaseOperatorLink):
-    """Leads from a task to the page: to its room, or to its account if the task names no single room.
+    """Leads from a task to the page: to its session or its room, or to its account if the task names no single room.
 
-    The API server computes it from the arguments that it stored when the task ran. Other tasks have no such button.
+    The API server computes it from what it stored of the task: the arguments when it started, and for some the result.
+    So it is there while the task runs, and takes no XCom.
     """
 
     name = "Webinars"
 
+    @cached_property
+    def operators(self) -> list[Any]:  # type: ignore[override]
+        """The operators and sensors of this provider; Airflow shows the button on no other tasks.
+
+        Airflow asks for them when it reads DAGs for its API, and never if the page is off.
+        """
+        info: dict[str, Any] = get_provider_info()
+        modules = [name for kind in ("operators", "sensors") for part in info[kind] for name in part["python-modules"]]
+        modules += [part["python-module"] for part in info["transfers"]]
+        return [getattr(module, name) for module in map(import_module, modules) for name in module.__all__]
+
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Return the address of the page, relative to Airflow's own, or an empty text."""
+        # Airflow takes a mapped task for one of these if its class has a part of one of their names
         if not operator.task_type.startswith(CLASS_PREFIX):
             return ""
-        from airflow_clickmeeting.ui.access import PAGE, rendered_fields
+        from airflow_clickmeeting.ui.access import PAGE, rendered_fields, result_of
 
         fields = rendered_fields(ti_key)
         if fields is None:  # the task has not run
             return ""
-        conn_id, room_id = fields.get("clickmeeting_conn_id") or DEFAULT_CONN_ID, str(fields.get("room_id"))
-        room = f"/rooms/{room_id}" if room_id.isdecimal() else ""
-        return f"plugin/webinars{PAGE}/{quote(str(conn_id), safe='')}{room}"
+        found = result_of(ti_key) if operator.task_type.endswith(FINDERS) else {}
+        address = quote(str(fields.get("clickmeeting_conn_id") or DEFAULT_CONN_ID), safe="")
+        room_id = str(fields.get("room_id") or found.get("id"))
+        session_id = str(found.get("session_id") or fields.get("session_id"))
+        if room_id.isdecimal():
+            address += f"/rooms/{room_id}"
+            if session_id.isdecimal():
+                address += f"/sessions/{session_id}"
+        return f"plugin/webinars{PAGE}/{address}"

@@ -53,8 +53,8 @@ class ClickMeetingPlugin(AirflowPlugin):
         ]
 
     @cached_property
-    def global_operator_extra_links(self) -> list[Any]:  # type: ignore[override]
-        """The button of tasks that leads to the page."""
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The button of this provider's tasks that leads to the page."""
         if not self._is_on:
             return []
         from airflow_clickmeeting.ui.link import WebinarsLink

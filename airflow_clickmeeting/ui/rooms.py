@@ -50,13 +50,16 @@ class WebinarRoom:
         )
 
     def state(self, now: datetime) -> State:
-        """Return whether the room's event is now, coming, or over; a permanent room is `open` while it is active."""
+        """Return whether the room's event is now, coming, or over; a permanent room is `open` while it is active.
+
+        An inactive room with a start in the future was cancelled, and counts as `coming`.
+        """
+        if self.starts_at is not None and now < self.starts_at - EARLY:
+            return "coming"
         if not self.is_active:
             return "over"
         if self.starts_at is None:
             return "open"
-        if now < self.starts_at - EARLY:
-            return "coming"
         return "now" if self.ends_at is None or now <= self.ends_at + LATE else "over"
 
 
@@ -105,7 +108,8 @@ def rooms_to_read(rooms: Iterable[WebinarRoom], now: datetime, requests: int) ->
     others that are over.
     """
     found = by_state(rooms, now)
-    over, registered = found["over"], [room for room in found["coming"] if room.has_registration]
+    over = found["over"]
+    registered = [room for room in found["coming"] if room.has_registration and room.is_active]
     wanted = [
         *(Wanted(room, sessions=True) for room in (*found["now"][:1], *over[:1])),
         *(Wanted(room, sessions=False) for room in registered[:2]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
+from airflow_clickmeeting.triggers.feeds import Snapshot
+from airflow_clickmeeting.triggers.health import KEY as HEALTH
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
@@ -101,20 +104,43 @@ def account(sandbox: Sandbox) -> Account:
 
 
 class States:
-    """Airflow's asset state store: JSON by asset and key."""
+    """Airflow's asset state store: JSON by asset and key.
+
+    :param writes: how many cursors were written.
+    :param failures: how many of the next requests for cursors fail.
+    :param health: what was written as the health of each asset, in turn.
+    :param accepts_health: whether it answers what is written as health; while it is unset, it does not.
+    :param refuses_health: whether it refuses what is written as health.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], str] = {}
         self.writes = 0
         self.failures = 0
+        self.health: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.health_requests = 0
+        self.accepts_health = asyncio.Event()
+        self.accepts_health.set()
+        self.refuses_health = False
 
     def __getitem__(self, asset: Any) -> State:
-        return State(self, asset.name)
+        return self.of(asset.name)
+
+    def of(self, name: str) -> State:
+        return State(self, name)
 
     def reported(self, asset: Asset) -> list[str]:
         """Return the ids of the reported events in the cursors of an asset."""
-        rows = [(event, json.loads(row)) for (name, event), row in self.rows.items() if name == asset.name]
-        return [f"{event}-{key}" for event, row in rows for key in row["reported"]]
+        rows = [(key, json.loads(row)) for (name, key), row in self.rows.items() if name == asset.name]
+        return [f"{event}-{key}" for event, row in rows if event != HEALTH for key in row["reported"]]
+
+    async def write_health(self, asset: str, value: dict[str, Any]) -> None:
+        self.health_requests += 1
+        await self.accepts_health.wait()
+        if self.refuses_health:
+            raise ConnectionError("The API server is not there.")
+        self.rows[asset, HEALTH] = json.dumps(value)
+        self.health[asset].append(value)
 
     def fail_if_ordered(self) -> None:
         if self.failures:
@@ -131,12 +157,16 @@ class State:
 
     async def aget(self, key: str, default: Any = None) -> Any:
         await asyncio.sleep(0)
-        self.states.fail_if_ordered()
+        if key != HEALTH:
+            self.states.fail_if_ordered()
         row = self.states.rows.get((self.asset, key))
         return json.loads(row) if row else default
 
     async def aset(self, key: str, value: Any) -> None:
         await asyncio.sleep(0)
+        if key == HEALTH:
+            await self.states.write_health(self.asset, value)
+            return
         self.states.fail_if_ordered()
         self.states.rows[self.asset, key] = json.dumps(value)
         self.states.writes += 1
@@ -165,7 +195,7 @@ class Watch:
     async def _counted(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for snapshot in stream:
             yield snapshot
-            self.polls += 1
+            self.polls += isinstance(snapshot, Snapshot)
 
     def receive(self, event: Any) -> None:
         self.reported.append(event.payload)

@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_clickmeeting.exceptions import NotFoundError, ServerError, ValidationError
+from airflow_clickmeeting.exceptions import NotFoundError, ServerError, UnexpectedAnswerError, ValidationError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers import feeds
 from airflow_clickmeeting.triggers.cursor import EVERYTHING, NOTHING
-from airflow_clickmeeting.triggers.feeds import FEEDS, snapshots
+from airflow_clickmeeting.triggers.feeds import FEEDS, Snapshot, snapshots
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -155,6 +155,80 @@ class TestSessions:
         # two lists, and three rounds of eight
         assert asyncio.get_running_loop().time() - begun >= 5 * 0.05
         assert len(snapshot.items_by_room) == 24
+
+
+# an item that cannot be read, and one that can, wherever they stand
+ODD = {"id": "two", "name": "Odd", "start_date": "2027-02-01T12:00:00+00:00"}
+GOOD = {"id": 1, "name": "Good", "conference_id": 7, "end_date": "2027-02-01T12:00:00+00:00"}
+LISTS = [
+    ("conferences", "list_conferences", "the list of rooms"),
+    ("sessions", "list_sessions", "room "),
+    ("registrations", "list_registrations", "room "),
+    ("recordings", "list_all_recordings", "the list of recordings"),
+]
+
+
+class TestUnreadable:
+    """An item that cannot be read is left out and noted; a list of nothing else fails."""
+
+    @pytest.mark.parametrize(("name", "operation", "place"), LISTS)
+    async def test_it_is_noted_as_long_as_it_is_there_and_logged_once(
+        self, feed, poll, sandbox, account, caplog, name, operation, place
+    ):
+        account.open_room()
+        polled = feed(name)
+        for _ in range(2):
+            sandbox.fault(operation, "answer", json=[GOOD, ODD], times=2)
+            snapshot, _ = await poll(polled)
+            sandbox.clear_faults()
+            items = snapshot.rooms.items() if name == "conferences" else snapshot.items()
+            assert [each["id"] for _, each in items] == [1]
+            (problem,) = snapshot.problems
+            assert problem.startswith(f"One item of {place}")
+            assert " could not be read and was left out: item 2 of the list: expected a " in problem
+        assert caplog.text.count("could not be read") == 1
+        snapshot, _ = await poll(polled)
+        assert snapshot.problems == []
+
+    @pytest.mark.parametrize(("name", "operation", "place"), LISTS)
+    async def test_a_poll_that_can_read_nothing_fails(self, feed, poll, sandbox, account, name, operation, place):
+        account.open_room()
+        sandbox.fault(operation, "answer", json=[ODD, ODD], times=2)
+        with pytest.raises(UnexpectedAnswerError, match="item 1 of the list"):
+            await poll(feed(name))
+
+    @pytest.fixture
+    async def noted(self, feed, poll, sandbox, account):
+        """A feed of sessions with a room in which something cannot be read, and another room."""
+        rooms = [account.open_room(), account.open_room()]
+        sessions = feed("sessions")
+        sandbox.fault("list_sessions", "answer", json=[GOOD, ODD])
+        snapshot, _ = await poll(sessions)
+        ((room_id,),) = [[each for each in rooms if f"of room {each} " in problem] for problem in snapshot.problems]
+        return sessions, room_id
+
+    async def test_it_is_forgotten_with_its_room(self, poll, noted):
+        sessions, room_id = noted
+        await sessions.hook.delete_conference(room_id)
+        for _ in range(2):
+            snapshot, _ = await poll(sessions)
+        assert snapshot.problems == []
+
+    async def test_it_is_forgotten_when_its_room_is_not_polled_any_more(self, poll, sandbox, noted):
+        sessions, _ = noted
+        sandbox.fault("list_conferences", "answer", json=[], times=None)
+        sandbox.fault("list_sessions", "answer", json=[GOOD, ODD], times=None)
+        problems = []
+        for _ in range(4):
+            sandbox.advance(2 * HOUR)
+            snapshot, _ = await poll(sessions)
+            problems.append(len(snapshot.problems))
+        assert problems == [2, 2, 0, 0]
+
+    async def test_a_room_without_a_name_has_an_empty_one(self, feed, poll, sandbox):
+        sandbox.fault("list_conferences", "answer", json=[{"id": 1, "name": None}])
+        snapshot, _ = await poll(feed("conferences"))
+        assert snapshot.name_of(1) == ""
 
 
 class TestManyRooms:
@@ -410,7 +484,7 @@ class TestSnapshots:
     async def stream(self, sandbox, account):
         account.open_room()
         stream = snapshots("sessions", "clickmeeting_default", None, 0.02)
-        yield stream
+        yield (each async for each in stream if isinstance(each, Snapshot))
         await stream.aclose()
 
     async def test_comes_every_so_many_seconds(self, stream, sandbox):

@@ -220,9 +220,10 @@ def test_a_room_that_was_inactive_when_the_watcher_started_became_inactive_when_
     assert rooms[1].inactive_since == datetime(2027, 1, 31, 14, 30, 1, tzinfo=UTC)
 
 
-def test_or_just_now_if_clickmeeting_does_not_say_when():
+@pytest.mark.parametrize("written", [{}, {"updated_at": ""}, {"updated_at": "lately"}], ids=str)
+def test_or_just_now_if_clickmeeting_does_not_say_when_or_not_readably(written):
     rooms: dict[int, KnownRoom] = {}
-    update_rooms(rooms, [{"id": 1, "status": "inactive"}], NOON)
+    update_rooms(rooms, [{"id": 1, "status": "inactive", **written}], NOON)
     assert rooms[1].inactive_since == NOON
 
 

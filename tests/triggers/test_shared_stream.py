@@ -11,7 +11,7 @@ from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
 from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
-from airflow_clickmeeting.triggers.feeds import Snapshot
+from airflow_clickmeeting.triggers.feeds import FailedPoll, Snapshot
 from airflow_clickmeeting.triggers.shared_stream import SnapshotProducer
 
 HOUR = timedelta(hours=1)
@@ -237,6 +237,11 @@ class TestConfirming:
         assert written == []
         await producer.advance([AdvanceItem(snapshot, AdvanceOutcome(acked=2, failed=0))])
         assert written == [snapshot]
+
+    async def test_nor_of_a_poll_that_failed(self):
+        await SnapshotProducer(None).advance(
+            [AdvanceItem(FailedPoll(1, "No connection."), AdvanceOutcome(acked=1, failed=0))]
+        )
 
 
 class TestStore:

@@ -82,6 +82,7 @@ async def test_coming_rooms_stand_in_the_order_of_their_starts_with_their_regist
     later = webinar(sandbox, "Later", 3 * DAY)
     webinar(sandbox, "Open to all", 2 * DAY, registration=None)
     sooner = webinar(sandbox, "Sooner", DAY)
+    webinar(sandbox, "Cancelled", 4 * DAY, status="inactive")
     register(sooner, "ada", "grace")
     sandbox.advance(HOUR)
     register(sooner, "mary")
@@ -90,7 +91,8 @@ async def test_coming_rooms_stand_in_the_order_of_their_starts_with_their_regist
     assert [found.details[each].registrations for each in (sooner, later)] == [3, 0]
     response = await browser.get(ACCOUNT)
     text = plain(response.text)
-    assert re.search(r"Coming 3 .*Sooner .* in 1[12] hours 3 Open to all .* no registration Later", text)
+    assert re.search(r"Coming 4 .*Sooner .* in 1[12] hours 3 Open to all .* no registration Later", text)
+    assert re.search(r"Cancelled .* This room is inactive\.", text)
     # three people in two steps, half of the time is over
     assert 'd="M0 40H0V14H8V2H100"' in response.text
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -11,13 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator
 
 SWITCH = "AIRFLOW__CLICKMEETING__WEBINARS_PAGE"
 PLUGIN = """
 import json, sys
 from airflow_clickmeeting.ui.plugin import ClickMeetingPlugin
 plugin = ClickMeetingPlugin()
-lists = [plugin.fastapi_apps, plugin.external_views, plugin.global_operator_extra_links]
+lists = [plugin.fastapi_apps, plugin.external_views, plugin.operator_extra_links]
 loaded = [name for name in sys.modules if name.startswith("airflow_clickmeeting.")]
 print(json.dumps({"lengths": [*map(len, lists)], "loaded": sorted(loaded), "views": plugin.external_views}))
 """
@@ -67,29 +70,53 @@ def test_the_settings_are_described_with_their_defaults():
     info: dict = get_provider_info()
     options = info["config"]["clickmeeting"]["options"]
     assert {name: option["default"] for name, option in options.items()} == {
+        "file_urls": None,
         "webinars_page": "False",
         "webinars_connections": "clickmeeting_default",
     }
 
 
+GET = "ClickMeetingGetConferenceOperator"
+CREATE = "ClickMeetingCreateConferenceOperator"
+SENSOR = "ClickMeetingSessionEndedSensor"
+
+
 @pytest.mark.parametrize(
-    ("task_type", "fields", "link"),
+    ("task_type", "fields", "result", "link"),
     [
-        (
-            "ClickMeetingGetConferenceOperator",
-            {"clickmeeting_conn_id": "sales team", "room_id": "12"},
-            "/sales%20team/rooms/12",
-        ),
-        ("ClickMeetingGetConferenceOperator", {"room_id": 12}, "/clickmeeting_default/rooms/12"),
-        ("ClickMeetingArchiveRecordingsOperator", {"clickmeeting_conn_id": "a", "room_id": "all"}, "/a"),
-        ("ClickMeetingPingOperator", {"clickmeeting_conn_id": "a"}, "/a"),
-        ("ClickMeetingPingOperator", None, None),
-        ("BashOperator", {"room_id": 12}, None),
+        (GET, {"clickmeeting_conn_id": "sales team", "room_id": "12"}, {}, "/sales%20team/rooms/12"),
+        (GET, {"clickmeeting_conn_id": "../x", "room_id": "../12"}, {}, "/..%2Fx"),
+        (GET, {"room_id": 12}, {}, "/clickmeeting_default/rooms/12"),
+        (GET, {"room_id": 12}, {"session_id": 3, "id": 99}, "/clickmeeting_default/rooms/12"),
+        (GET, {"room_id": 12, "session_id": "3"}, {}, "/clickmeeting_default/rooms/12/sessions/3"),
+        (GET, {"room_id": 12, "session_id": "all"}, {}, "/clickmeeting_default/rooms/12"),
+        (CREATE, {"name": "Talk"}, {"id": 12}, "/clickmeeting_default/rooms/12"),
+        (CREATE, {"name": "Talk"}, {}, "/clickmeeting_default"),
+        (SENSOR, {"room_id": 12, "session_id": "all"}, {"session_id": 3}, "/clickmeeting_default/rooms/12/sessions/3"),
+        (SENSOR, {"room_id": 12, "session_id": "all"}, {}, "/clickmeeting_default/rooms/12"),
+        ("ClickMeetingExportSessionsOperator", {"room_id": "all", "session_id": 3}, {}, "/clickmeeting_default"),
+        ("ClickMeetingPingOperator", {"clickmeeting_conn_id": "a"}, {}, "/a"),
+        ("ClickMeetingPingOperator", None, {}, None),
+        ("BashOperator", {"room_id": 12}, {}, None),
     ],
 )
-def test_a_task_leads_to_its_room(mocker, task_type, fields, link):
+def test_a_task_leads_to_its_room(mocker, task_type, fields, result, link):
     from airflow_clickmeeting.ui.link import WebinarsLink
 
     mocker.patch("airflow_clickmeeting.ui.access.rendered_fields", return_value=fields)
+    mocker.patch("airflow_clickmeeting.ui.access.result_of", return_value=result)
     expected = f"plugin/webinars/clickmeeting/webinars{link}" if link else ""
     assert WebinarsLink().get_link(SimpleNamespace(task_type=task_type), ti_key=None) == expected  # type: ignore[arg-type]
+
+
+def test_all_operators_and_sensors_have_the_button_and_nothing_else():
+    from airflow_clickmeeting.ui.link import WebinarsLink
+
+    found = WebinarsLink().operators
+    folders = ("operators", "sensors", "transfers")
+    packages = [importlib.import_module(f"airflow_clickmeeting.{folder}") for folder in folders]
+    paths = [(package, each.name) for package in packages for each in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for package, name in paths if name != "base"]
+    offered = [getattr(module, name) for module in modules for name in getattr(module, "__all__", [])]
+    assert sorted(each.__name__ for each in found) == sorted(each.__name__ for each in offered)
+    assert all(issubclass(each, BaseOperator) and each.__name__.startswith("ClickMeeting") for each in found)

@@ -32,7 +32,8 @@ def room(room_id: int = 1, starts_in: timedelta | None = None, **wanted: Any) ->
         (room(starts_in=15 * MINUTE), "now"),
         (room(starts_in=-90 * MINUTE), "now"),
         (room(starts_in=-91 * MINUTE), "over"),
-        (room(starts_in=16 * MINUTE, status="inactive"), "over"),
+        (room(starts_in=16 * MINUTE, status="inactive"), "coming"),
+        (room(starts_in=15 * MINUTE, status="inactive"), "over"),
         (room(starts_in=-30 * HOUR, ends_at=None), "now"),
         (room(), "open"),
         (room(status="inactive"), "over"),
@@ -65,6 +66,7 @@ def test_the_order_in_each_state():
 def test_the_most_interesting_rooms_come_first():
     rooms = [
         room(1, timedelta(0)),
+        room(9, 12 * HOUR, status="inactive"),
         *(room(10 + day, day * 24 * HOUR) for day in range(1, 6)),
         room(20, -24 * HOUR),
         room(30),

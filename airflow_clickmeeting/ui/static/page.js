@@ -191,14 +191,19 @@
   };
   const judged = (asset, health) => {
     const last = asset.last_asset_event?.timestamp;
-    const event = last ? ["last event ", time(last)] : ["no event yet"];
-    if (health === null) return [badge("unknown", "no health yet"), ...event];
-    if (typeof health === "string") return [badge("unknown", health), ...event];
-    const { looked_at: looked, failures_in_a_row: failures = 0, error, every = 60 } = parsed(health.value) || {};
-    // a triggerer that died writes nothing, so the age tells more than the error
-    const late = Date.now() - new Date(health.updated_at) > 3000 * Math.max(every, 60);
-    const state = late ? badge("late", "no news") : failures ? badge("failing", `failed ${failures} times`) : badge("healthy");
-    return [state, ...(looked ? ["last successful poll ", time(looked)] : []), error ? build("span", { class: "muted" }, error) : null];
+    const event = last ? build("span", {}, "last event ", time(last)) : "no event yet";
+    if (health === null) return [badge("unknown", "no health yet"), event];
+    if (typeof health === "string") return [badge("unknown", health), event];
+    const { polled_at: written, failures_in_a_row: failures = 0, error, interval = 60 } = parsed(health.value) || {};
+    const polled = Date.parse(written) ? written : null; // people may edit the store
+    // A triggerer that is down writes nothing, so the age tells more than the error. A watcher writes once a minute at
+    // most, and polls again after at most five minutes while it fails.
+    const age = Date.now() - new Date(failures ? health.updated_at : polled || health.updated_at);
+    const late = age > 3000 * Math.max(interval, failures ? 300 : 60);
+    const times = failures === 1 ? "once" : `${failures} times`;
+    const state = late ? badge("late", "no news") : failures ? badge("failing", `failed ${times}`) : badge(error ? "incomplete" : "healthy");
+    const success = polled ? build("span", {}, "last successful poll ", time(polled)) : "no successful poll yet";
+    return [state, success, error ? build("span", { class: "muted reason" }, error) : null];
   };
   const showWatchers = async () => {
     const place = document.querySelector("[data-watchers]");
