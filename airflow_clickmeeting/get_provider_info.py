@@ -80,11 +80,24 @@ def get_provider_info() -> dict[str, object]:
                 "python-module": "airflow_clickmeeting.transfers.sql",
             },
         ],
+        "extra-links": [
+            "airflow_clickmeeting.extra_links.AccountPanelLink",
+            "airflow_clickmeeting.extra_links.FileLink",
+            "airflow_clickmeeting.extra_links.RoomLink",
+        ],
         # the plugin itself is not listed here: Airflow would not create an instance of it, see `ui/plugin.py`
         "config": {
             "clickmeeting": {
-                "description": "The page Webinars, which the API server shows in the menu Browse.",
+                "description": "The page Webinars, which the API server shows in the menu Browse, and links of tasks.",
                 "options": {
+                    "file_urls": {
+                        "description": "The URLs of folders on disks and object storages, as a JSON object such as the "
+                        "example. A task that wrote a file there shows its URL as the link File. Set it on workers.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"s3://reports/": "https://reports.example.com/"}',
+                        "default": None,
+                    },
                     "webinars_page": {
                         "description": "Whether to show the page Webinars. A change needs a restart of the API server.",
                         "version_added": "0.1.0",

@@ -15,7 +15,7 @@ PACKAGE = Path(airflow_clickmeeting.__file__).parent
 ROOT = "airflow_clickmeeting"
 
 # what everything that talks to ClickMeeting stands on
-GROUND = {"api", "exceptions", "failures", "object_store", "storage", "hooks"}
+GROUND = {"api", "exceptions", "failures", "object_store", "storage", "scratch", "hooks"}
 # each folder or module at the top, and those that it may import besides itself; `__version__` is everybody's
 LAYERS: dict[str, set[str]] = {
     "get_provider_info": set(),
@@ -23,10 +23,13 @@ LAYERS: dict[str, set[str]] = {
     "parallel": set(),
     "exceptions": {"api"},
     "failures": {"exceptions"},
-    "rendered": {"api", "exceptions"},
+    "documented": set(),
+    "rendered": {"api", "documented", "exceptions"},
+    "extra_links": {"api"},
     "object_store": set(),
     "storage": {"api", "object_store"},
-    "hooks": {"api", "exceptions", "storage", "get_provider_info", "parallel"},
+    "scratch": {"storage"},
+    "hooks": {"api", "exceptions", "scratch", "storage", "get_provider_info", "parallel"},
     "versioned": {"object_store", "storage"},
     "state": {"exceptions", "storage"},
     "audit": {*GROUND, "state", "versioned"},
@@ -41,6 +44,7 @@ LAYERS: dict[str, set[str]] = {
     "triggers": {*GROUND, "waiting"},
     "operators": {
         *GROUND,
+        "extra_links",
         "rendered",
         "audit",
         "state",
@@ -52,9 +56,9 @@ LAYERS: dict[str, set[str]] = {
         "output",
         "people",
     },
-    "sensors": {*GROUND, "rendered", "waiting", "triggers"},
-    "transfers": {*GROUND, "attendance", "datasets", "output", "operators", "parallel"},
-    "ui": {*GROUND, "attendance"},
+    "sensors": {*GROUND, "extra_links", "rendered", "waiting", "triggers"},
+    "transfers": {*GROUND, "attendance", "datasets", "extra_links", "output", "operators", "parallel"},
+    "ui": {*GROUND, "attendance", "get_provider_info"},
     "sandbox": set(),
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
@@ -64,7 +68,9 @@ OUTSIDE: dict[str, set[str]] = {
     "parallel": set(),
     "exceptions": {"airflow"},
     "failures": {"airflow"},
+    "documented": {"airflow"},
     "rendered": {"airflow"},
+    "extra_links": {"airflow"},
     "object_store": {"airflow"},
     "storage": {"airflow"},
     "versioned": {"airflow", "fsspec", "azure"},

@@ -12,7 +12,8 @@ from importlib import import_module
 
 import pytest
 
-from airflow_clickmeeting import exceptions
+from airflow_clickmeeting import exceptions, extra_links
+from airflow_clickmeeting.get_provider_info import get_provider_info
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
@@ -136,6 +137,19 @@ def test_the_hooks(hook):
     assert hook.__module__ == "airflow_clickmeeting.hooks.clickmeeting"
 
 
+def test_the_links_that_airflow_stores():
+    links = [getattr(extra_links, name)() for name in extra_links.__all__]
+    assert extra_links.__name__ == "airflow_clickmeeting.extra_links"
+    assert {type(link).__name__: (link.name, link.xcom_key) for link in links} == {
+        "AccountPanelLink": ("Account panel", "_link_AccountPanelLink"),
+        "FileLink": ("File", "_link_FileLink"),
+        "RoomLink": ("Room", "_link_RoomLink"),
+    }
+    assert sorted(get_provider_info()["extra-links"]) == [
+        f"{extra_links.__name__}.{name}" for name in extra_links.__all__
+    ]
+
+
 def test_the_trigger_that_airflow_stores():
     assert f"{WaitTrigger.__module__}.{WaitTrigger.__qualname__}" == (
         "airflow_clickmeeting.triggers.condition.WaitTrigger"
@@ -146,6 +160,14 @@ def test_the_trigger_that_airflow_stores():
         "poll_policy",
         "fingerprint",
         "failures",
+        "polls",
+        "failed",
+    ]
+    # Airflow keeps the arguments of waiting triggers over an update, so a new one has a default
+    assert [each.name for each in inspect.signature(WaitTrigger).parameters.values() if each.default is each.empty] == [
+        "condition",
+        "clickmeeting_conn_id",
+        "poll_policy",
     ]
 
 

@@ -9,6 +9,13 @@ from urllib.parse import quote, unquote, urlsplit
 from airflow_clickmeeting.api.types import Room
 
 MAX_SLUG = 40
+#: the longest URL to show; browsers and proxies take that much
+MAX_URL = 2000
+PANEL = "https://account-panel.clickmeeting.com/"
+API_HOST = "api.clickmeeting.com"
+
+_IN_PATH = "/%!$&'()*+,;=:@~"
+_HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 def autologin_url(room_url: str, autologin_hash: str) -> str:
@@ -39,3 +46,34 @@ def slug(text: str) -> str:
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub("[^a-z0-9]+", "-", ascii_text)[:MAX_SLUG].strip("-") or "room"
+
+
+def public_url(url: object) -> str:
+    """Return an http or https URL without its credentials, query and fragment, in which secrets are.
+
+    The result is empty for everything else, and for a URL that browsers could read in another way.
+    """
+    try:
+        parts = urlsplit(str(url))
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        return ""
+    public = f"{parts.scheme}://{host}{quote(parts.path, safe=_IN_PATH)}"
+    return public if len(public) <= MAX_URL else ""
+
+
+def public_room_url(url: object) -> str:
+    """Return the URL of a room, as `public_url` does, if its path is nothing but the room's name.
+
+    A further part of the path may be a token that lets somebody in.
+    """
+    public = public_url(url)
+    is_room = re.fullmatch("/[^/;=&]+/?", urlsplit(public).path)
+    return public if is_room and "@" not in urlsplit(str(url)).netloc else ""
+
+
+def account_panel_url(api_url: str, room_id: int | None) -> str:
+    """Return the address of ClickMeeting's account panel, or of a room in it; empty for another service's API."""
+    return f"{PANEL}{room_id or ''}" if urlsplit(api_url).hostname == API_HOST else ""

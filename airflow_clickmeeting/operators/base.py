@@ -12,6 +12,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_clickmeeting.api.validate import Id, argument_errors
 from airflow_clickmeeting.exceptions import WrongArgumentError
+from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 from airflow_clickmeeting.rendered import RenderedArguments
 
@@ -39,6 +40,8 @@ class ClickMeetingOperator(RenderedArguments):
 
     template_fields: Sequence[str] = ("clickmeeting_conn_id",)
     ui_color = "#e8f4fb"
+    #: the paths of the files, or of the folder, that the task wrote; for its link
+    written: Sequence[str] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,6 +125,7 @@ class RoomOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "room_id")
+    operator_extra_links = ROOM_LINKS
 
     def __init__(self, *, room_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -225,6 +229,7 @@ class RoomDeletionOperator(DeletionOperator):
     """
 
     template_fields: Sequence[str] = (*DeletionOperator.template_fields, "room_id", "ignore_missing")
+    operator_extra_links = ROOM_LINKS
 
     def __init__(self, *, room_id: Id, ignore_missing: bool | Id = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

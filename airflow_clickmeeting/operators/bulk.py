@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, StatefulOperator
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class RoomPeopleOperator(PeopleOperator):
     """
 
     template_fields: Sequence[str] = (*PeopleOperator.template_fields, "room_id")
+    operator_extra_links = ROOM_LINKS
 
     def __init__(self, *, room_id: Id, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -166,7 +168,7 @@ class BulkOperator(StatefulOperator, PeopleOperator):
         mode = validate.permissions("file_mode", self.file_mode)
         given = validate.table("columns", self.columns)
         room_id = validate.identifier("room_id", arguments["room_id"]) if "room_id" in arguments else None
-        hook = ClickMeetingHook(self.clickmeeting_conn_id)
+        self.hook = hook = ClickMeetingHook(self.clickmeeting_conn_id)
         with Ledger(self.ledger, self.operation, room_id, mode=mode, context=context) as ledger:
             target = getattr(forms, self.target)(hook, **arguments)
             source = {"sql": self.sql, "sql_conn_id": self.sql_conn_id, "encoding": self.encoding}

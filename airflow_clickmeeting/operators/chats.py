@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.extra_links import FILE_LINKS
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "session_id", "path", "file_mode")
+    operator_extra_links = FILE_LINKS
 
     def __init__(self, *, session_id: Id, path: Path, file_mode: Id = "600", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,6 +54,8 @@ class ClickMeetingDownloadChatOperator(ClickMeetingOperator):
 
         call = calls.download_chat(self.session_id)
         try:
-            return self.hook.download(call, self.path, name=f"chat-{self.session_id}.zip", file_mode=self.file_mode)
+            result = self.hook.download(call, self.path, name=f"chat-{self.session_id}.zip", file_mode=self.file_mode)
         except NotFoundError as error:
             raise error.retryable("the session has no chat, or does not have it yet") from None
+        self.written = [result["path"]]
+        return result

@@ -14,6 +14,7 @@ from airflow.sdk import Context
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.types import ROOM_PARAMETERS
 from airflow_clickmeeting.api.validate import ALL, Id
+from airflow_clickmeeting.extra_links import FILE_LINKS, ROOM_LINKS
 from airflow_clickmeeting.operators.base import (
     ClickMeetingOperator,
     DeletionOperator,
@@ -103,6 +104,7 @@ class RoomParametersOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, *ROOM_PARAMETERS)
+    operator_extra_links = ROOM_LINKS
 
     def __init__(
         self,
@@ -177,6 +179,7 @@ class ClickMeetingListConferencesOperator(ClickMeetingOperator):
     """
 
     template_fields: Sequence[str] = (*ClickMeetingOperator.template_fields, "status", "path", "file_mode")
+    operator_extra_links = FILE_LINKS
 
     def __init__(
         self, *, status: str = "active", path: Path | None = None, file_mode: Id = "600", **kwargs: Any
@@ -217,6 +220,7 @@ class ClickMeetingListConferencesOperator(ClickMeetingOperator):
             for room in rooms:
                 file.write(self._json_line(room))
                 counts["active" if room.get("status", "active") == "active" else "inactive"] += 1
+        self.written = [str(target)]
         result: ListResult = {
             "path": str(target),
             "format": "jsonl",
@@ -369,6 +373,8 @@ class ClickMeetingDeleteConferenceOperator(RoomDeletionOperator):
     :return: `deleted`, whether it existed and was deleted; `room_id` and `name`; `recordings`, the ids of the
         recordings deleted with it; `dry_run`; and `blockers`, the reasons of the safety checks against it.
     """
+
+    operator_extra_links = ()  # the room is gone
 
     def call(self) -> Call[bool]:
         from airflow_clickmeeting.api import calls

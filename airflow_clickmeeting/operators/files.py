@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import ALL, Id
+from airflow_clickmeeting.extra_links import FILE_LINKS
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator
 from airflow_clickmeeting.storage import upload
 
@@ -92,6 +93,7 @@ class ClickMeetingDownloadFileOperator(FileOperator):
     """
 
     template_fields: Sequence[str] = (*FileOperator.template_fields, "path")
+    operator_extra_links = FILE_LINKS
 
     def __init__(self, *, path: Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -103,7 +105,9 @@ class ClickMeetingDownloadFileOperator(FileOperator):
         in_folder = isinstance(self.path, str) and self.path.endswith("/")
         # only a folder needs the file's name, which takes one more request
         name = str(self.hook.get_file(self.file_id).get("name") or "") if in_folder else ""
-        return self.hook.download(calls.download_file(self.file_id), self.path, name=name)
+        result = self.hook.download(calls.download_file(self.file_id), self.path, name=name)
+        self.written = [result["path"]]
+        return result
 
 
 class ClickMeetingDeleteFileOperator(FileOperator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.validate import ALL, Id
+from airflow_clickmeeting.extra_links import FILE_LINKS, ROOM_LINKS
 from airflow_clickmeeting.operators.base import (
     ClickMeetingOperator,
     RoomDeletionOperator,
@@ -67,11 +69,9 @@ class RecordingsDeletionOperator(RoomDeletionOperator):
         wanted = [recording for recording in found.recordings if self.wants(recording)]
         if not wanted:
             call = self.call()
-            message = (
-                f"ClickMeeting lists no such recording in room {self.room_id}; correct the ids, or set "
-                "ignore_missing to accept this"
-            )
-            raise NotFoundError(ApiError("not_found", message), call.name, self.clickmeeting_conn_id, call.path)
+            message = f"ClickMeeting lists no such recording in room {self.room_id}"
+            problem = ApiError("not_found", message, cure="Correct the ids, or set ignore_missing to accept this")
+            raise NotFoundError(problem, call.name, self.clickmeeting_conn_id, call.path)
         return found._replace(recordings=wanted)
 
     def wants(self, recording: Recording) -> bool:
@@ -115,6 +115,10 @@ class ClickMeetingDeleteAllRecordingsOperator(RecordingsDeletionOperator):
         return calls.delete_all_recordings(self.room_id, ignore_missing=self.ignore_missing)
 
 
+#: the numbers of the result of an archive that its log shows
+COUNTS = ("archived", "unchanged", "deleted", "pending", "bytes")
+
+
 class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
     """Download recordings into a folder, with a manifest for each room that proves which recordings the folder holds.
 
@@ -150,6 +154,7 @@ class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
         "max_deletions",
         "max_failures",
     )
+    operator_extra_links = (*ROOM_LINKS, *FILE_LINKS)
     state_fields = ("folder",)
 
     def __init__(
@@ -197,6 +202,7 @@ class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
         max_failures = validate.max_failures("max_failures", self.max_failures)
         rooms, session_id = validate.rooms_and_session(self.room_id, self.session_id)
         failures = FailureLog(self.hook.log, "recordings", missing_may_pass=rooms is None)
+        self.hook.log_level = logging.DEBUG  # the hook would log lines for each room
         done: Archive = {
             "folder": str(folder),
             "archived": 0,
@@ -208,6 +214,7 @@ class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
             "failures": failures.kept,
             "failure_count": 0,
         }
+        self.written = [str(folder)]
         audit, tried = Audit(self.hook, context), 0
         archived = []
         for room_id in rooms_with_recordings(self.hook) if rooms is None else rooms:
@@ -218,9 +225,12 @@ class ClickMeetingArchiveRecordingsOperator(StatefulOperator):
         if delete_after:
             delete_archived(archived, max_deletions)
         failures.log_counts()
+        counts = ", ".join(f"{done[name]:,} {name}" for name in COUNTS)  # type: ignore[literal-required]
+        self.log.info("Recordings of %d rooms: %s, %d failed", len(archived), counts, failures.count)
         failures.check(
             max_failures,
             tried,
-            "The rest was archived. A retry does only what is missing; to accept failures, set a higher max_failures.",
+            "The rest was archived, and a retry does only what is missing. Correct what failed, or set a higher "
+            "max_failures",
         )
         return {**done, "failure_count": failures.count}

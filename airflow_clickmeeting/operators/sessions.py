@@ -13,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import Length, When
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.extra_links import FILE_LINKS, ROOM_LINKS
 from airflow_clickmeeting.operators.base import ClickMeetingOperator, RoomOperator, SessionOperator
 from airflow_clickmeeting.storage import located, open_atomic
 
@@ -150,6 +151,7 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
     """
 
     template_fields: Sequence[str] = (*SessionOperator.template_fields, "path", "lang", "file_mode")
+    operator_extra_links = (*ROOM_LINKS, *FILE_LINKS)
 
     def __init__(
         self,
@@ -182,7 +184,9 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
             before_sleep=self._log_progress,
             retry_error_callback=self._raise_timeout,
         )(self.hook.generate_session_report, self.room_id, self.session_id, lang=self.lang)
-        return self.hook.download_link(report["url"], target, file_mode=file_mode)
+        result = self.hook.download_link(report["url"], target, file_mode=file_mode)
+        self.written = [result["path"]]
+        return result
 
     def _log_progress(self, state: RetryCallState) -> None:
         report = _last_report(state)
@@ -201,9 +205,12 @@ class ClickMeetingGenerateSessionReportOperator(SessionOperator):
         report = _last_report(state)
         message = (
             f"timed out after {self.timeout:g} s waiting for the PDF report of session {self.session_id}, which is "
-            f"{report.get('status')}; retry the task, or set a longer timeout"
+            f"{report.get('status')}"
         )
-        raise ClickMeetingError(ApiError("other", message), "generate_session_report", self.clickmeeting_conn_id)
+        cure = "Set a longer timeout"
+        raise ClickMeetingError(
+            ApiError("other", message, cure=cure), "generate_session_report", self.clickmeeting_conn_id
+        )
 
 
 def _last_report(state: RetryCallState) -> Report:
@@ -256,6 +263,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         "show_people",
         "file_mode",
     )
+    operator_extra_links = (*ROOM_LINKS, *FILE_LINKS)
 
     def __init__(
         self,
@@ -319,6 +327,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         target = located(self.path, f"attendance-{room_id}-{session_ids[0]}.html")
         with open_atomic(target, file_mode) as file:
             file.write(content)
+        self.written = [str(target)]
         about = {"path": str(target), "format": "html", "people": len(attendance.rows)}
         report_outputs(self.hook, self.outlets, context, {str(target): about}, about)
         self.log.info("Wrote the attendance report of sessions %s to %s: %s", session_ids, target, attendance.summary)
@@ -364,10 +373,11 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             if not over_for(session, settle, now):
                 message = (
                     f"session {session['id']} still runs, or ended less than {settle:g} s ago, so its attendance is "
-                    "not complete; run the task so long after the end of the session, for example behind a "
-                    f"ClickMeetingSessionEndedSensor with settle={settle:g}"
+                    "not complete"
                 )
-                raise ClickMeetingError(ApiError("other", message), "get_session", self.clickmeeting_conn_id)
+                cure = f"Wait so long, or put the task behind a ClickMeetingSessionEndedSensor with settle={settle:g}"
+                problem = ApiError("other", message, cure=cure)
+                raise ClickMeetingError(problem, "get_session", self.clickmeeting_conn_id)
 
     def _list_registrations(self, room: Room) -> list[Registration]:
         # ClickMeeting returns an error for a room with registration off

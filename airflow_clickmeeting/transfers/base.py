@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,6 +11,7 @@ from airflow.sdk import Context
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import When
 from airflow_clickmeeting.api.validate import ALL, Id
+from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.operators.base import ClickMeetingOperator
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.datasets.table import Dataset
     from airflow_clickmeeting.failures import Failure, FailureLog
 
-ADVICE = "Everything else was read and written. Set max_failures to accept this; a retry does everything again."
+ADVICE = (
+    "Everything else was read and written, and a retry does everything again. Correct what failed, or set max_failures "
+    "to accept it"
+)
 
 
 class ReadResult(TypedDict):
@@ -65,6 +70,7 @@ class RoomsOperator(ClickMeetingOperator):
         "pseudonym_conn_id",
         "pseudonym_variable",
     )
+    operator_extra_links = ROOM_LINKS
     # without these, people's data would be exported as they are
     decisive_fields = ("pseudonymise", "pseudonym_conn_id", "pseudonym_variable")
     dataset: str
@@ -116,7 +122,8 @@ class RoomsOperator(ClickMeetingOperator):
         scope = self.scope(source, context)
         validate.max_failures("max_failures", self.max_failures)
         max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
-        hook = ClickMeetingHook(self.clickmeeting_conn_id)
+        self.hook = hook = ClickMeetingHook(self.clickmeeting_conn_id)
+        hook.log_level = logging.DEBUG  # the hook would log a line for each room and session
         return DatasetReader(hook, source, scope, dataset, max_parallel, self.log)
 
     def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:

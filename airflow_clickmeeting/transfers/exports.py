@@ -14,6 +14,7 @@ from airflow.sdk import Context
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.extra_links import FILE_LINKS, ROOM_LINKS
 from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class ExportOperator(RoomsOperator):
         "escape_formulas",
         "file_mode",
     )
+    operator_extra_links = (*ROOM_LINKS, *FILE_LINKS)
 
     def __init__(
         self,
@@ -114,9 +116,10 @@ class ExportOperator(RoomsOperator):
         rows = sum(file.rows for file in files)
         self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
+        self.written = [str(file.path) for file in files]
         report_files(reader.hook, self.outlets, context, files, about)
         counts = self.conclude(reader, rows)
-        return cast("ExportResult", {**about, "paths": [str(file.path) for file in files], **counts, **extras})
+        return cast("ExportResult", {**about, "paths": self.written, **counts, **extras})
 
     def write_extras(self, reader: DatasetReader, write: WriteFile) -> dict[str, Any]:
         """Write more than the rows, and return what to add to the result."""

@@ -19,6 +19,7 @@ from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.types import SECRET_KEYS, secrets_in
+from airflow_clickmeeting.operators.conferences import ClickMeetingGetConferenceOperator
 from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOperator
@@ -377,3 +378,19 @@ def test_wrong_permissions_are_refused_before_anything_is_sent(run, sandbox, acc
     with pytest.raises(ValueError, match="file_mode must be permissions in octal digits"):
         run(operator, **EXAMPLES[short_name(operator)](account), file_mode="rw")
     assert sandbox.count() == 0
+
+
+@every_operator
+def test_no_link_of_a_task_holds_a_secret_even_if_the_result_does(run, sandbox, connect, account, operator):
+    """Whoever may see a task sees its links, so they must not let anybody in."""
+    made = operator(task_id="task", **EXAMPLES[short_name(operator)](account))
+    made.include_secrets = True
+    result = made.execute({})
+    # as if all that the task has seen were in the room's address
+    room = ClickMeetingGetConferenceOperator(task_id="room", include_secrets=True, **account.tokens).execute({})
+    secrets = {account.token, *secrets_in(room), *secrets_in(result)} | ({result} if isinstance(result, str) else set())
+    for secret in secrets:
+        for url in (f"{room['room_url']}?l={secret}", f"{room['room_url']}/{secret}", f"{room['room_url']}#{secret}"):
+            made.hook.last_room = getattr(made, "room_id", 1), url
+            links = [link.get_link(made, ti_key=None) for link in made.operator_extra_links]
+            assert not [link for link in links if secret in link or "?" in link or "#" in link]
