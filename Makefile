@@ -71,10 +71,10 @@ test-on-%: .venv-%/ready postgresql
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),--short)
 
-test-ui: .venv/ui .venv-3.1/ready chromium ## fill in the connection form with a browser; UPDATE_SCREENSHOT=1 renews the docs
+test-ui: .venv/ui .venv-3.1/ready chromium postgresql ## run the examples and test the pages with a browser; UPDATE_SCREENSHOT=1 renews the docs
 	$(BIN)/python -m pytest tests/ui
 
-airflow: .venv/ready ## start Airflow with the example DAGs and the sandbox
+airflow: .venv/ready postgresql ## start Airflow with the example DAGs and the sandbox
 	@$(BIN)/python scripts/run_airflow.py
 
 docs: .venv/docs ## build the documentation into site/
@@ -83,7 +83,7 @@ docs: .venv/docs ## build the documentation into site/
 constraints: $(addprefix pins-,$(LINES)) ## renew the constraints files
 
 clean: ## remove everything that the targets made
-	rm -rf .venv .venv-* .airflow build dist site .coverage .*_cache .hypothesis
+	rm -rf .venv .venv-* .airflow .airflow-demo build dist site .coverage .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # --- what the targets above need ---------------------------------------------------------------------------
@@ -131,7 +131,7 @@ chromium:
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; } \
-		|| { echo 'the tests need the database PostgreSQL: install its server, with `initdb` on the PATH' >&2; exit 1; }
+		|| { echo 'make test and make airflow need the database PostgreSQL: install its server, with `initdb` on the PATH' >&2; exit 1; }
 
 # pip compiles the driver of MySQL with the compiler and the headers.
 mariadb:

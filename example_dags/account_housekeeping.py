@@ -1,13 +1,13 @@
 """Tidy up an account: save the files of its library, archive its recordings, and delete rooms not used for long.
 
 By default the DAG makes a dry run, which only prints what it would delete. Trigger it with `dry_run` off to delete.
-Then the task `purge` deletes an old room only if all its recordings are in the archive; if it must keep a room, it
-fails after it has deleted the others. If it would delete more than `max_deletions` rooms, it deletes none and fails:
-check then whether `older_than_days` is what you meant. A second run downloads only the recordings that are missing, and
-deletes the old rooms that remain.
+Then the task `purge` deletes an old room only if all its recordings are in the archive.
 
-Files, recordings and the audit log go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in
-the pool `clickmeeting`, and only two of the mapped tasks `save` at a time.
+- **It needs** the Airflow Variable `clickmeeting_folder`, for files, recordings and the audit log, and the pool
+  `clickmeeting`. Only two of the mapped tasks `save` run at a time.
+- **When it fails**: if `purge` must keep a room, it fails after it has deleted the others. If it would delete more than
+  `max_deletions` rooms, it deletes none and fails: check then whether `older_than_days` is what you meant.
+- **A second run** downloads only the recordings that are missing, and deletes the old rooms that remain.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ FOLDER = "{{ var.value.clickmeeting_folder }}"
     max_active_runs=1,  # two runs must not write the same manifests
     default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
         "dry_run": Param(True, type="boolean", description="Print what would be deleted, but delete nothing"),
         "older_than_days": Param(

@@ -1,9 +1,12 @@
 """Archive recordings every night: download the new ones into a folder, with a manifest for each room.
 
 ClickMeeting keeps recordings for a limited time only. Trigger the DAG with `delete_after` on to delete each recording
-from ClickMeeting after the DAG has verified the checksum of its file; if it would delete more than `max_deletions`, it
-deletes none and fails. A second run, or a retry, downloads only the recordings that are missing. The archive is in the
-folder of the Airflow Variable `clickmeeting_folder`.
+from ClickMeeting after the DAG has verified the checksum of its file.
+
+- **It needs** the Airflow Variable `clickmeeting_folder`, with the folder of the archive.
+- **When it fails**, the folder keeps what it has downloaded. If it would delete more than `max_deletions` recordings,
+  it deletes none and fails.
+- **A second run**, or a retry, downloads only the recordings that are missing.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from airflow_clickmeeting.operators.recordings import ClickMeetingArchiveRecordi
     max_active_runs=1,  # two runs must not write the same manifest
     render_template_as_native_obj=True,  # renders a list in `rooms` as a list, not as text
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
         "rooms": Param(
             "all",

@@ -1,11 +1,13 @@
 """Report who attended each session that has ended: save a page in a folder, and send it by mail.
 
-An asset event starts the DAG when a session has ended. The DAG sends the mails through Airflow's SMTP connection
-`smtp_default`; names and addresses are only in the attached page. A second run writes the page again and sends the mail
-again. To report on sessions by hand, trigger the DAG with
-`{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
+An asset event starts the DAG when a session has ended. If you trigger it by hand, it reports on the sessions in the
+param `sessions`. Names and addresses are only in the attached page, not in the mail itself.
 
-The pages go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`.
+- **It needs** the Airflow Variable `clickmeeting_folder`, with the folder of the pages, the pool `clickmeeting`, and
+  the SMTP connection `smtp_default`.
+- **When it fails** for one session, it still reports on the others. It does not retry a mail, because that could send
+  it twice.
+- **A second run** writes the page again and sends the mail again.
 """
 
 from __future__ import annotations
@@ -32,13 +34,15 @@ ENDED = clickmeeting_asset("session_ended")
     catchup=False,
     default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
         "to": Param(["team@example.com"], type="array", description="The mail addresses that get the pages"),
         "sessions": Param(
-            [],
+            [{"room_id": 10000103, "session_id": 7000002}],  # the sandbox's room "Airflow workshop"
             type="array",
             items={"type": "object", "required": ["room_id", "session_id"]},
-            description="Sessions to report on when you trigger the DAG by hand",
+            description="Sessions to report on when no event started the DAG; the page of a room under "
+            "Browse > Webinars shows both ids",
         ),
     },
 )
@@ -46,8 +50,8 @@ def attendance_report():
     @task
     def sessions(params: dict | None = None, triggering_asset_events=None) -> list[dict]:
         ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
-        # a run may get several events of the same session
-        rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
+        # a run may get several events of the same session; one that was triggered by hand gets none
+        rooms = {each["session_id"]: each["room_id"] for each in ended or params["sessions"]}
         return [{"room_id": room_id, "session_id": session_id} for session_id, room_id in rooms.items()]
 
     @task_group(default_args={"max_active_tis_per_dag": 2})

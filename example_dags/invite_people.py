@@ -1,9 +1,13 @@
 """Invite the people of a CSV file to a webinar, and write a file with a personal link for each person.
 
-The list, the ledger and the links are in the folder of the Airflow Variable `clickmeeting_folder`. The ledger keeps who
-was invited. Trigger the DAG again with a longer list, and it sends mails only to the new people. These files hold
-addresses, and the links let people into the room: choose a folder that other people cannot read, and that all workers
-can reach.
+These files hold addresses, and the links let people into the room: choose a folder that other people cannot read, and
+that all workers can reach.
+
+- **It needs** the Airflow Variable `clickmeeting_folder`, whose folder has the CSV file, and gets the ledger and the
+  links.
+- **When it fails**, the ledger says who was invited, and a retry sends only what was not sent. The task `report` prints
+  the rows that are not valid; with more than ten of them, the task `invite` fails.
+- **A second run** sends mails only to people who are new in the list.
 """
 
 from __future__ import annotations
@@ -26,9 +30,17 @@ PEOPLE = f"{FOLDER}/{{{{ params.people }}}}"
     catchup=False,
     max_active_runs=1,  # two runs must not use the same ledger
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
-        "room_id": Param(type="integer", description="The id of the room"),
-        "people": Param("people.csv", description="A CSV file in the folder, with names and mail addresses"),
+        "room_id": Param(
+            10000112,  # the sandbox's room "Customer academy"
+            type="integer",
+            minimum=1,
+            description="The id of the room; the room's page under Browse > Webinars shows it",
+        ),
+        "people": Param(
+            "people.csv", type="string", description="A CSV file in the folder, with names and mail addresses"
+        ),
     },
 )
 def invite_people():

@@ -1,13 +1,14 @@
 """Follow up each session that has ended: export the attendees, thank them, and write to people who did not come.
 
-An asset event starts the DAG when a session has ended. The DAG sends the mails through Airflow's SMTP connection
-`smtp_default`, at most once for each session: before the first mail it writes the file `mails-begun` beside the
-exports, and if that file exists, it sends nothing. So if the DAG fails between two mails, a second run does not send
-the rest. After a rehearsal it sends no mails, and in a permanent room nobody counts as absent. To follow up sessions by
-hand, trigger the DAG with `{"sessions": [{"room_id": 10000101, "session_id": 7000001}]}`.
+An asset event starts the DAG when a session has ended. If you trigger it by hand, it follows up the sessions in the
+param `sessions`. After a rehearsal it sends no mails, and in a permanent room nobody counts as absent.
 
-The exports go into the folder of the Airflow Variable `clickmeeting_folder`, which all workers must reach. All tasks
-run in the pool `clickmeeting`.
+- **It needs** the Airflow Variable `clickmeeting_folder`, with a folder for the exports that all workers can reach,
+  the pool `clickmeeting`, and the SMTP connection `smtp_default`.
+- **When it fails** for one session, it still follows up the others. If it fails between two mails, a second run does
+  not send the rest.
+- **A second run** exports again and sends no mails: before the first mail the DAG writes the file `mails-begun` beside
+  the exports, and if that file exists, it sends nothing.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ ENDED = clickmeeting_asset("session_ended")
     catchup=False,
     default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
         "sessions": Param(
-            [],
+            [{"room_id": 10000103, "session_id": 7000002}],  # the sandbox's room "Airflow workshop"
             type="array",
             items={"type": "object", "required": ["room_id", "session_id"]},
-            description="Sessions to follow up when you trigger the DAG by hand",
+            description="Sessions to follow up when no event started the DAG; the page of a room under "
+            "Browse > Webinars shows both ids",
         ),
     },
 )
@@ -52,8 +55,8 @@ def on_session_ended():
     @task
     def sessions(folder: str, params: dict | None = None, triggering_asset_events=None) -> list[dict]:
         ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
-        # a run may get several events of the same session
-        rooms = {each["session_id"]: each["room_id"] for each in [*ended, *params["sessions"]]}
+        # a run may get several events of the same session; one that was triggered by hand gets none
+        rooms = {each["session_id"]: each["room_id"] for each in ended or params["sessions"]}
         return [
             {"room_id": room_id, "session_id": session_id, "folder": f"{folder}/session-{session_id}/"}
             for session_id, room_id in rooms.items()

@@ -1,9 +1,12 @@
 """Keep rooms as planned: create each room once, update it when the plan changes, and undo changes by other people.
 
 The DAG finds a room by its address, `custom_room_url_name`, so the plan may change everything else, also the name and
-the start. It ignores webinars whose planned start is over. A second run with the same plan changes nothing. The task
-`complain` fails for each room that ClickMeeting keeps different from the plan. All tasks run in the pool
-`clickmeeting`, whose slots limit how many tasks send requests at the same time.
+the start. It ignores webinars whose planned start is over.
+
+- **It needs** the pool `clickmeeting`, whose slots limit how many tasks send requests at the same time.
+- **When it fails**: the task `complain` fails for each room that ClickMeeting keeps different from the plan; its log
+  lists the differences.
+- **A second run** with the same plan changes nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ PLAN = [
     max_active_runs=1,
     default_args={"retries": 3, "pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
         "plan": Param(
             PLAN, type="array", description="The rooms, each with parameters of ClickMeetingCreateConferenceOperator"

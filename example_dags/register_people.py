@@ -1,10 +1,14 @@
 """Register the people of a list for a webinar, and add them to the address book.
 
-The list is a CSV file in the folder of the Airflow Variable `clickmeeting_folder`, as a spreadsheet program saves it.
-The DAG prints the rows that are not valid, and registers the others. If more than 5 % of the rows fail, the task
-`register` fails after it has tried all rows, and the other tasks do not run. Trigger the DAG again with the same list,
-corrected or longer: a ledger, in the same folder, keeps who was registered, so that nobody is registered twice or gets
-a second mail.
+The list is a CSV file, as a spreadsheet program saves it. The DAG prints the rows that are not valid, and registers the
+others.
+
+- **It needs** the Airflow Variable `clickmeeting_folder`, whose folder has the list and gets the ledger, and a room
+  with registration on.
+- **When it fails**: if more than 5 % of the rows fail, the task `register` fails after it has tried all rows, and the
+  other tasks do not run. Correct the list, and trigger the DAG again.
+- **A second run** with the same list, corrected or longer, registers nobody twice and causes no second mail, because
+  the ledger keeps who was registered.
 """
 
 from __future__ import annotations
@@ -25,10 +29,17 @@ PEOPLE = f"{FOLDER}/{{{{ params.people }}}}"
     catchup=False,
     max_active_runs=1,  # two runs must not write the same ledger
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
-        "room_id": Param(0, type="integer", description="The id of a room with registration on"),
+        "room_id": Param(
+            10000112,  # the sandbox's room "Customer academy"
+            type="integer",
+            minimum=1,
+            description="The id of a room with registration on; the room's page under Browse > Webinars shows it",
+        ),
         "people": Param(
             "people.csv",
+            type="string",
             description="A CSV file in the folder, with the columns First Name, Last Name, E-mail and Company",
         ),
     },
@@ -60,7 +71,7 @@ def register_people():
 
     @task
     def report(registered: dict) -> None:
-        print(f"{registered['created']} of {registered['rows']} rows were registered, by this run or an earlier one")
+        print(f"{registered['rows']} rows: {registered['created']} registered, {registered['unchanged']} already there")
         for failure in registered["failures"]:
             print(f"Row {failure['row']}: {failure['reason']}")
 

@@ -1,10 +1,11 @@
 """Archive a session in one folder: people, attendance, chat, PDF report, files and recordings, with a manifest.
 
-The DAG waits for the end of the session, and then up to half a day for its recordings. Trigger it with
-`{"room_id": 10000101, "session_id": 7000001}`. A second run writes the same files, and downloads only the recordings
-that are missing.
+The DAG waits for the end of the session, and then up to half a day for its recordings.
 
-The archive is in the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`.
+- **It needs** the Airflow Variable `clickmeeting_folder`, with the folder of the archive, and the pool `clickmeeting`.
+- **When it fails**, the folder keeps the files that are complete. The manifest is written last, so a folder without one
+  is not complete.
+- **A second run** writes the same files, and downloads only the recordings that are missing.
 """
 
 from __future__ import annotations
@@ -45,9 +46,20 @@ SESSION = {**ROOM, "session_id": "{{ params.session_id }}"}
     catchup=False,
     default_args={"retries": 2, "pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
-        "room_id": Param(type="integer", description="The id of the room"),
-        "session_id": Param(type="integer", description="The id of a session in this room"),
+        "room_id": Param(
+            10000103,  # the sandbox's room "Airflow workshop"
+            type="integer",
+            minimum=1,
+            description="The id of the room; the room's page under Browse > Webinars shows it",
+        ),
+        "session_id": Param(
+            7000002,  # a session of that room
+            type="integer",
+            minimum=1,
+            description="The id of a session in this room; the room's page under Browse > Webinars lists its sessions",
+        ),
         "wait_for_recordings": Param(True, type="boolean", description="Turn off if the session was not recorded"),
     },
 )
@@ -104,8 +116,9 @@ def session_archive():
         task_id="recorded",
         **ROOM,
         since=ended.output["started_at"],
+        until=ended.output["ended_at"],
         deferrable=True,
-        poke_interval=300,
+        poke_interval=60,
         timeout=timedelta(hours=12),
         soft_fail=True,
     )

@@ -1,6 +1,8 @@
 """List the planned rooms of several ClickMeeting accounts in one calendar, with a mapped task for each connection.
 
-The DAG only reads, so a second run does no harm.
+- **It needs** a connection for each account.
+- **When it fails** for one account, the calendar is not printed; the log of that account's task has the reason.
+- **A second run** does no harm, because the DAG only reads.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from airflow_clickmeeting.operators.conferences import ClickMeetingListConferenc
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={"accounts": Param(["clickmeeting_default"], type="array", description="The connection id of each account")},
 )
 def several_accounts():

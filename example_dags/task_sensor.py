@@ -1,6 +1,11 @@
 """Wait for something that has no sensor of its own: poll any method of the hook in a `@task.sensor`.
 
 This DAG waits until enough people have confirmed their registration for a room, for two weeks at most.
+
+- **It needs** a room with registration on.
+- **When it fails**, too few people had confirmed after two weeks, or a poll failed: such a sensor tolerates no failed
+  poll, unlike the sensors of the provider.
+- **A second run** does no harm, because the DAG only reads.
 """
 
 from __future__ import annotations
@@ -16,8 +21,14 @@ from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
+    doc_md=__doc__,
     params={
-        "room_id": Param(type="integer", description="The id of a room with registration on"),
+        "room_id": Param(
+            10000112,  # the sandbox's room "Customer academy"
+            type="integer",
+            minimum=1,
+            description="The id of a room with registration on; the room's page under Browse > Webinars shows it",
+        ),
         "wanted": Param(20, type="integer", minimum=1, description="How many confirmed registrations are enough"),
     },
 )

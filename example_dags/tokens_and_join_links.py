@@ -2,6 +2,10 @@
 
 Tokens and links let people into the room, so Airflow masks them in logs. They are readable in XCom: whoever may read
 the XCom of these tasks may enter the room.
+
+- **It needs** an account that may create rooms with tokens.
+- **When it fails**, a retry creates only the tokens that are missing.
+- **A second run** uses the same room, whose spare tokens are replaced by new ones.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ GUESTS = ["ada@example.com", "grace@example.com", "alan@example.com"]
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
+    doc_md=__doc__,
 )
 def tokens_and_join_links():
     create = ClickMeetingCreateConferenceOperator(

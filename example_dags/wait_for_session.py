@@ -1,7 +1,11 @@
 """Wait for a webinar that somebody else planned: for its start, its end, its recording and its report.
 
-The sensors wait in the triggerer, without a worker slot. Trigger the DAG with the id of the room. The report goes into
-the folder of the Airflow Variable `clickmeeting_folder`.
+The sensors wait in the triggerer, without a worker slot.
+
+- **It needs** the Airflow Variable `clickmeeting_folder`, whose folder gets the report.
+- **When it fails**: each sensor tolerates ten failed polls in a row, and fails at its timeout. A session without a
+  recording is no failure.
+- **A second run** waits for the next session; set `since` to wait for one that is over.
 """
 
 from __future__ import annotations
@@ -26,9 +30,15 @@ from airflow_clickmeeting.sensors.clickmeeting import (
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     tags=["clickmeeting"],
+    doc_md=__doc__,
     default_args={"room_id": "{{ params.room_id }}", "deferrable": True, "poke_interval": 60},
     params={
-        "room_id": Param(type="integer", description="The id of the room"),
+        "room_id": Param(
+            10000101,  # the sandbox's room "Team room"
+            type="integer",
+            minimum=1,
+            description="The id of the room; the room's page under Browse > Webinars shows it",
+        ),
         "since": Param(
             None,
             type=["null", "string"],
@@ -53,11 +63,17 @@ def wait_for_session():
     )
     session_id, started_at = started.output["session_id"], started.output["started_at"]
 
-    ended = ClickMeetingSessionEndedSensor(task_id="ended", session_id=session_id, timeout=timedelta(days=1))
+    ended = ClickMeetingSessionEndedSensor(
+        task_id="ended", multiple_outputs=True, session_id=session_id, timeout=timedelta(days=1)
+    )
 
     # not every session is recorded: after half a day the sensor is skipped, and the rest of the DAG continues
     recording = ClickMeetingRecordingReadySensor(
-        task_id="recording", since=started_at, poke_interval=300, timeout=timedelta(hours=12), soft_fail=True
+        task_id="recording",
+        since=started_at,
+        until=ended.output["ended_at"],
+        timeout=timedelta(hours=12),
+        soft_fail=True,
     )
 
     # whoever has the URL of the report can read the report, so the URL is not stored in XCom

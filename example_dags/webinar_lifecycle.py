@@ -3,8 +3,12 @@
 ClickMeeting's API calls the room of a webinar a conference. Each meeting in the room is a session, and attendees belong
 to a session. The tasks pass the ids of the room and of the session on through XCom.
 
-The files go into the folder of the Airflow Variable `clickmeeting_folder`. All tasks run in the pool `clickmeeting`,
-whose slots limit how many tasks send requests at the same time.
+- **It needs** the Airflow Variable `clickmeeting_folder`, for the files, and the pool `clickmeeting`, whose slots limit
+  how many tasks send requests at the same time.
+- **When it fails**, clear the failed task: the tasks before it do not run again. Before you clear `invite`, check
+  whether its mails were sent.
+- **A second run** on another day plans another webinar. On the same day it finds the room of the first run, and sends
+  the invitations again.
 """
 
 from __future__ import annotations
@@ -40,6 +44,7 @@ PEOPLE = [
     catchup=False,
     default_args={"pool": "clickmeeting"},
     tags=["clickmeeting"],
+    doc_md=__doc__,
 )
 def webinar_lifecycle():
     # fails now, and not after the webinar

@@ -1,12 +1,16 @@
 """Export the webinars of the previous day every night: to Parquet files, and to tables of a database.
 
-Each run processes the sessions that ended in its data interval, so backfills and missed nights leave no gaps, and a
-second run for the same night changes nothing. The task `rooms` finds the rooms that met. Airflow maps the other tasks
-over batches of 50 of these rooms, so that an account with thousands of rooms needs a few tasks only.
+Each run processes the sessions that ended in its data interval, so backfills and missed nights leave no gaps. The task
+`rooms` finds the rooms that met. Airflow maps the other tasks over batches of 50 of these rooms, so that an account
+with thousands of rooms needs a few tasks only.
 
-The files go into the folder of the Airflow Variable `clickmeeting_folder`. The database is the connection `warehouse`.
-All tasks run in the pool `clickmeeting`, whose slots limit how many tasks send requests at the same time. You need the
-extras `parquet` and `sql`, and the provider of the database. Create the Variable and the pool once:
+- **It needs** the Airflow Variable `clickmeeting_folder`, with the folder of the files, the connection `warehouse` of a
+  database, the pool `clickmeeting`, whose slots limit how many tasks send requests at the same time, the extras
+  `parquet` and `sql`, and the provider of the database.
+- **When it fails**, each table is either as it was or complete. Clear the failed tasks.
+- **A second run** for the same night changes nothing.
+
+Create the Variable and the pool once:
 
     airflow variables set clickmeeting_folder s3://bucket/clickmeeting --description "Files of the ClickMeeting DAGs"
     airflow pools set clickmeeting 4 "Tasks that send requests to ClickMeeting"
@@ -30,6 +34,8 @@ from airflow_clickmeeting.transfers.exports import (
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
 
 FOLDER = "{{ var.value.clickmeeting_folder }}/lake"
+# a run that was triggered without a logical date has no data interval
+DAY = "{{ (data_interval_start | default(dag_run.run_after, true)) | ds }}"
 # if the host's connection drops, and the host comes back in time, the two sessions count as one webinar
 ONE_WEBINAR = timedelta(minutes=15)
 # people register long before the night in which their webinar is exported
@@ -56,7 +62,8 @@ def load(dataset: str, **scope):
     dagrun_timeout=timedelta(hours=20),
     default_args={"retries": 2, "pool": "clickmeeting"},
     tags=["clickmeeting"],
-    params={"database": Param("warehouse", description="The connection of the database")},
+    doc_md=__doc__,
+    params={"database": Param("warehouse", type="string", description="The connection of the database")},
 )
 def webinars_to_warehouse():
     ClickMeetingExportConferencesOperator(task_id="conferences", path=f"{FOLDER}/conferences.parquet")
@@ -81,7 +88,7 @@ def webinars_to_warehouse():
             task_id="registrations",
             room_id=room_id,
             since=EVER,
-            path=FOLDER + "/registrations/{{ data_interval_start | ds }}/{room_id}.parquet",
+            path=f"{FOLDER}/registrations/{DAY}/{{room_id}}.parquet",
         )
         load("sessions", room_id=room_id)
         load("attendees", room_id=room_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -34,18 +36,26 @@ class DatabaseServer:
         self._stop = stop
         # the kernel stops the server when this process ends, also when it is killed
         drop_root = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if self._user else []
-        self._launch = ["setpriv", *drop_root, f"--pdeathsig={stop.name.removeprefix('SIG')}"]
+        launch = ["setpriv", *drop_root, f"--pdeathsig={stop.name.removeprefix('SIG')}"]
+        self._launch = launch if sys.platform == "linux" else []
 
     @contextmanager
-    def folder(self) -> Iterator[Path]:
-        """Make a folder that the server can write to, and remove it at the end."""
-        home = Path(tempfile.mkdtemp(prefix=f"{self.name.lower()}-"))
+    def folder(self, parent: Path | None = None) -> Iterator[Path]:
+        """Make a folder that the server can write to. Among temporary files it is removed at the end.
+
+        :param parent: where to make it; by default, and if the server's user may not enter it, among temporary files.
+            What is in it stays, because to remove a database takes seconds.
+        """
+        if self._user and parent and not all(each.stat().st_mode & stat.S_IXOTH for each in (parent, *parent.parents)):
+            parent = None
+        home = Path(tempfile.mkdtemp(prefix=f"{self.name.lower()}-", dir=parent))
         if self._user:
             shutil.chown(home, self._user, self._user)
         try:
             yield home
         finally:
-            shutil.rmtree(home, ignore_errors=True)
+            if not parent:
+                shutil.rmtree(home, ignore_errors=True)
 
     def prepare(self, home: Path, *command: str) -> None:
         """Run a command that creates the files of the server."""

@@ -36,22 +36,22 @@ class Part(NamedTuple):
     env: Mapping[str, str] = {}
 
 
-# `-s` starts no log server, which would listen on every address of the machine and which nothing here needs.
+# `-s` starts no log server. It would listen on every address of the machine, which no setting of Airflow changes, and
+# the API server finds the logs on the disk.
 PARTS = {
     "api-server": Part(["api-server"]),
     "scheduler": Part(["scheduler", "-s"]),
     "dag-processor": Part(["dag-processor"]),
     "triggerer": Part(["triggerer", "-s"]),
 }
-STANDALONE = {"standalone": Part(["standalone"])}
-STOP_TIMEOUT = 20.0
+STOP_TIMEOUT = 4.0
 
 # Requests to this machine must not go through a proxy that the environment names.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class LocalAirflow:
-    """Runs a real Airflow: `standalone`, or its parts, which can be started, stopped and killed by name."""
+    """Runs the parts of a real Airflow, which can be started, stopped and killed by name."""
 
     def __init__(
         self,
@@ -60,21 +60,20 @@ class LocalAirflow:
         dags_folder: Path,
         env: Mapping[str, str] | None = None,
         *,
-        parts: Mapping[str, Part] = STANDALONE,
+        parts: Mapping[str, Part] = PARTS,
     ) -> None:
         self.home = home
         self.parts = parts
         self.url = f"http://127.0.0.1:{free_port()}"
         self._airflow = str(venv_bin.absolute() / "airflow")
-        self._env = _environment(venv_bin, home, dags_folder, self.url) | dict(env or {})
+        self._env = _environment(home, dags_folder, self.url) | dict(env or {})
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         """Start all parts, and wait until they are healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
         try:
-            if "standalone" not in self.parts:
-                self.cli("db", "migrate")
+            self.cli("db", "migrate")
             for part in self.parts:
                 self.start(part)
             self.wait_healthy()
@@ -89,7 +88,7 @@ class LocalAirflow:
     def close(self) -> None:
         """Stop all running parts."""
         running, self._running = self._running, {}
-        self._stop(*running.values())
+        stop(*running.values())
 
     def start(self, part: str) -> None:
         """Start one part; its output goes to `<home>/<part>.log`."""
@@ -103,7 +102,7 @@ class LocalAirflow:
 
     def stop(self, part: str) -> None:
         """Stop one part with a signal, so that it can clean up."""
-        self._stop(self._running.pop(part))
+        stop(self._running.pop(part))
 
     def kill(self, part: str) -> None:
         """Kill one part and its child processes, as a crash of its machine would."""
@@ -149,10 +148,6 @@ class LocalAirflow:
                 tail = self.log_file(part).read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"airflow {part} exited with code {process.returncode}:\n{tail}")
 
-    def _stop(self, *processes: subprocess.Popen[bytes]) -> None:
-        # `standalone` stops its child processes only at SIGINT, the signal of Ctrl-C.
-        stop(*processes, by=signal.SIGINT if "standalone" in self.parts else signal.SIGTERM)
-
     def _healthy(self) -> bool:
         self.check_running()
         try:
@@ -160,8 +155,7 @@ class LocalAirflow:
         except (OSError, http.client.HTTPException):
             return False
         started = {self.parts[part].command[0].replace("-", "_") for part in self._running}
-        checked = health.keys() if "standalone" in started else health.keys() & started
-        return all(health[part]["status"] == "healthy" for part in checked)
+        return all(health[part]["status"] == "healthy" for part in health.keys() & started)
 
 
 @contextlib.contextmanager
@@ -187,6 +181,15 @@ def until(what: str, holds: Callable[[], object], timeout: float = 120) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"Timed out after {timeout:g} s waiting until {what}")
         time.sleep(0.2)
+
+
+def serves(url: str) -> bool:
+    """Return whether a server of this machine answers a request for JSON."""
+    try:
+        _call("GET", url)
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
 
 
 def free_port() -> int:
@@ -218,12 +221,12 @@ def spawn(
     )
 
 
-def stop(*processes: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
-    """Send the processes a signal, wait, and kill those that still run, because Airflow sometimes hangs here."""
+def stop(*processes: subprocess.Popen[bytes]) -> None:
+    """Send the processes SIGTERM, wait, and kill those that still run, because Airflow sometimes hangs here."""
     deadline = time.monotonic() + STOP_TIMEOUT
     try:
         for process in processes:
-            process.send_signal(by)
+            process.send_signal(signal.SIGTERM)
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -266,7 +269,7 @@ def _call(method: str, url: str, body: object = None, token: str | None = None) 
         raise
 
 
-def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dict[str, str]:
+def _environment(home: Path, dags_folder: Path, url: str) -> dict[str, str]:
     """Return the environment variables that all processes of one Airflow share."""
     host, port = url.removeprefix("http://").split(":")
     settings = {
@@ -285,11 +288,12 @@ def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dic
             "workers": "1",
             "secret_key": secrets.token_hex(),
         },
-        "api_auth": {"jwt_secret": secrets.token_hex(32)},
+        # the token lives as long as the longest use
+        "api_auth": {"jwt_secret": secrets.token_hex(32), "jwt_expiration_time": str(30 * 86400)},
         "usage_data_collection": {"enabled": "False"},
         # The default pauses are too long for somebody who waits for the result.
         "scheduler": {"scheduler_heartbeat_sec": "1", "scheduler_idle_sleep_time": "0.1"},
-        "dag_processor": {"refresh_interval": "2", "min_file_process_interval": "2"},
+        "dag_processor": {"refresh_interval": "2"},
         # Two Airflows on one machine must not use the same ports.
         "logging": {"worker_log_server_port": str(free_port()), "trigger_log_server_port": str(free_port())},
     }
@@ -298,6 +302,4 @@ def _environment(venv_bin: Path, home: Path, dags_folder: Path, url: str) -> dic
         for section, options in settings.items()
         for name, value in options.items()
     }
-    # `standalone` finds the other commands through PATH.
-    path = f"{venv_bin.absolute()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return clean_environment() | {"PATH": path, "AIRFLOW_HOME": str(home.absolute())} | flat
+    return clean_environment() | {"AIRFLOW_HOME": str(home.absolute())} | flat

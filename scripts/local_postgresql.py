@@ -17,9 +17,10 @@ DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 
 
 @contextmanager
-def local_postgresql(**settings: str) -> Iterator[dict[str, Any]]:
+def local_postgresql(folder: Path | None = None, **settings: str) -> Iterator[dict[str, Any]]:
     """Start a server with an empty database, and yield an Airflow connection to it.
 
+    :param folder: where the server keeps its files, if its user may enter the folder; the caller removes them.
     :param settings: settings of the server, such as `timezone`.
     """
     places = sorted(DEBIAN_FOLDER.glob("*/bin"), reverse=True)
@@ -29,7 +30,7 @@ def local_postgresql(**settings: str) -> Iterator[dict[str, Any]]:
     options = [f"--{name}={value}" for name, value in (defaults | settings).items()]
     initdb = ["initdb", "-D", "data", "-U", "airflow", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     probe = ["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-    with postgresql.folder() as home:
+    with postgresql.folder(folder) as home:
         postgresql.prepare(home, *initdb)
         with postgresql.running(home, ["postgres", "-D", "data", *options], probe):
             yield {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "login": "airflow", "schema": "postgres"}

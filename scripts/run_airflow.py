@@ -3,81 +3,157 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import secrets
+import shutil
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
-from local_airflow import LocalAirflow, local_sandbox
+from local_airflow import PARTS, LocalAirflow, Part, free_port, local_sandbox, serves, until
+from local_postgresql import local_postgresql
+from mail_sink import mail_sink
 
+from airflow_clickmeeting.sandbox.handle import SandboxControl
 from airflow_clickmeeting.sandbox.page import page_url
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".airflow"
 FOLDER = ROOT / "build" / "airflow"
+PEOPLE = """\
+First Name,Last Name,E-mail,Company
+Mary,Jackson,mary@example.com,Analytical Engines
+Dorothy,Vaughan,dorothy@example.com,Analytical Engines
+Annie,Easley,annie@example.com,Rockets and Sons
+Evelyn,Boyd,evelyn@example.com,Rockets and Sons
+Rozsa,Peter,rozsa@example.com,Recursive Systems
+Emmy,Noether,emmy@example.com,Symmetry
+"""
 POOL = {"name": "clickmeeting", "slots": 4, "description": "Tasks that send requests to ClickMeeting"}
-CONNECTION = "clickmeeting_default"
-SPEED = "5000"
+# While a task waits, a week of the sandbox takes half a minute, which is less than the pause between two polls.
+HURRY, WAITING = 20_000, ("deferred", "up_for_reschedule")
 WELCOME = """
   Airflow is ready:   {airflow}
   Sandbox (the API):  {sandbox}
   The sandbox's page: {page}
 
-  You need no login. The connection "clickmeeting_default" uses the sandbox, where a week passes in
-  two minutes: trigger "webinar_lifecycle", and follow the run to its end. The page Webinars in the
-  menu Browse shows its rooms. The files of the DAGs are in {folder}, the logs in {home}.
+  Click first: open Airflow, then Browse > Webinars. The page shows the webinars of the sandbox, one of
+  which is live now. You need no login.
+  Click next: Dags > webinar_lifecycle > Trigger. The DAG plans a webinar for next week and waits for it.
+  While a task waits, the sandbox's clock hurries, so that the week takes half a minute.
+
+  All DAGs run as they are. Their files are in {folder} until the next start, their mails are on
+  the sandbox's page, and the logs of Airflow are in {home}.
   Press Ctrl-C to stop Airflow and the sandbox.
 """
 
 
-def prepare(airflow: LocalAirflow, sandbox: str) -> None:
-    """Create what the example DAGs need, or update what an earlier start created, such as the sandbox's URL."""
-    # the provider does not use the port, but the Test button of Airflow 3.3.2 refuses a connection without one
-    connection = {"conn_type": "clickmeeting", "host": sandbox, "port": 443, "password": "sandbox"}
-    put(airflow, "connections", "connection_id", {"connection_id": CONNECTION, **connection})
-    folder = {"value": FOLDER.as_uri(), "description": "The folder for the files of the ClickMeeting examples"}
-    put(airflow, "variables", "key", {"key": "clickmeeting_folder", **folder})
-    pools = [each["name"] for each in airflow.api("GET", "/pools")["pools"]]
-    if POOL["name"] not in pools:
-        airflow.api("POST", "/pools", POOL)
-
-
-def put(airflow: LocalAirflow, collection: str, key: str, wanted: dict[str, Any]) -> None:
-    """Create an item of a collection of the REST API, or update the one with the same key."""
-    existing = [each[key] for each in airflow.api("GET", f"/{collection}")[collection]]
-    is_new = wanted[key] not in existing
-    airflow.api("POST" if is_new else "PATCH", f"/{collection}{'' if is_new else '/' + wanted[key]}", wanted)
-
-
 def main() -> None:
     """Run Airflow and the sandbox until somebody stops this process."""
-    # A closed terminal or a `kill` must stop the child processes too, as Ctrl-C does.
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    # A closed terminal or a `kill` must stop the child processes too, as Ctrl-C does, and Ctrl-C does so also in a
+    # process that a shell has started in the background.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
-    venv_bin = Path(sys.executable).parent
-    home = ROOT / ".airflow"
     try:
-        token = secrets.token_urlsafe(12)
-        with local_sandbox(venv_bin, "--speed", SPEED, "--token", token) as sandbox:
-            print("Starting Airflow, which takes about 15 seconds ...", flush=True)
-            settings = {"AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True"}
-            with LocalAirflow(venv_bin, home, ROOT / "example_dags", settings) as airflow:
-                prepare(airflow, sandbox)
-                print(
-                    WELCOME.format(
-                        airflow=airflow.url,
-                        sandbox=sandbox,
-                        page=page_url(sandbox, token),
-                        folder=FOLDER,
-                        home=home,
-                    ),
-                    flush=True,
-                )
-                with contextlib.suppress(KeyboardInterrupt):
-                    signal.pause()
-                print("\nStopping Airflow; running tasks have 20 seconds to finish ...", flush=True)
+        with only_one(HOME), running() as (airflow, sandbox):
+            addresses = {"airflow": airflow.url, "sandbox": sandbox.url, "page": page_url(sandbox.url, sandbox.token)}
+            print(WELCOME.format(**addresses, folder=FOLDER, home=HOME), flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                hurry_while_tasks_wait(airflow, sandbox)
+            print("\nStopping Airflow; running tasks have 4 seconds to finish ...", flush=True)
     except KeyboardInterrupt:
         print(flush=True)
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[IO[str]]:
+    """Exit if another process of this checkout is in this context."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("make airflow runs in this checkout already. Use that Airflow, or stop it with Ctrl-C first.")
+        yield lock
+
+
+@contextlib.contextmanager
+def running() -> Iterator[tuple[LocalAirflow, SandboxControl]]:
+    """Run everything, until the end of the context; it starts afresh, because the sandbox does."""
+    empty(HOME, "lock")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    empty(FOLDER, "people.csv")
+    with contextlib.suppress(FileExistsError), (FOLDER / "people.csv").open("x") as people:
+        people.write(PEOPLE)
+    bin_folder, token = Path(sys.executable).parent, secrets.token_urlsafe(12)
+    print("Starting Airflow, which takes about half a minute ...", flush=True)
+    with contextlib.ExitStack() as stack:
+        enter = stack.enter_context
+        sandbox = SandboxControl(enter(local_sandbox(bin_folder, "--token", token)), token=token)
+        smtp = enter(mail_sink(sandbox))
+        database = enter(local_postgresql(HOME))
+        # The tasks have an API server of their own, so that open pages never let them wait.
+        tasks_port = free_port()
+        tasks_url = f"http://127.0.0.1:{tasks_port}/execution/"
+        parts = PARTS | {
+            "api-server": Part(["api-server", "--apps", "core"]),
+            "task-api-server": Part(["api-server", "--apps", "execution", "--port", str(tasks_port)]),
+        }
+        settings = {
+            "AIRFLOW__CLICKMEETING__WEBINARS_PAGE": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": tasks_url,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://{login}@{host}:{port}/{schema}".format(
+                **database
+            ),
+        }
+        airflow = enter(LocalAirflow(bin_folder, HOME, ROOT / "example_dags", settings, parts=parts))
+        prepare(airflow, sandbox, smtp)
+        until("the API server of the tasks responds", lambda: serves(f"{tasks_url}health"))
+        yield airflow, sandbox
+
+
+def empty(folder: Path, kept: str) -> None:
+    """Remove everything from a folder but one file."""
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        elif each.name != kept:
+            each.unlink()
+
+
+def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]) -> None:
+    """Create what the example DAGs need."""
+    connections = {
+        # the provider does not use the port, but the Test button of Airflow 3.3.2 refuses a connection without one
+        "clickmeeting_default": {**sandbox.connection, "port": 443},
+        "smtp_default": {**smtp, "extra": json.dumps(smtp["extra"])},
+        "warehouse": {"conn_type": "sqlite", "host": str(FOLDER / "warehouse.db")},
+    }
+    for name, connection in connections.items():
+        airflow.api("POST", "/connections", {"connection_id": name, **connection})
+    folder = {"value": FOLDER.as_uri(), "description": "The folder for the files of the ClickMeeting examples"}
+    airflow.api("POST", "/variables", {"key": "clickmeeting_folder", **folder})
+    airflow.api("POST", "/pools", POOL)
+
+
+def hurry_while_tasks_wait(airflow: LocalAirflow, sandbox: SandboxControl) -> None:
+    """Let the sandbox's clock run fast while a task of Airflow waits, and in real time otherwise, for ever."""
+    states, hurries = "&".join(f"state={state}" for state in WAITING), False
+    while True:
+        time.sleep(1)
+        airflow.check_running()
+        with contextlib.suppress(OSError):  # a server that is busy
+            found = airflow.api("GET", f"/dags/~/dagRuns/~/taskInstances?limit=1&{states}")
+            waits = found["total_entries"] > 0
+            if waits != hurries:
+                sandbox.set_speed(HURRY if waits else 1)
+                hurries = waits
 
 
 if __name__ == "__main__":

@@ -17,13 +17,26 @@ class Clock:
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
-        self.set(datetime.now(UTC), speed)
+        self._at_start, self._started, self._gained = datetime.now(UTC), time.monotonic(), 0.0
+        self.set(self._at_start, speed)
 
     @property
     def now(self) -> datetime:
         """Return the sandbox's current time in UTC."""
         seconds = (time.monotonic() - self._started) * self.speed
         return self._at_start + timedelta(seconds=min(seconds, (LAST - self._at_start).total_seconds()))
+
+    @property
+    def unhurried(self) -> float:
+        """Return the current time as a timestamp that leaves out what speeds above 1 have added.
+
+        A download link of five minutes would be useless if a fast clock made it expire in a blink.
+        """
+        return self.now.timestamp() - self._gained - self._gain()
+
+    def _gain(self) -> float:
+        """Return by how many seconds this clock has moved faster than a real one since it was set."""
+        return max((self.now - self._at_start).total_seconds() - (time.monotonic() - self._started), 0.0)
 
     def set(self, to: datetime, speed: float | None = None) -> None:
         """Set the clock to a time in the future or in the past; it continues from there.
@@ -32,7 +45,8 @@ class Clock:
         """
         if speed is not None and not 0 <= speed < float("inf"):
             raise ValueError(f"The speed of the clock must be 0 or more, not {speed}.")
-        self._at_start, self._started = in_range(to).astimezone(UTC), time.monotonic()
+        to, gain = in_range(to).astimezone(UTC), self._gain()
+        self._at_start, self._started, self._gained = to, time.monotonic(), self._gained + gain
         if speed is not None:
             self.speed = speed
 

@@ -196,6 +196,11 @@ class SandboxControl:
         """Return the mails that ClickMeeting would send. The sandbox sends none."""
         return list(self._request("GET", "outbox"))
 
+    def add_mail(self, sender: str, recipient: str, subject: str, *, text: str = "", html: str = "") -> None:
+        """Add a mail of another sender, such as Airflow's, to the outbox, so that the sandbox's page shows it."""
+        mail = {"sender": sender, "recipient": recipient, "subject": subject, "text": text, "html": html}
+        self._request("POST", "mails", mail)
+
     @property
     def state(self) -> dict[str, Any]:
         """Return everything in the account: counts, rooms, contacts and files."""

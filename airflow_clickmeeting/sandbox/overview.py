@@ -28,7 +28,7 @@ def overview(world: World) -> dict[str, Any]:
     now, account = world.clock.now, world.account
     schedule.add_started_sessions(world)
     coming = next_event(world)
-    rooms = sorted(account.rooms.values(), key=lambda room: _last_time(room), reverse=True)
+    rooms = sorted(account.rooms.values(), key=lambda room: _last_time(room, now), reverse=True)
     entries = islice(reversed(world.requests.entries), MAX_REQUESTS)
     keys = ("time", "method", "path", "operation", "status")
     return {
@@ -63,13 +63,15 @@ def _events(room: Room) -> Iterator[tuple[datetime, str]]:
         yield recording.ready_at, f"the recording of {room.name} is ready"
 
 
-def _last_time(room: Room) -> datetime:
-    return max([room.starts_at or room.created_at, *(session.start for session in room.sessions)])
+def _last_time(room: Room, now: datetime) -> datetime:
+    started = (session.start for session in room.sessions if session.start <= now)
+    return max([room.starts_at or room.created_at, *started])
 
 
 def _room(room: Room, now: datetime) -> dict[str, Any]:
     running = next((session for session in room.sessions if session.start <= now < session.end), None)
-    ready = sum(recording.ready_at <= now for recording in room.recordings.values())
+    recorded = [recording for recording in room.recordings.values() if recording.started <= now]
+    ready = sum(recording.ready_at <= now for recording in recorded)
     return {
         "id": room.id,
         "name": room.name,
@@ -81,7 +83,7 @@ def _room(room: Room, now: datetime) -> dict[str, Any]:
         "registrations": len(room.registrations),
         "sessions": [session.id for session in room.sessions if session.start <= now],
         "recordings_ready": ready,
-        "recordings_processing": len(room.recordings) - ready,
+        "recordings_processing": len(recorded) - ready,
     }
 
 

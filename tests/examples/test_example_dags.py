@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -18,6 +19,8 @@ from aiosmtpd.controller import Controller
 from airflow.sdk import BaseSensorOperator
 from local_airflow import free_port
 
+from airflow_clickmeeting.sandbox.handle import Sandbox
+
 # Airflow's own `@task.sensor` imports that
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 
@@ -28,6 +31,29 @@ on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=T
 def test_every_file_loads(examples):
     assert examples.import_errors == {}
     assert set(examples.dags) == {path.stem for path in EXAMPLES.glob("*.py")}
+
+
+def test_every_example_and_its_tasks_explain_themselves(examples):
+    for name, dag in examples.dags.items():
+        assert dag.doc_md == ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text()), clean=False)
+        assert not dag.doc_md.endswith(".md"), "Airflow takes that for the path of a file"
+        for told in ("- **It needs**", "- **When it fails**", "- **A second run**"):
+            assert told in dag.doc_md, name
+        assert not [task.task_id for task in dag.tasks if task.task_type.startswith("ClickMeeting") and not task.doc_md]
+
+
+def test_the_params_explain_themselves_and_have_ids_of_the_sandbox(examples):
+    with Sandbox(seed="demo") as sandbox:
+        rooms = {room["id"]: room["sessions"] for room in sandbox.state["rooms"]}
+    for dag in examples.dags.values():
+        values = dag.params.validate()
+        for name in values:
+            param = dag.params.get_param(name)
+            assert param.description, f"{name} of {dag.dag_id}"
+            assert not name.endswith("_id") or (param.schema["type"], param.schema["minimum"]) == ("integer", 1)
+        for ids in [values, *values.get("sessions", ())]:
+            assert "room_id" not in ids or ids["room_id"] in rooms
+            assert "session_id" not in ids or ids["session_id"] in rooms[ids["room_id"]]
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -43,13 +43,15 @@ def account(clickmeeting_sandbox) -> dict[str, int]:
 
 
 @pytest.fixture
-def run_night(run_example, connect, server, clickmeeting_sandbox) -> Callable[[], Any]:
+def run_night(run_example, connect, server, clickmeeting_sandbox) -> Callable[..., Any]:
     """Run the DAG for the night after yesterday, and return the run."""
     connect(None, "warehouse", **server)
     hook = BaseHook.get_connection("warehouse").get_hook()
     for name in TABLES:
         hook.run(f"DROP TABLE IF EXISTS clickmeeting_{name}")
-    return lambda: run_example("webinars_to_warehouse", logical_date=clickmeeting_sandbox.now)
+    return lambda **arguments: run_example(
+        "webinars_to_warehouse", **{"logical_date": clickmeeting_sandbox.now, **arguments}
+    )
 
 
 def tables() -> dict[str, list[Any]]:
@@ -75,6 +77,17 @@ def test_a_night_that_runs_twice_changes_nothing(run_night, account, tmp_path):
     assert run_night().state == "success"
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == lake
     assert tables() == loaded
+
+
+def test_a_run_without_a_logical_date_exports_all_sessions(run_night, account):
+    assert run_night(logical_date=None).state == "success"
+    assert {name: len(rows) for name, rows in tables().items()} == {
+        "conferences": 2,
+        "registrations": 1,
+        "sessions": 2,
+        "attendees": 6,
+        "attendance": 4,
+    }
 
 
 def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, clickmeeting_sandbox, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -82,6 +83,17 @@ class Account:
 
         until("all sessions have events", lambda: ids <= told())
 
+    def health(self) -> dict[str, Any]:
+        """Return the watcher's health in its asset's state store."""
+        (asset,) = self.airflow.api("GET", "/assets?uri_pattern=watched")["assets"]
+        entries = self.airflow.api("GET", f"/assets/{asset['id']}/state-store")["asset_state_store"]
+        return next((entry["value"] for entry in entries if entry["key"] == "health"), {})
+
+    def until_healthy(self) -> None:
+        """Wait until the watcher shows that its last poll succeeded."""
+        until("the watcher is healthy", lambda: self.health().get("polled_at") and not self.health()["error"])
+        assert self.health()["failures_in_a_row"] == 0
+
     def until_looked_at(self) -> None:
         """Wait until the watcher has looked from beginning to end."""
         before = self.sandbox.count("list_conferences")
@@ -117,6 +129,19 @@ class Account:
             return words in sensor and words in self.airflow.log_file("triggerer").read_text()
 
         until(f"both log {words!r}", logged)
+
+    def check_talk(self, session: Session, name: str) -> None:
+        """Check that the log of the sensor's task, and its task state store, say what it waited for."""
+        task = f"/dags/waits/dagRuns/{session.id}/taskInstances/wait"
+        log = self.airflow.api("GET", f"{task}/logs/1?full_content=true")["content"]
+        lines = [str(each["event"]) for each in log]
+        awaited = f"a session of room {session.room_id} to end"
+        assert any(line.startswith(f"Waiting for {awaited}") and f"Room '{name}' is planned" in line for line in lines)
+        assert any(re.match(rf"The wait is over: {awaited} .*; waited .*, \d+ polls", line) for line in lines), lines
+        waiting_for = self.airflow.api("GET", f"{task}/state-store/waiting_for")["value"]
+        assert waiting_for["room_id"] == session.room_id
+        assert waiting_for["condition"].startswith(awaited)
+        assert {"deadline", "poll_interval"} <= waiting_for.keys()
 
     def until_sensed(self, session: Session) -> None:
         until(f"{session} is sensed", lambda: self.sensor(session)["state"] in ("success", "failed"))
@@ -179,6 +204,7 @@ def test_a_session_that_ends_while_the_triggerer_is_down(account):
     account.airflow.start("triggerer")
     account.until_followed_up(session)
     account.until_sensed(session)
+    account.check_talk(session, "Deployment")
     assert account.follow_ups()[session.told_as] == 1
 
 
@@ -200,6 +226,9 @@ def test_an_outage_of_five_minutes(account, sandbox, gate, run_clock):
     sandbox.fault("*", "status", status=503, times=None)
     gate.open()
     account.until_both_log("SERVICE_UNAVAILABLE", session)
+    until("the watcher shows its failures", lambda: "SERVICE_UNAVAILABLE" in (account.health()["error"] or ""))
+    assert account.health()["failures_in_a_row"] > 0
+    assert account.health()["polled_at"]
     sandbox.clear_faults()
     sandbox.fault("*", "html", times=None)
     account.until_both_log("HTTP 200 with no JSON", session)
@@ -209,6 +238,7 @@ def test_an_outage_of_five_minutes(account, sandbox, gate, run_clock):
     account.until_followed_up(session)
     account.until_sensed(session)
     assert account.follow_ups()[session.told_as] == 1
+    account.until_healthy()
 
 
 def test_a_clock_that_jumps(account, sandbox):

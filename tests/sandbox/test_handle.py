@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from airflow_clickmeeting.sandbox.demo import ROOMS, SESSIONS
 from airflow_clickmeeting.sandbox.handle import Sandbox, SandboxControl
 
 
@@ -72,24 +73,64 @@ def test_a_room_may_be_in_the_past(sandbox, api):
     assert [one["id"] for one in api.get("conferences/inactive").json()] == [room["id"]]
 
 
-def test_the_demo_account_has_data_of_each_kind():
-    with Sandbox(seed="demo") as sandbox:
-        counts = sandbox.state["counts"]
-        assert counts["rooms"] == 5
-        assert counts["sessions"] == counts["recordings"] == 2
-        assert counts["registrations"] == 10
-        assert counts["tokens"] == 5
-        assert counts["files"] == 2
-        assert {mail["kind"] for mail in sandbox.outbox} == {"invitation"}
-        key = {"X-Api-Key": sandbox.api_key}
-        with httpx.Client(base_url=sandbox.url, headers=key, trust_env=False) as api:
-            rooms = api.get("conferences").json()
-            assert len(rooms["active_conferences"]) == 3
-            for room in rooms["inactive_conferences"]:
-                (session,) = api.get(f"conferences/{room['id']}/sessions").json()
-                rows = api.get(f"conferences/{room['id']}/sessions/{session['id']}/attendees").json()
-                assert len(rows) > 2
-            assert len(api.get("chats").json()) == 2
+@pytest.fixture
+def demo():
+    with Sandbox(seed="demo", speed=0) as sandbox:
+        yield sandbox
+
+
+def test_the_demo_account_has_data_of_each_kind(demo):
+    assert demo.state["counts"] == {
+        "rooms": 13,
+        "contacts": 0,
+        "files": 2,
+        "tokens": 5,
+        "registrations": 54,
+        "sessions": 45,
+        "recordings": 45,
+        "mails": 6,
+    }
+    key = {"X-Api-Key": demo.api_key}
+    with httpx.Client(base_url=demo.url, headers=key, trust_env=False) as api:
+        for name, session_id in SESSIONS.items():
+            sessions = api.get(f"conferences/{ROOMS[name]}/sessions").json()
+            if name == "Team room":  # its first session comes
+                assert sessions == []
+                continue
+            assert [session["id"] for session in sessions] == [session_id]
+            assert len(api.get(f"conferences/{ROOMS[name]}/sessions/{session_id}/attendees").json()) > 2
+        assert len(api.get("chats").json()) == 5
+
+
+def test_the_ids_of_the_demo_account_are_always_the_same(demo):
+    rooms = demo.state["rooms"]
+    assert {room["name"]: room["id"] for room in rooms} == ROOMS
+    assert {room["name"]: room["sessions"][0] for room in rooms if room["sessions"]} == SESSIONS
+
+
+def test_the_demo_account_has_rooms_in_every_state(demo):
+    found = {room["name"]: room for room in demo._request("GET", "overview")["rooms"]}
+    states = {name: room["state"] for name, room in found.items()}
+    assert states.pop("Ask the experts") in ("ended", "inactive")  # it stays open until the next half hour
+    assert states == {
+        **dict.fromkeys(("Team room", "Customer academy"), "permanent"),
+        **dict.fromkeys(("Product launch", "Board meeting", "Onboarding", "Investor call"), "planned"),
+        **dict.fromkeys(("Quarterly review", "Airflow workshop", "Kick-off", "Customer training"), "inactive"),
+        "Cancelled webinar": "inactive",
+        "Live demo": "live",
+    }
+    assert found["Live demo"]["present"] > 1
+    recordings = {name: (room["recordings_ready"], room["recordings_processing"]) for name, room in found.items()}
+    assert recordings["Customer training"] == (1, 0)
+    assert recordings["Ask the experts"] == recordings["Live demo"] == (0, 1)
+    assert recordings["Team room"] == (0, 0)
+
+
+def test_the_team_room_meets_again_and_again(demo):
+    for meetings in (1, 2):
+        demo.advance(timedelta(days=28))
+        room = next(room for room in demo._request("GET", "overview")["rooms"] if room["name"] == "Team room")
+        assert len(room["sessions"]) == room["recordings_ready"] == meetings
 
 
 def test_two_sandboxes_do_not_share(sandbox):

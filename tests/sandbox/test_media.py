@@ -54,6 +54,17 @@ def test_links_work_for_five_minutes(api, sandbox, recording):
     assert get(api.get("conferences/recordings").json()[0]["recording_url"]).status_code == 200
 
 
+def test_a_fast_clock_does_not_shorten_the_life_of_links(sandbox, recording, api):
+    sandbox.set_speed(20_000)
+    url = api.get("conferences/recordings").json()[0]["recording_url"]
+    before = sandbox.now
+    while sandbox.now < before + timedelta(minutes=6):
+        pass
+    assert get(url).status_code == 200
+    sandbox.advance(timedelta(days=1))
+    assert get(url).status_code == 410
+
+
 def test_links_cannot_be_forged(recording):
     url = httpx.URL(recording["recording_url"])
     assert get(str(url.copy_set_param("e", "9999999999"))).status_code == 403

@@ -109,7 +109,7 @@ def test_mails_have_a_subject_and_a_text(api, sandbox, overview):
     sent = {"attendees[0][email]": "ada@example.com"}
     assert api.post(f"conferences/{room['id']}/invitation/email/en", data=sent).status_code == 200
     other = {"sender": "airflow@example.com", "recipient": "ops@example.com", "subject": "Report", "html": "<b>4</b>"}
-    sandbox._request("POST", "mails", other)
+    sandbox.add_mail(**other)
     report, invitation = overview()["mails"]
     assert {key: report[key] for key in other} == other
     assert (invitation["recipient"], invitation["subject"]) == ("ada@example.com", "Invitation: Launch")

@@ -31,6 +31,14 @@ DESK = {"viewport": {"width": 1360, "height": 1180}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 HOSTILE = '<img src=x onerror=alert(1)> & "friends"'
 ASSET = "clickmeeting_default/session_ended"
+WRONG_KEY = "list_conferences: UNAUTHORIZED: Wrong API key. Change the key in connection 'clickmeeting_default'."
+#: the health of each watcher: its last successful poll, failures in a row and error, and the badge for that
+WATCHERS = {
+    ASSET: (timedelta(0), 0, None, "healthy"),
+    "clickmeeting_default/conference_created": (timedelta(0), 0, "One item of room 7 could not be read.", "incomplete"),
+    "clickmeeting_default/recording_ready": (timedelta(minutes=4), 0, None, "no news"),
+    "clickmeeting_default/registration": (timedelta(hours=1), 3, WRONG_KEY, "failed 3 times"),
+}
 
 DAGS = """
 from airflow.sdk import DAG, Param
@@ -46,6 +54,9 @@ with DAG("archive_webinar", params={"room_id": Param(1, type="integer")}):
         max_deletions=1,
     )
 with DAG("thank_attendees", schedule=[clickmeeting_asset("session_ended")]):
+    pass
+others = [clickmeeting_asset(event) for event in ("conference_created", "recording_ready", "registration")]
+with DAG("when_all_happened", schedule=others):
     pass
 """
 
@@ -157,15 +168,17 @@ def work(airflow: LocalAirflow, rooms: dict[str, int]) -> None:
     room_id = rooms["Quarterly product webinar"]
 
     def is_parsed() -> bool:
-        return airflow.api("GET", "/dags")["total_entries"] == 2 and airflow.api("GET", "/assets")["total_entries"] == 1
+        return airflow.api("GET", "/dags")["total_entries"] == 3 and airflow.api("GET", "/assets")["total_entries"] == 4
 
     until("Airflow has parsed the DAGs", is_parsed)
     run = airflow.api("POST", "/dags/archive_webinar/dagRuns", {"conf": {"room_id": room_id}, "logical_date": None})
-    (asset,) = airflow.api("GET", "/assets")["assets"]
+    assets = {each["name"]: each["id"] for each in airflow.api("GET", "/assets")["assets"]}
     payload = {"event": "session_ended", "room_id": room_id, "room_name": "Quarterly product webinar"}
-    airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "extra": {"payload": payload}})
-    health = {"looked_at": datetime.now(UTC).isoformat(), "failures_in_a_row": 0, "error": None, "every": 60}
-    airflow.api("PUT", f"/assets/{asset['id']}/state-store/health", {"value": health})
+    airflow.api("POST", "/assets/events", {"asset_id": assets[ASSET], "extra": {"payload": payload}})
+    for name, (age, failures, error, _) in WATCHERS.items():
+        polled_at = (datetime.now(UTC) - age).isoformat(timespec="seconds")
+        health = {"polled_at": polled_at, "failures_in_a_row": failures, "error": error, "interval": 60}
+        airflow.api("PUT", f"/assets/{assets[name]}/state-store/health", {"value": health})
 
     def is_done() -> bool:
         states = [
@@ -231,10 +244,24 @@ def test_the_overview_shows_the_account(page: Page, airflow: LocalAirflow, rooms
     expect(frame.locator(".card.live")).to_contain_text("Airflow in practice")
     expect(frame.locator(".card.live dd").first).to_have_text("19")
     expect(frame.locator("[data-watchers]")).to_contain_text(ASSET)
-    expect(frame.locator("[data-watchers] .badge")).to_have_text("healthy")
     expect(frame.locator(f'td[data-runs="{rooms["Quarterly product webinar"]}"] a')).to_be_visible()
     expect(frame.get_by_role("link", name=HOSTILE).first).to_be_visible()
     picture(page, "webinars-page", docs=True)
+
+
+def test_each_watcher_shows_its_health(page: Page, airflow: LocalAirflow) -> None:
+    frame = open_webinars(page, airflow)
+    watchers = frame.locator("[data-watchers] li")
+    expect(watchers).to_have_count(len(WATCHERS))
+    colors = {}
+    for name, (_, _, error, state) in WATCHERS.items():
+        watcher = watchers.filter(has=frame.get_by_role("link", name=name, exact=True))
+        expect(watcher.locator(".badge")).to_have_text(state)
+        expect(watcher).to_contain_text("last successful poll")
+        expect(watcher).to_contain_text(error or name)
+        colors[state] = watcher.locator(".badge").evaluate("each => getComputedStyle(each).color")
+    assert colors["no news"] == colors["failed 3 times"], "red"
+    assert len(set(colors.values())) == 3
 
 
 def test_a_room_shows_its_runs_and_what_they_archived(page: Page, airflow: LocalAirflow) -> None:

@@ -103,4 +103,4 @@ def recording_url(world: World, recording: Recording) -> str:
 
 def signed_url(world: World, path: str) -> str:
     """Return a signed link to a path of the file host."""
-    return f"{world.media_url.rstrip('/')}{path}?{world.signer.query(path, world.clock.now)}"
+    return f"{world.media_url.rstrip('/')}{path}?{world.signer.query(path, world.clock.unhurried)}"

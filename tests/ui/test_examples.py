@@ -1,0 +1,303 @@
+"""The gate of `make airflow`: every example, started with the form in a real browser, does its work as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import pytest
+from local_airflow import clean_environment, until
+from playwright.sync_api import expect, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "build" / "ui"
+DOCS_PICTURES = ROOT / "docs" / "images"
+BROWSER_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+DESK: ViewportSize = {"width": 1280, "height": 800}
+LIST: ViewportSize = {"width": 1280, "height": 1000}
+LOG: ViewportSize = {"width": 1200, "height": 620}
+UPDATE = bool(os.environ.get("UPDATE_SCREENSHOT"))
+DONE_WITHIN, STOPPED_WITHIN, PAGE_WITHIN = 600, 60, 60_000
+
+TABLES = {f"clickmeeting_{name}" for name in ("conferences", "registrations", "sessions", "attendees", "attendance")}
+
+
+class Output(NamedTuple):
+    """What a run of an example leaves, besides its state.
+
+    :param files: patterns of the files in the examples' folder.
+    :param tables: the tables of the warehouse.
+    :param mails: mails that are sent, each by its subject and its recipient; one of ClickMeeting, whose wording is not
+        known, has a kind instead of a subject.
+    :param rooms: the names of rooms in the account.
+    """
+
+    files: tuple[str, ...] = ()
+    tables: frozenset[str] = frozenset()
+    mails: tuple[tuple[str, str], ...] = ()
+    rooms: tuple[str, ...] = ()
+
+
+OUTPUTS = {
+    "account_housekeeping": Output(
+        files=("library/*/logo.png", "library/*/workshop.pdf", "recordings/recordings-*.json")
+    ),
+    "archive_recordings": Output(files=("recordings/recordings-*.json", "recordings/*.mp4")),
+    "attendance_report": Output(
+        files=("reports/attendance-*.html",), mails=(("Attendance: Airflow workshop", "team@example.com"),)
+    ),
+    "invite_people": Output(
+        files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
+    ),
+    "on_session_ended": Output(
+        files=("session-7000002/attendees.jsonl", "session-7000002/mails-begun"),
+        mails=(("Thank you for coming", "ada@example.com"),),
+    ),
+    "planned_rooms": Output(rooms=("Product tour", "Ask us anything")),
+    "register_people": Output(files=("ledgers/registrations-*.jsonl",), mails=(("confirmation", "mary@example.com"),)),
+    "session_archive": Output(
+        files=(
+            "archive/session-*/attend*.csv",
+            "archive/session-*/chat.zip",
+            "archive/session-*/files/*/workshop.pdf",
+            "archive/session-*/manifest.json",
+            "archive/session-*/recordings/*.mp4",
+            "archive/session-*/report.pdf",
+        )
+    ),
+    "several_accounts": Output(),
+    "task_sensor": Output(),
+    # the account has a room of this name from the start
+    "tokens_and_join_links": Output(rooms=("Board meeting", "Board meeting")),
+    "wait_for_session": Output(files=("reports/*.pdf",)),
+    "webinar_lifecycle": Output(
+        files=("session-*/attendees.csv", "session-*/registrations.jsonl", "session-*/report.pdf"),
+        mails=(("invitation", "katherine@example.com"),),
+        rooms=("Airflow for webinars",),
+    ),
+    "webinars_to_warehouse": Output(
+        files=("lake/conferences.parquet", "lake/attendees/date=*/*.parquet"), tables=frozenset(TABLES)
+    ),
+}
+SOURCES = {path.stem: path.read_text() for path in sorted((ROOT / "example_dags").glob("*.py"))}
+# the longest ones first; the others run while these wait
+EXAMPLES = sorted(SOURCES, key=lambda name: "Sensor(" not in SOURCES[name])
+STARTED_BY_EVENTS = [name for name, source in SOURCES.items() if "schedule=[" in source]
+
+
+class Running:
+    """What `make airflow` runs: the addresses that it prints, and what its REST APIs say."""
+
+    def __init__(self, welcome: str) -> None:
+        self.airflow, self.sandbox = (
+            re.search(rf"{label}: +(\S+)", welcome)[1]  # type: ignore[index]
+            for label in ("Airflow is ready", r"Sandbox \(the API\)")
+        )
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        client = httpx.Client(base_url=f"{self.airflow}/api/v2", trust_env=False, timeout=60)
+        token = client.get(f"{self.airflow}/auth/token").json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
+
+    def api(self, path: str, **params: Any) -> Any:
+        return self.client.get(path, params=params).raise_for_status().json()
+
+    @cached_property
+    def folder(self) -> Path:
+        return Path(unquote(urlsplit(self.api("/variables/clickmeeting_folder")["value"]).path))
+
+    def tables(self) -> set[str]:
+        """Return the tables of the warehouse that have rows."""
+        with closing(sqlite3.connect(self.api("/connections/warehouse")["host"])) as database:
+            names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name for name in names if database.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()}
+
+    def ask(self, path: str) -> Any:
+        """Ask the sandbox's controls."""
+        return self.client.get(f"{self.sandbox.removesuffix('/v1/')}/_sandbox/{path}").raise_for_status().json()
+
+    def runs(self, dag: str, run_type: str) -> list[dict[str, Any]]:
+        return list(self.api(f"/dags/{dag}/dagRuns", run_type=run_type, order_by="start_date")["dag_runs"])
+
+    def wait(self, dag: str, run: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:
+        """Wait until a run ends, and return it; one that fails is an error with the logs of its tasks."""
+
+        def ended() -> dict[str, Any] | None:
+            found = run()
+            return found if found and found["state"] in ("success", "failed") else None
+
+        until(f"a run of {dag} ends: {run()}", ended, DONE_WITHIN)
+        found = ended()
+        assert found
+        assert found["state"] == "success", self.explain(found)
+        return found
+
+    def explain(self, run: dict[str, Any]) -> str:
+        """Return the logs of the tasks that failed, and the states of all."""
+        place = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
+        tasks = self.api(place)["task_instances"]
+        texts = [f"{place}: {Counter((each['task_id'], each['state']) for each in tasks)}"]
+        for each in tasks:
+            if each["state"] in ("failed", "up_for_retry"):
+                log = self.api(
+                    f"{place}/{each['task_id']}/logs/{max(each['try_number'], 1)}", map_index=each["map_index"]
+                )
+                texts += [f"== {each['task_id']}", *(str(line.get("event", line)) for line in log["content"])]
+        return "\n".join(texts)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    """Start what `make airflow` starts, wait for its welcome, and stop it at the end."""
+    command = [sys.executable, str(ROOT / "scripts" / "run_airflow.py")]
+    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        lines: list[str] = []
+        while "Press Ctrl-C" not in "".join(lines[-1:]):
+            lines += [process.stdout.readline()]
+            assert lines[-1], f"run_airflow.py ended with {process.wait()}: {''.join(lines)}"
+        yield Running("".join(lines))
+    finally:
+        process.terminate()
+        process.communicate(timeout=STOPPED_WITHIN)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_ARGS)
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser) -> Page:
+    """One page with one cache: loading Airflow's pages takes longer than the rest."""
+    page = chromium.new_page(viewport=DESK)
+    page.set_default_timeout(PAGE_WITHIN)
+    expect.set_options(timeout=PAGE_WITHIN)
+    return page
+
+
+@pytest.fixture(scope="module")
+def start(page: Page, running: Running) -> Callable[[str], str]:
+    """Trigger a DAG with the form of its page, once, and return the run's id."""
+    started: dict[str, str] = {}
+    parsed = lambda: running.api("/dags", limit=100)["total_entries"] == len(EXAMPLES)  # noqa: E731
+
+    def start(dag: str) -> str:
+        if dag not in started:
+            page.goto(f"{running.airflow}/dags/{dag}")
+            page.get_by_test_id("trigger-dag-button").click()
+            with page.expect_response(lambda response: response.request.method == "POST") as response:
+                page.get_by_test_id("trigger-dag-submit").click()
+            assert response.value.ok, response.value.text()
+            started[dag] = response.value.json()["dag_run_id"]
+        return started[dag]
+
+    until("Airflow has parsed the examples", parsed)
+    return start
+
+
+def test_each_example_is_in_the_table() -> None:
+    assert OUTPUTS.keys() == SOURCES.keys(), "say in OUTPUTS what a new example leaves"
+
+
+def test_a_sensor_says_what_it_waits_for(page: Page, running: Running, start: Callable[[str], str]) -> None:
+    dag, run_id = "webinar_lifecycle", start("webinar_lifecycle")
+    for meanwhile in EXAMPLES[:6]:
+        start(meanwhile)
+    # its second poll, a minute later, knows the room
+    text = "is planned for" if UPDATE else "Waiting for a session"
+    task = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/wait"
+    until("the sensor waits", lambda: running.api(task)["state"] in ("deferred", "success"), DONE_WITHIN)
+    until("its log says for what", lambda: text in str(running.api(f"{task}/logs/1")["content"]))
+    page.set_viewport_size(LOG)
+    page.goto(f"{running.airflow}/dags/{dag}/runs/{run_id}/tasks/wait")
+    expect(page.get_by_text(text).first).to_be_visible()
+    page.keyboard.press("w")  # wraps long lines
+    picture(page, "waiting-sensor")
+    page.set_viewport_size(DESK)
+
+
+@pytest.mark.parametrize("dag", EXAMPLES)
+def test_the_form_starts_it(start: Callable[[str], str], dag: str) -> None:
+    assert start(dag)
+
+
+@pytest.mark.parametrize("dag", reversed(EXAMPLES))
+def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callable[[str], str], dag: str) -> None:
+    run_id, expected = start(dag), OUTPUTS[dag]
+    running.wait(dag, lambda: running.api(f"/dags/{dag}/dagRuns/{run_id}"))
+    for pattern in expected.files:
+        assert [path for path in running.folder.glob(pattern) if path.stat().st_size], pattern
+    assert not expected.tables or expected.tables <= running.tables()
+    assert {*expected.mails} <= {
+        (mail.get("subject", mail["kind"]), mail["recipient"]) for mail in running.ask("outbox")
+    }
+    assert Counter(expected.rooms) <= Counter(room["name"] for room in running.ask("state")["rooms"])
+
+
+@pytest.mark.parametrize("dag", STARTED_BY_EVENTS)
+def test_an_event_starts_it(running: Running, start: Callable[[str], str], dag: str) -> None:
+    start(dag)  # it was paused until then
+    start("wait_for_session")  # the sandbox's clock hurries while a task waits, and so a session ends
+    running.wait(dag, lambda: next(iter(running.runs(dag, "asset_triggered")), None))
+
+
+def test_a_dag_and_its_tasks_explain_themselves(page: Page, running: Running) -> None:
+    page.goto(f"{running.airflow}/dags/webinar_lifecycle")
+    page.get_by_role("button", name="Dag Docs").click()
+    expect(page.get_by_role("dialog").locator("li").last).to_contain_text("A second run on another day")
+    for task, text in (
+        ("wait", "Wait until a session of a room has ended"),
+        ("register", "Register a person for a room"),
+    ):
+        page.goto(f"{running.airflow}/dags/webinar_lifecycle/tasks/{task}")
+        page.get_by_role("button", name="Documentation").click()
+        expect(page.get_by_role("dialog")).to_contain_text(text)
+
+
+def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[[str], str]) -> None:
+    run_id = start("webinar_lifecycle")
+    running.wait("webinar_lifecycle", lambda: running.api(f"/dags/webinar_lifecycle/dagRuns/{run_id}"))
+    page.set_viewport_size(LIST)
+    page.goto(f"{running.airflow}/dags")
+    page.get_by_role("button", name="Show table view").click()
+    for dag in EXAMPLES:
+        expect(page.get_by_role("link", name=dag, exact=True)).to_be_visible()
+    picture(page, "dag-list")
+    page.set_viewport_size(DESK)
+    page.goto(f"{running.airflow}/dags/webinar_lifecycle/runs/{run_id}")
+    expect(page.get_by_text("registrations").first).to_be_visible()
+    picture(page, "finished-run")
+    (asset,) = running.api("/assets")["assets"]
+    page.goto(f"{running.airflow}/assets/{asset['id']}")
+    for dag in STARTED_BY_EVENTS:
+        expect(page.locator(".react-flow").get_by_text(dag)).to_be_visible()
+    picture(page, "asset-graph")
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture; `make test-ui UPDATE_SCREENSHOT=1` renews the one in the docs."""
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path, animations="disabled", caret="hide")
+    if UPDATE:
+        shutil.copy(path, DOCS_PICTURES)
