@@ -56,7 +56,10 @@ class Client:
 
         :param follow: whether to follow redirects.
         :raises LimitError: if the response does not end in time; an upload may take any time.
+        :raises asyncio.CancelledError: if the task was cancelled meanwhile.
         """
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
         body: Any = request.body
         limit: float | None = self.settings.total_timeout
         if isinstance(request.body, Multipart):
@@ -73,6 +76,9 @@ class Client:
             if limit is None or not timer.expired():
                 raise
             raise too_slow(limit) from None
+        if task and task.cancelling() > before:
+            # anyio 4.12, which httpx uses, at times takes a cancellation for its own; a trigger would go on for ever
+            raise asyncio.CancelledError
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, Client]] = WeakKeyDictionary()
