@@ -66,7 +66,7 @@ test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests t
 
 test-on-%: .venv-%/ready postgresql
 	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SIDE_BY_SIDE)
-	.venv-$*/bin/python -m pytest -m live tests/live/test_waiting.py
+	.venv-$*/bin/python -m pytest -m live tests/live/test_lifecycle.py
 
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),--short)
