@@ -122,8 +122,8 @@ class RoomsOperator(ClickMeetingOperator):
         scope = self.scope(source, context)
         validate.max_failures("max_failures", self.max_failures)
         max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
-        self.hook = hook = ClickMeetingHook(self.clickmeeting_conn_id)
-        hook.log_level = logging.DEBUG  # the hook would log a line for each room and session
+        # it would log a line for each room and session
+        self.hook = hook = ClickMeetingHook(self.clickmeeting_conn_id, log_level=logging.DEBUG)
         return DatasetReader(hook, source, scope, dataset, max_parallel, self.log)
 
     def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:

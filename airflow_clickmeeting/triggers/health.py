@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_clickmeeting.api.redact import mask, without_addresses
 from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError
+from airflow_clickmeeting.waiting.messages import clean
 
 log = logging.getLogger(__name__)
 
@@ -125,12 +125,12 @@ class Health:
 def explain(error: Exception) -> str:
     """Return why a request of a watcher failed, and what to do, in one short text without secrets and addresses."""
     if isinstance(error, ClickMeetingError):
-        why, cure = error.summary, f"{error.cure[:1].upper()}{error.cure[1:]}; the watcher then goes on by itself."
+        why, cure = error.summary, f"{error.cure}; the watcher then goes on by itself."
     elif isinstance(error, AirflowException | ValueError):  # about the connection, with what to do
         why, cure = str(error).removesuffix(f", {CLEAR}"), "The watcher then goes on by itself."
     else:
         why, cure = f"{type(error).__name__}: {error}", "See the traceback in the triggerer's log."
-    return f"{_shortened(why).rstrip('.')}. {cure}"
+    return f"{clean(why, MAX_LENGTH, ' [...]').rstrip('.')}. {cure}"
 
 
 def left_out(reasons: Sequence[str], place: str) -> str | None:
@@ -142,11 +142,6 @@ def left_out(reasons: Sequence[str], place: str) -> str | None:
         (f"{len(others) + 1} items", "were left out, the first one") if others else ("One item", "was left out")
     )
     return (
-        f"{items} of {place} could not be read and {were}: {_shortened(first)}. "
+        f"{items} of {place} could not be read and {were}: {clean(first, MAX_LENGTH, ' [...]')}. "
         "A later poll reads it again; if this does not change, report it to the provider's maintainers."
     )
-
-
-def _shortened(text: str) -> str:
-    text = without_addresses(mask(text))
-    return f"{text[:MAX_LENGTH]} [...]" if len(text) > MAX_LENGTH else text

@@ -30,10 +30,14 @@ MEANWHILE: dict[type, str] = {
 }
 
 
-def clean(text: str, most: int = MAX_TEXT) -> str:
-    """Return a text in one line, shortened, without secrets and e-mail addresses."""
+def clean(text: str, most: int = MAX_TEXT, end: str = "...") -> str:
+    """Return a text in one line, shortened, without secrets and e-mail addresses.
+
+    :param most: the most characters before `end`.
+    :param end: what stands in the place of the rest.
+    """
     masked = without_addresses(mask(text[: 10 * most]))
-    return masked if len(masked) <= most else f"{masked[:most]}..."
+    return masked if len(masked) <= most else f"{masked[:most]}{end}"
 
 
 def format_length(seconds: float) -> str:
