@@ -29,6 +29,7 @@ from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
     ClickMeetingExportAttendeesOperator,
     ClickMeetingExportConferencesOperator,
+    ClickMeetingExportPollAnswersOperator,
     ClickMeetingExportRegistrationsOperator,
 )
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
@@ -78,6 +79,9 @@ def webinars_to_warehouse():
         ClickMeetingExportAttendeesOperator(
             task_id="attendees", room_id=room_id, path=f"{FOLDER}/attendees/{of_session}"
         )
+        ClickMeetingExportPollAnswersOperator(
+            task_id="poll_answers", room_id=room_id, path=f"{FOLDER}/poll_answers/{of_session}"
+        )
         ClickMeetingExportAttendanceOperator(
             task_id="attendance",
             room_id=room_id,
@@ -92,6 +96,7 @@ def webinars_to_warehouse():
         )
         load("sessions", room_id=room_id)
         load("attendees", room_id=room_id)
+        load("poll_answers", room_id=room_id)
         load("attendance", room_id=room_id, join_sessions_within=ONE_WEBINAR)
         load("registrations", room_id=room_id, since=EVER)
 

@@ -79,6 +79,7 @@ PUBLIC = [
     "transfers.exports.ClickMeetingExportAttendanceOperator",
     "transfers.exports.ClickMeetingExportAttendeesOperator",
     "transfers.exports.ClickMeetingExportConferencesOperator",
+    "transfers.exports.ClickMeetingExportPollAnswersOperator",
     "transfers.exports.ClickMeetingExportRecordingsOperator",
     "transfers.exports.ClickMeetingExportRegistrationsOperator",
     "transfers.exports.ClickMeetingExportSessionsOperator",

@@ -41,6 +41,7 @@ __all__ = [
     "SummaryOfSessions",
     "attendance_of",
     "attendance_of_event",
+    "person_of",
 ]
 
 T = TypeVar("T")
@@ -310,14 +311,14 @@ def _read_entry(row: Attendee, until: datetime) -> tuple[str, _Entry]:
     rating = _text(row, "rating")
     stars = int(rating) if rating.isdecimal() else 0
     entry = _Entry(join, _text(row, "nickname"), leave, _text(row, "role"), stars, _text(row, "rating_comment"))
-    return _person(row, "visitor", "uid"), entry
+    return person_of(row, "visitor", "uid"), entry
 
 
 def _read_registration(row: Registration, event: _Event) -> tuple[str, _RegistrationFacts]:
     bound_to = row.get("session_id")
     for_other_session = bound_to not in event.ids if bound_to else _registered_after(event.end, row)
     facts = _RegistrationFacts(for_other_session, row.get("id") or 0, _text(row, "visitor_nickname"))
-    return _person(row, "registration", "id"), facts
+    return person_of(row, "registration", "id"), facts
 
 
 def _registered_after(end: datetime, row: Registration) -> bool:
@@ -332,7 +333,14 @@ def _text(row: Mapping[str, Any], key: str) -> str:
     return str(row.get(key) or "")
 
 
-def _person(row: Mapping[str, Any], kind: str, key: str) -> str:
+def person_of(row: Mapping[str, Any], kind: str, key: str) -> str:
+    """Return who an entry or a registration belongs to, as in `Participation`.
+
+    :param row: the entry or the registration.
+    :param kind: what a person without an e-mail address is called: `visitor` or `registration`.
+    :param key: the key of their id.
+    :raises ValueError: if the row has neither an e-mail address nor an id.
+    """
     email = _text(row, "email").strip().casefold()
     if "@" in email:
         return email

@@ -5,9 +5,11 @@ The page loads no other file and runs no script. Names and comments come from at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import times
@@ -16,6 +18,7 @@ from airflow_clickmeeting.attendance.intervals import MINUTE, NOTHING, gaps, tot
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.attendance.compute import Attendance, Participation
+    from airflow_clickmeeting.attendance.polls import QuestionResult
 
 TEMPLATE = "page.html"
 # A wide chart for a desktop and paper, and a narrow one for a phone; the page's style sheet shows one of them.
@@ -32,6 +35,8 @@ def page(
     found: Attendance,
     *,
     title: str,
+    polls: Sequence[QuestionResult] = (),
+    unread_polls: int = 0,
     zone: tzinfo | None = None,
     rejoin_gap: timedelta = NOTHING,
     show_people: bool = True,
@@ -40,9 +45,12 @@ def page(
 
     :param found: the attendance of a session, or of an event of several sessions, which must have ended.
     :param title: the heading of the page.
+    :param polls: the results of the questions in polls.
+    :param unread_polls: how many parts of polls could not be read, for a note on the page.
     :param zone: the time zone of the times on the page; by default the UTC offset of the start.
     :param rejoin_gap: the absences that counted as presence, for a note on the page.
-    :param show_people: whether to list people; if not, the page has no personal data.
+    :param show_people: whether to list people, and the texts that they gave as answers in polls; if not, the page has
+        no personal data.
     """
     zone = zone or found.spans[0][0].tzinfo
     spans = [(start.astimezone(zone), end.astimezone(zone)) for start, end in found.spans]
@@ -62,6 +70,9 @@ def page(
         peak=peak_of(curve) if curve else None,
         pictures={name: curve_as_svg(curve, spans, **size) for name, size in CHARTS.items() if curve},
         groups=_groups(found.rows) if show_people else {},
+        polls=groupby(polls, key=attrgetter("poll")),
+        show_answers=show_people,
+        unread_polls=unread_polls,
         staff=sum(row["is_staff"] for row in found.rows),
         rejoin_gap=rejoin_gap / MINUTE,
         not_counted=found.not_counted,

@@ -129,6 +129,25 @@ ATTENDEES = _answered(
     entry_of=("uid", "email", "nickname", "device", "start_date_utc", "end_date_utc"),
 )
 
+# An answer has no id, so it is identified by who gave it and by its texts; see attendance.polls for equal ones.
+POLL_ANSWERS = _answered(
+    "poll_answers",
+    integer("room_id"),
+    integer("session_id"),
+    text("entry"),
+    text("uid", personal="uid"),
+    text("nickname", personal="nickname"),
+    text("email", personal="email"),
+    text("role"),
+    text("poll"),
+    text("question"),
+    text("answer", personal="answer"),
+    integer("points"),
+    key=("room_id", "session_id", "entry"),
+    entry_of=("uid", "email", "poll", "question", "answer"),
+    but=("person", "position"),
+)
+
 REGISTRATIONS = _answered(
     "registrations",
     integer("room_id"),
@@ -211,6 +230,7 @@ DATASETS = {
         CONFERENCES,
         SESSIONS,
         ATTENDEES,
+        POLL_ANSWERS,
         REGISTRATIONS,
         RECORDINGS,
         ATTENDANCE,

@@ -14,6 +14,7 @@ from airflow_clickmeeting.api import calls, times
 from airflow_clickmeeting.attendance.compute import Attendance, AttendanceTotals, attendance_of_event
 from airflow_clickmeeting.attendance.events import join_length
 from airflow_clickmeeting.attendance.intervals import NOTHING
+from airflow_clickmeeting.attendance.polls import poll_answers
 from airflow_clickmeeting.datasets import definitions
 from airflow_clickmeeting.datasets.fetch import Fetcher, Source
 from airflow_clickmeeting.datasets.scope import RoomOrSession
@@ -21,7 +22,8 @@ from airflow_clickmeeting.datasets.table import Dataset, Item, Row
 from airflow_clickmeeting.exceptions import ClickMeetingError, UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.types import Session
+    from airflow_clickmeeting.api.call import Call
+    from airflow_clickmeeting.api.types import Attendee, Session
     from airflow_clickmeeting.datasets.fetch import Batch
     from airflow_clickmeeting.hooks.clickmeeting import Unread
 
@@ -29,6 +31,25 @@ if TYPE_CHECKING:
     Responses = tuple[RoomOrSession, list[tuple[RoomOrSession, Response]], Response]
 
 T = TypeVar("T")
+
+
+@dataclass
+class PollAnswerSource(Source):
+    """The answers to polls, which are in the list of attendees; a part that cannot be read is a failure."""
+
+    dataset: Dataset = definitions.POLL_ANSWERS
+    list_items: Callable[..., Call[list[Any]]] | None = calls.list_session_attendees
+    of_sessions: bool = True
+
+    def fetch_batches(self, fetcher: Fetcher, places: Iterable[RoomOrSession]) -> Iterator[Batch]:
+        """Fetch the attendees of each session, and yield their answers."""
+        for place, entries in super().fetch_batches(fetcher, places):
+            report = partial(_add_failure, fetcher, place)
+            yield place, None if entries is None else poll_answers(cast("Iterable[Attendee]", entries), report)
+
+
+def _add_failure(fetcher: Fetcher, place: RoomOrSession, reason: str) -> None:
+    fetcher.failures.add(f"poll_answers, {reason}", **place.ids)
 
 
 @dataclass
@@ -151,6 +172,7 @@ SOURCES: dict[str, Callable[[], Source]] = {
     "conferences": partial(Source, definitions.CONFERENCES, in_time=False),
     "sessions": partial(Source, definitions.SESSIONS, of_sessions=True),
     "attendees": partial(Source, definitions.ATTENDEES, calls.list_session_attendees, of_sessions=True),
+    "poll_answers": PollAnswerSource,
     "registrations": partial(Source, definitions.REGISTRATIONS, calls.list_registrations, happened=_registered_at),
     "recordings": partial(Source, definitions.RECORDINGS, calls.list_recordings, happened=_recorded_until),
     "attendance": AttendanceSource,

@@ -231,10 +231,10 @@ class ReportResult(TypedDict):
 class ClickMeetingAttendanceReportOperator(SessionOperator):
     """Write a report of who attended a session, and for how long, as one HTML page that loads nothing else.
 
-    The page has the numbers, a curve of how many people were present over time, and a table of the people, with times
-    in the room's time zone. If the session still runs, the task fails. The operator writes the file under a temporary
-    name and then replaces the old file with it. A second run writes the file again, with the same bytes if
-    ClickMeeting's data are the same.
+    The page has the numbers, a curve of how many people were present over time, how many of them gave which answer in
+    polls, and a table of the people, with times in the room's time zone. If the session still runs, the task fails. The
+    operator writes the file under a temporary name and then replaces the old file with it. A second run writes the file
+    again, with the same bytes if ClickMeeting's data are the same.
 
     The operator reports the file to the task's outlets: an asset's event has `path`, `format` and `people` in its
     extra.
@@ -246,12 +246,13 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         report is on the whole event, whichever of its sessions `session_id` is. The task fails if the event may still
         go on, that is, until so long after the end of its last session.
     :param title: the heading; by default the room's name.
-    :param show_people: whether the page lists the people; if not, the file has no personal data.
+    :param show_people: whether the page lists the people and the texts of answers in polls; if not, the file has no
+        personal data.
     :param file_mode: the permissions of a local file, as octal digits in a text or a number such as `0o640`; by default
         only the owner can read it. Object storages have no file modes.
     :return: `path`; the `session_ids` of the report; the `summary`, as `attendance.compute.Summary`; the first hundred
-        `failures`, which are entries, registrations and other sessions of the room that could not be read and do not
-        count, each with its `reason`; and `failure_count`.
+        `failures`, which are entries, registrations, parts of polls and other sessions of the room that could not be
+        read and do not count, each with its `reason`; and `failure_count`.
     """
 
     template_fields: Sequence[str] = (
@@ -295,6 +296,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         from airflow_clickmeeting.attendance.compute import attendance_of_event
         from airflow_clickmeeting.attendance.events import join_length
         from airflow_clickmeeting.attendance.page import page
+        from airflow_clickmeeting.attendance.polls import poll_answers, poll_results
         from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
         from airflow_clickmeeting.output.outlets import report_outputs
 
@@ -314,8 +316,17 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             self._require_over(event, within)
             sessions = [(each, self.hook.list_session_attendees(room_id, each["id"])) for each in event]
             attendance = attendance_of_event(sessions, self._list_registrations(room), rejoin_gap=gap)
+            audience = {row["person"] for row in attendance.rows if not row["is_staff"]}
+            answers: list[dict[str, Any]] = []
+            unread_polls: list[str] = []
+            for session, entries in sessions:
+                unread: list[str] = []
+                answers += poll_answers(entries, unread.append)
+                unread_polls += [f"session {session['id']}, {reason}" for reason in unread]
             content = page(
                 attendance,
+                polls=poll_results(answers, audience),
+                unread_polls=len(unread_polls),
                 title=title or room.get("name") or f"Room {room_id}",
                 zone=times.zone(room["timezone"]) if room.get("timezone") else None,
                 rejoin_gap=gap,
@@ -323,7 +334,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             )
         except ValueError as error:  # the arguments are valid, so this concerns ClickMeeting's data
             raise self.hook.error(ApiError("unexpected", str(error)), calls.get_session(room_id, session_id)) from None
-        session_ids, problems = attendance.session_ids, problems + attendance.skipped
+        session_ids, problems = attendance.session_ids, problems + attendance.skipped + unread_polls
         target = located(self.path, f"attendance-{room_id}-{session_ids[0]}.html")
         with open_atomic(target, file_mode) as file:
             file.write(content)
@@ -333,7 +344,8 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
         self.log.info("Wrote the attendance report of sessions %s to %s: %s", session_ids, target, attendance.summary)
         if problems:
             self.log.warning(
-                "%d sessions, entries or registrations could not be read, so the report of %s does not count them",
+                "%d sessions, entries, registrations or parts of polls could not be read, so the report of %s does not "
+                "count them",
                 len(problems),
                 session_ids,
             )

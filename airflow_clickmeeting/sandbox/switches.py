@@ -66,6 +66,10 @@ SWITCHES: dict[str, Switch] = {
     "no_sessions": _words("empty 404", "response to the list of sessions of a room without sessions"),
     "past_last_page": _words("empty repeat 404", "response to a page after the last page"),
     "ping_checks_key": Switch(True, "`ping` rejects a wrong API key"),
+    "polls": _words(
+        "first every absent",
+        "entries of a person that have their answers to polls; absent: entries lack `polls`, `city` and `country_iso3`",
+    ),
     "ranges": Switch(True, "the file host supports range requests"),
     "rate_limit": Switch(0.0, "highest number of requests to the API per second; more get HTTP 429; 0: no limit"),
     "rate_limit_per_minute": Switch(0.0, "highest number of requests to the API per minute; 0: no limit"),

@@ -33,6 +33,7 @@ __all__ = [
     "ClickMeetingExportAttendanceOperator",
     "ClickMeetingExportAttendeesOperator",
     "ClickMeetingExportConferencesOperator",
+    "ClickMeetingExportPollAnswersOperator",
     "ClickMeetingExportRecordingsOperator",
     "ClickMeetingExportRegistrationsOperator",
     "ClickMeetingExportSessionsOperator",
@@ -154,6 +155,18 @@ class ClickMeetingExportAttendeesOperator(SessionExportOperator):
     """Export the attendees of sessions that ended in a period, a row per entry: a person who rejoins has several."""
 
     dataset = "attendees"
+
+
+class ClickMeetingExportPollAnswersOperator(SessionExportOperator):
+    """Export the answers to polls in sessions that ended in a period, a row per person, poll, question and answer.
+
+    ClickMeeting sends the answers in the list of attendees. A person whose entries repeat an answer has it once, and a
+    question without an answer has no row. A part of the polls that cannot be read is a failure, which names the entry,
+    the poll, the question and the answer by their numbers; the other answers are exported. The list of attendees also
+    has the polls as they came, as JSON in the column `polls`.
+    """
+
+    dataset = "poll_answers"
 
 
 class ClickMeetingExportRegistrationsOperator(PeriodExportOperator):

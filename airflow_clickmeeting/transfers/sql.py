@@ -53,8 +53,8 @@ class ClickMeetingToSqlOperator(DatasetOperator):
 
     The event of an asset among the task's outlets has `table`, `dataset` and `rows` in its extra.
 
-    :param dataset: `conferences`, `sessions`, `attendees`, `registrations`, `recordings`, `attendance` or
-        `attendance_summaries`.
+    :param dataset: `conferences`, `sessions`, `attendees`, `poll_answers`, `registrations`, `recordings`, `attendance`
+        or `attendance_summaries`.
     :param sql_conn_id: the connection to the database, of the type `postgres`, `mysql`, `sqlite` or `duckdb`, or of
         another one whose hook has a SQLAlchemy engine for one of these databases.
     :param table: `table` or `schema.table`, case-sensitive; the schema must exist.

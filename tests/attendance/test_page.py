@@ -14,6 +14,7 @@ import pytest
 from airflow_clickmeeting.attendance.chart import curve_as_svg
 from airflow_clickmeeting.attendance.compute import attendance_of_event
 from airflow_clickmeeting.attendance.page import page
+from airflow_clickmeeting.attendance.polls import QuestionResult
 
 START = datetime(2027, 3, 1, 15, tzinfo=timezone(timedelta(hours=1)))
 VOID = {"meta"}
@@ -355,3 +356,30 @@ def test_a_crowd_stays_light():
     text = page_of(*crowd)
     assert len(text) < 500_000
     assert Parsed(text).tags["tr"] == 1002
+
+
+class TestPolls:
+    POLLS = (
+        QuestionResult("Feedback", "How <b>was</b> it?", 3, [("Good & short", 2), ("", 1)]),
+        QuestionResult("Feedback", "", 1, [("Yes", 1)]),
+    )
+
+    def test_how_many_people_gave_which_answer(self):
+        parsed = Parsed(page_of(*FULL, polls=self.POLLS))
+        assert (
+            "Polls Question People Share How <b>was</b> it? Feedback 3 Good & short 2 67% Answer without a text 1 33%"
+            in (parsed.text)
+        )
+        assert "Question without a text Feedback 1 Yes 1 100%" in parsed.text
+
+    def test_without_people_the_page_has_no_text_that_somebody_may_have_written(self):
+        text = Parsed(page_of(*FULL, polls=self.POLLS, show_people=False)).text
+        assert "How <b>was</b> it? Feedback 3 Question without a text Feedback 1" in text
+        assert "Good" not in text
+
+    def test_a_note_on_what_could_not_be_read(self):
+        assert "Parts of polls that could not be read, and do not count: 2." in Parsed(page_of(unread_polls=2)).text
+
+    def test_without_polls_there_is_no_heading(self, full):
+        assert "Polls" not in full.words
+        assert "polls" not in full.words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,6 +94,31 @@ def test_without_people_nothing_personal_is_in_the_file(held, tmp_path):
     page = text_of(report(**held(), path=f"{tmp_path.as_uri()}/", show_people=False))
     assert "Café &amp; Çay" in page
     assert not [word for word in ("@example.com", "Ada", "Bob", "Person", "Hanna") if word in page]
+
+
+POLLS = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": [{"points": 1, "value": "Good"}]}]}]
+
+
+@pytest.mark.parametrize("entries", ["first", "every"])
+def test_the_audiences_answers_to_polls(held, clickmeeting_sandbox, tmp_path, entries):
+    clickmeeting_sandbox.switch(polls=entries)
+    session = held(attendees=[person | {"polls": POLLS} for person in PEOPLE])
+    clickmeeting_sandbox.forget_requests()
+    page = text_of(report(**session, path=f"{tmp_path.as_uri()}/"))
+    assert "<bdi>How was it?</bdi> <span><bdi>Feedback</bdi>" in page
+    assert re.search(r"<bdi>Good</bdi></th>\s*<td class=\"number\">2</td>", page), "the host does not count"
+    assert clickmeeting_sandbox.count("list_session_attendees") == 1, "it costs no request"
+    assert "Good" not in text_of(report(**session, path=f"{tmp_path.as_uri()}/", show_people=False))
+
+
+def test_parts_of_polls_that_cannot_be_read_are_failures_with_their_place(held, clickmeeting_sandbox, tmp_path):
+    session = held(attendees=[PEOPLE[1] | {"polls": [*POLLS, {"name": "Quiz", "questions": "odd"}]}])
+    made = report(**session, path=f"{tmp_path.as_uri()}/")
+    reason = f"session {session['session_id']}, entry 1, poll 2: questions must be a list of objects, not a text"
+    assert (made["failures"], made["failure_count"]) == ([{"reason": reason}], 1)
+    page = text_of(made)
+    assert "<bdi>Good</bdi>" in page
+    assert "Parts of polls that could not be read, and do not count: 1." in page
 
 
 def test_nobody_is_registered_where_registration_is_off(held, clickmeeting_sandbox, tmp_path):

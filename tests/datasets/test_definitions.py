@@ -134,6 +134,10 @@ def test_personal_columns_have_a_kind():
     assert kinds["registrations"].keys() == {
         *("email", "visitor_nickname", "first_name", "last_name", "city", "http_referer", "fields", "extra")
     }
+    assert kinds["poll_answers"].keys() == {"uid", "nickname", "email", "answer", "extra"}
+    assert {name: kinds["attendees"][name] for name in ("uid", "nickname", "email")}.items() <= kinds[
+        "poll_answers"
+    ].items()
     assert kinds["attendance"] == {
         "person": "email",
         "email": "email",

@@ -16,8 +16,9 @@ from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 NIGHT = timedelta(days=1)
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
-ADA = {"email": "ada@example.com", "nickname": "Ada", "visits": [(0, 20), (30, None)]}
-TABLES = ("conferences", "registrations", "sessions", "attendees", "attendance")
+POLLS = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": [{"points": 1, "value": "Good"}]}]}]
+ADA = {"email": "ada@example.com", "nickname": "Ada", "visits": [(0, 20), (30, None)], "polls": POLLS}
+TABLES = ("conferences", "registrations", "sessions", "attendees", "poll_answers", "attendance")
 BOB = {"email": "bob@example.com", "nickname": "Bob"}
 
 
@@ -67,11 +68,14 @@ def test_a_night_that_runs_twice_changes_nothing(run_night, account, tmp_path):
     (attendees,), (attendance,) = ([*tmp_path.glob(f"lake/{name}/date=*/*")] for name in ("attendees", "attendance"))
     assert {attendees.stem, attendance.stem} == {str(account["session_id"])}
     assert pq.read_table(attendees).num_rows == 3
+    (answers,) = tmp_path.glob("lake/poll_answers/date=*/*")
+    assert pq.read_table(answers)["answer"].to_pylist() == ["Good"]
     assert {name: len(rows) for name, rows in loaded.items()} == {
         "conferences": 2,
         "registrations": 0,
         "sessions": 1,
         "attendees": 3,
+        "poll_answers": 1,
         "attendance": 2,
     }
     assert run_night().state == "success"
@@ -86,6 +90,7 @@ def test_a_run_without_a_logical_date_exports_all_sessions(run_night, account):
         "registrations": 1,
         "sessions": 2,
         "attendees": 6,
+        "poll_answers": 2,
         "attendance": 4,
     }
 
@@ -114,14 +119,14 @@ def test_a_large_account_needs_few_tasks_and_few_requests(run_night, clickmeetin
     clickmeeting_sandbox.forget_requests()
     run = run_night()
     assert run.state == "success"
-    # three tasks of the account, and seven for each of two batches
-    assert len(run.get_task_instances()) == 3 + 7 * 2
+    # three tasks of the account, and nine for each of two batches
+    assert len(run.get_task_instances()) == 3 + 9 * 2
     assert clickmeeting_sandbox.counts == {
         # one page of active rooms and three of inactive ones, all but the last once more, for three tasks
         "list_conferences": 3 * (4 + 3),
-        # the search, and then five tasks
-        "list_sessions": 100 + 5 * 60,
-        "list_session_attendees": 4 * 60,
+        # the search, and then seven tasks
+        "list_sessions": 100 + 7 * 60,
+        "list_session_attendees": 6 * 60,
         "list_registrations": 4 * 60,
     }
     assert {name: len(rows) for name, rows in tables().items()} == {
@@ -129,5 +134,6 @@ def test_a_large_account_needs_few_tasks_and_few_requests(run_night, clickmeetin
         "registrations": 0,
         "sessions": 60,
         "attendees": 60,
+        "poll_answers": 0,
         "attendance": 60,
     }

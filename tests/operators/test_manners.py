@@ -211,6 +211,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "ExportAttendance": lambda account: {**account.session, "path": f"{account.folder}attendance.csv"},
     "ExportAttendees": lambda account: {**account.session, "path": f"{account.folder}attendees.csv"},
     "ExportConferences": lambda account: {**account.room, "path": f"{account.folder}conferences.csv"},
+    "ExportPollAnswers": lambda account: {**account.session, "path": f"{account.folder}answers.csv"},
     "ExportRecordings": lambda account: {**account.room, "path": f"{account.folder}recordings.csv"},
     "ExportRegistrations": lambda account: {**account.room, "path": f"{account.folder}registrations.jsonl"},
     "ExportSessions": lambda account: {**account.room, "path": f"{account.folder}sessions.csv"},
@@ -348,8 +349,8 @@ def test_the_log_tells_of_the_work_but_names_nobody_and_no_secret(told_by, accou
 # fmt: off
 OF_PEOPLE = [
     "AttendanceReport", "BulkCreateContacts", "BulkRegisterParticipants", "BulkSendInvitations", "DownloadChat",
-    "ExportAttendance", "ExportAttendees", "ExportConferences", "ExportJoinLinks", "ExportRecordings",
-    "ExportRegistrations", "ExportSessions", "GenerateSessionReport", "ListConferences",
+    "ExportAttendance", "ExportAttendees", "ExportConferences", "ExportJoinLinks", "ExportPollAnswers",
+    "ExportRecordings", "ExportRegistrations", "ExportSessions", "GenerateSessionReport", "ListConferences",
 ]
 # fmt: on
 # what those need besides their example to write a file

@@ -150,6 +150,12 @@ def test_polls(api, sandbox, room):
     session = sandbox.play(room, start=sandbox.now - timedelta(hours=2), attendees=attendees)
     rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
     assert [row["polls"] for row in rows] == [polls, [], []]
+    sandbox.switch(polls="every")
+    rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
+    assert [row["polls"] for row in rows] == [polls, polls, []]
+    sandbox.switch(polls="absent")
+    rows = api.get(f"conferences/{room}/sessions/{session}/attendees").json()
+    assert [set(row) for row in rows] == [ATTENDEE - {"polls", "city", "country_iso3"}] * 3, "as recorded in 2016"
 
 
 def test_session_registrations(api, finished, sandbox, register):

@@ -58,7 +58,10 @@ def sandbox(clickmeeting_sandbox):
 def account(sandbox) -> Account:
     talk = sandbox.add_room(name="Talk", permanent_room=1, timezone="Europe/Warsaw", registration={"enabled": 1})["id"]
     party = sandbox.add_room(name="Party", permanent_room=1)["id"]
-    ada = {"email": "ada@example.com", "nickname": "Zażółć 🎉", "visits": [(0, 20), (25, 60)], "rating": 5}
+    answers = [{"points": 1, "value": "Good"}, {"points": 0, "value": "Long"}]
+    polls = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": answers}]}]
+    visits = [(0, 20), (25, 60)]
+    ada = {"email": "ada@example.com", "nickname": "Zażółć 🎉", "visits": visits, "rating": 5, "polls": polls}
     first = sandbox.play(talk, start=START, end=START + HOUR, attendees=[ada, {"nickname": "Bob"}])
     second = sandbox.play(party, start=START, end=START + HOUR, count=5)
     running = sandbox.play(
@@ -90,6 +93,7 @@ COUNTS = {
     "conferences": (2, 2, 0),
     "sessions": (2, 2, 2),
     "attendees": (8, 2, 2),
+    "poll_answers": (2, 2, 2),
     "registrations": (1, 2, 0),
     "recordings": (1, 2, 0),
     "attendance": (7, 2, 2),

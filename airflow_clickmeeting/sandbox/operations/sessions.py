@@ -98,8 +98,8 @@ def _short_row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dic
 
 
 def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    person = visit.person
-    return {
+    person, polls = visit.person, world.switches.word("polls")
+    row: dict[str, Any] = {
         "uid": str(person.uid),
         "role": person.role,
         "nickname": person.nickname,
@@ -109,10 +109,11 @@ def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str,
         "rating_comment": person.rating_comment if visit.first else None,
         **_span(world, visit.join, visit.leave, now, zone),
         "user_ip": person.user_ip,
-        "city": person.city,
-        "country_iso3": person.country_iso3,
-        "polls": list(person.polls) if visit.first else [],
     }
+    if polls != "absent":
+        answered = list(person.polls) if visit.first or polls == "every" else []
+        row |= {"city": person.city, "country_iso3": person.country_iso3, "polls": answered}
+    return row
 
 
 def generate_session_report(world: World, call: Call) -> Any:
