@@ -76,6 +76,11 @@ def get_provider_info() -> dict[str, object]:
             },
             {
                 "source-integration-name": "ClickMeeting",
+                "target-integration-name": "Object storage",
+                "python-module": "airflow_clickmeeting.transfers.person",
+            },
+            {
+                "source-integration-name": "ClickMeeting",
                 "target-integration-name": "SQL",
                 "python-module": "airflow_clickmeeting.transfers.sql",
             },

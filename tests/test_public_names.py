@@ -83,6 +83,7 @@ PUBLIC = [
     "transfers.exports.ClickMeetingExportRecordingsOperator",
     "transfers.exports.ClickMeetingExportRegistrationsOperator",
     "transfers.exports.ClickMeetingExportSessionsOperator",
+    "transfers.person.ClickMeetingExportPersonOperator",
     "transfers.sql.ClickMeetingToSqlOperator",
 ]
 

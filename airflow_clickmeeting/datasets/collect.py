@@ -54,25 +54,25 @@ class DatasetReader:
         self.restarts = 0
         #: how many places had no failure as a whole: rooms or sessions with rows, and rooms with nothing in the scope
         self.places_read = 0
-        self._log = log
+        self.log = log
         self.hook = hook
         # the requests for a single session need no threads
-        self._fetcher = Fetcher(hook, 1 if scope.session_id else max_parallel, self.failures)
+        self.fetcher = Fetcher(hook, 1 if scope.session_id else max_parallel, self.failures)
         self._ids = {"room_id", "session_id", "session_ids"} & {column.name for column in dataset.columns}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._fetcher.close()
+        self.fetcher.close()
 
     def find_places(self) -> list[tuple[RoomOrSession, list[RoomOrSession]]]:
         """Return each room that can be read, with its places: its sessions in the scope, or the room itself."""
-        self._log.info("Searching for %s of %s", self.dataset.name, format_scope(self.scope))
+        self.log.info("Searching for %s of %s", self.dataset.name, format_scope(self.scope))
         rooms = self._list_rooms()
-        progress = Progress(self._log.info, "rooms searched", len(rooms))
+        progress = Progress(self.log.info, "rooms searched", len(rooms))
         found = []
-        for each in self.source.find_places(self._fetcher, self.scope, rooms):
+        for each in self.source.find_places(self.fetcher, self.scope, rooms):
             found.append(each)
             progress.step()
         self.rooms = len(found)
@@ -87,8 +87,8 @@ class DatasetReader:
     def read_batches(self, places: Iterable[RoomOrSession]) -> Iterator[tuple[RoomOrSession, Iterator[Batch] | None]]:
         """Yield each place with its rows in batches, which must be used up before the next one; None if it failed."""
         places = list(places)
-        progress = Progress(self._log.info, f"responses with {self.dataset.name}", len(places))
-        for place, items in self.source.fetch_batches(self._fetcher, places):
+        progress = Progress(self.log.info, f"responses with {self.dataset.name}", len(places))
+        for place, items in self.source.fetch_batches(self.fetcher, places):
             progress.step()
             if items is None:
                 self.rooms -= not self.source.of_sessions

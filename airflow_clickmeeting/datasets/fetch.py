@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+P = TypeVar("P", RoomOrSession, None)
 
 NO_REGISTRATION = "REGISTRATION_DISABLED"
 
@@ -51,13 +52,16 @@ class Fetcher:
         if self._executor:
             self._executor.close()
 
-    def start_fetch(self, place: RoomOrSession, call: Call[list[T]]) -> Callable[[], Unread[T]]:
+    def start_fetch(self, place: RoomOrSession | None, call: Call[list[T]]) -> Callable[[], Unread[T]]:
         """Start a call in a thread, and return the function that waits for its response.
+
+        The place is None for a list of the whole account.
 
         An item that cannot be read becomes one failure of the place, however often the response is read.
         """
         if isinstance(call.read, parse.listed):
-            skip = cache(partial(self.failures.add, room_id=place.room_id, session_id=place.session_id))
+            ids = {"room_id": place.room_id, "session_id": place.session_id} if place else {}
+            skip = cache(partial(self.failures.add, **ids))
             call = replace(call, read=replace(call.read, skip=skip))
         if self._executor:
             return self._executor.start(self.hook.fetched, call).result
@@ -67,19 +71,19 @@ class Fetcher:
         """Yield what an iterable starts, in its order, and start a few more meanwhile."""
         return self._executor.ordered(started) if self._executor else iter(started)
 
-    def fetch(self, requests: Iterable[tuple[RoomOrSession, Call[list[T]]]]) -> Iterator[tuple[RoomOrSession, Any]]:
+    def fetch(self, requests: Iterable[tuple[P, Call[list[T]]]]) -> Iterator[tuple[P, Any]]:
         """Make a call for each place, and yield the items in the same order; None if the call failed."""
         for place, response in self.ordered((place, self.start_fetch(place, call)) for place, call in requests):
             yield place, self.read(place, response)
 
-    def read(self, place: RoomOrSession, response: Callable[[], Unread[T]]) -> Iterable[T] | None:
+    def read(self, place: RoomOrSession | None, response: Callable[[], Unread[T]]) -> Iterable[T] | None:
         """Wait for a response and return its items; if it is an error of one room, log a failure and return None."""
         try:
             return response()()
         except OF_ONE_ROOM as error:
             if registration_is_off(error):
                 return []
-            self.failures.add(error, **place.ids)
+            self.failures.add(error, **(place.ids if place else {}))
             return None
 
 

@@ -56,9 +56,6 @@ class RoomsOperator(ClickMeetingOperator):
         the rate of all requests together.
     :param max_failures: how many failures the task accepts, after it has done everything else: a number of rooms,
         sessions and rows, or a float below 1 as a share of them.
-    :param pseudonymise: names of personal columns to replace by keyed hashes; the key comes from one of the next two.
-    :param pseudonym_conn_id: a connection whose password is the key.
-    :param pseudonym_variable: an Airflow variable whose value is the key.
     """
 
     template_fields: Sequence[str] = (
@@ -66,13 +63,8 @@ class RoomsOperator(ClickMeetingOperator):
         "room_id",
         "max_parallel",
         "max_failures",
-        "pseudonymise",
-        "pseudonym_conn_id",
-        "pseudonym_variable",
     )
     operator_extra_links = ROOM_LINKS
-    # without these, people's data would be exported as they are
-    decisive_fields = ("pseudonymise", "pseudonym_conn_id", "pseudonym_variable")
     dataset: str
 
     def __init__(
@@ -81,18 +73,12 @@ class RoomsOperator(ClickMeetingOperator):
         room_id: Id | Sequence[Id] = ALL,
         max_parallel: Id = 8,
         max_failures: float | str = 0,
-        pseudonymise: Sequence[str] | None = None,
-        pseudonym_conn_id: str | None = None,
-        pseudonym_variable: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room_id = room_id
         self.max_parallel = max_parallel
         self.max_failures = max_failures
-        self.pseudonymise = pseudonymise
-        self.pseudonym_conn_id = pseudonym_conn_id
-        self.pseudonym_variable = pseudonym_variable
 
     def source(self) -> Source:
         """Return the source of the dataset."""
@@ -108,6 +94,10 @@ class RoomsOperator(ClickMeetingOperator):
         rooms, _ = validate.rooms_and_session(self.room_id)
         return Scope(rooms)
 
+    def shaped(self, dataset: Dataset) -> Dataset:
+        """Validate the arguments that change the dataset's columns, and return the dataset to read."""
+        return dataset
+
     def create_reader(self, context: Context) -> DatasetReader:
         """Validate all arguments before the first request, and return the reader of the dataset.
 
@@ -118,13 +108,60 @@ class RoomsOperator(ClickMeetingOperator):
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
 
         source = self.source()
-        dataset = self._pseudonymised(source.dataset)
+        dataset = self.shaped(source.dataset)
         scope = self.scope(source, context)
         validate.max_failures("max_failures", self.max_failures)
         max_parallel = validate.whole_number("max_parallel", self.max_parallel, most=MAX_CONNECTIONS)
         # it would log a line for each room and session
         self.hook = hook = ClickMeetingHook(self.clickmeeting_conn_id, log_level=logging.DEBUG)
         return DatasetReader(hook, source, scope, dataset, max_parallel, self.log)
+
+    def check_failures(self, failures: FailureLog, total: int, advice: str) -> None:
+        """Log the failures, and fail the task if there are more than accepted; a single error is raised itself.
+
+        :param failures: at least one failure.
+        :param total: how many rooms, sessions and rows were tried.
+        :param advice: what a retry does, and what the user can do, as for `FailureLog.check`.
+        """
+        from airflow_clickmeeting.failures import allowed_failures
+
+        failures.log_counts()
+        accepted = validate.max_failures("max_failures", self.max_failures)
+        # the class of the error decides whether Airflow retries the task
+        if failures.error and total == 1 > allowed_failures(accepted, total):
+            raise failures.error
+        failures.check(accepted, total, advice)
+
+
+class TableOperator(RoomsOperator):
+    """Base of operators that read the rows of a dataset.
+
+    :param pseudonymise: names of personal columns to replace by keyed hashes; the key comes from one of the next two.
+    :param pseudonym_conn_id: a connection whose password is the key.
+    :param pseudonym_variable: an Airflow variable whose value is the key.
+    """
+
+    template_fields: Sequence[str] = (
+        *RoomsOperator.template_fields,
+        "pseudonymise",
+        "pseudonym_conn_id",
+        "pseudonym_variable",
+    )
+    # without these, people's data would be exported as they are
+    decisive_fields = ("pseudonymise", "pseudonym_conn_id", "pseudonym_variable")
+
+    def __init__(
+        self,
+        *,
+        pseudonymise: Sequence[str] | None = None,
+        pseudonym_conn_id: str | None = None,
+        pseudonym_variable: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pseudonymise = pseudonymise
+        self.pseudonym_conn_id = pseudonym_conn_id
+        self.pseudonym_variable = pseudonym_variable
 
     def conclude(self, reader: DatasetReader, rows: int) -> ReadResult:
         """Return the counts and the failures of a reader, or fail if there are more failures than accepted.
@@ -140,7 +177,7 @@ class RoomsOperator(ClickMeetingOperator):
         if failures.error and failures.kinds == {ForbiddenError} and not reader.places_read:
             raise failures.error
         if failures.count:
-            self._check_failures(failures, failures.count + reader.places_read + rows)
+            self.check_failures(failures, failures.count + reader.places_read + rows, ADVICE)
         return {
             "rooms": reader.rooms,
             "sessions": reader.sessions,
@@ -151,17 +188,8 @@ class RoomsOperator(ClickMeetingOperator):
             "failure_count": failures.count,
         }
 
-    def _check_failures(self, failures: FailureLog, total: int) -> None:
-        from airflow_clickmeeting.failures import allowed_failures
-
-        failures.log_counts()
-        accepted = validate.max_failures("max_failures", self.max_failures)
-        # the class of the error decides whether Airflow retries the task, so a single error is raised itself
-        if failures.error and total == 1 > allowed_failures(accepted, total):
-            raise failures.error
-        failures.check(accepted, total, ADVICE)
-
-    def _pseudonymised(self, dataset: Dataset) -> Dataset:
+    def shaped(self, dataset: Dataset) -> Dataset:
+        """Validate the arguments for pseudonyms, and return the dataset with pseudonyms if they are wanted."""
         from airflow_clickmeeting.datasets.pseudonyms import pseudonymised
 
         sources = [self.pseudonym_conn_id, self.pseudonym_variable]
@@ -185,7 +213,7 @@ class RoomsOperator(ClickMeetingOperator):
         return str(Variable.get(str(self.pseudonym_variable)))
 
 
-class PeriodOperator(RoomsOperator):
+class PeriodOperator(TableOperator):
     """Base of operators that read data of a period.
 
     By default the period is the run's data interval, so that daily runs and backfills neither overlap nor leave gaps.
@@ -197,7 +225,7 @@ class PeriodOperator(RoomsOperator):
     :param until: the end of the period, which is not included; by default the end of the run's data interval.
     """
 
-    template_fields: Sequence[str] = (*RoomsOperator.template_fields, "since", "until")
+    template_fields: Sequence[str] = (*TableOperator.template_fields, "since", "until")
 
     def __init__(self, *, since: When | None = None, until: When | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -15,7 +15,7 @@ from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.extra_links import FILE_LINKS, ROOM_LINKS
-from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, RoomsOperator
+from airflow_clickmeeting.transfers.base import DatasetOperator, PeriodOperator, ReadResult, TableOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.attendance.compute import SummaryOfSessions
@@ -50,7 +50,7 @@ class ExportResult(ReadResult):
     summary: NotRequired[SummaryOfSessions]
 
 
-class ExportOperator(RoomsOperator):
+class ExportOperator(TableOperator):
     """Base of exports.
 
     Each file replaces the old one only when it is complete. `max_parallel` files at a time are stored. A second run
@@ -75,7 +75,7 @@ class ExportOperator(RoomsOperator):
     """
 
     template_fields: Sequence[str] = (
-        *RoomsOperator.template_fields,
+        *TableOperator.template_fields,
         "path",
         "file_format",
         "escape_formulas",

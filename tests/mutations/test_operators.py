@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportRegistrationsOperator,
     ClickMeetingExportSessionsOperator,
 )
+from airflow_clickmeeting.transfers.person import ClickMeetingExportPersonOperator
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NOT_FOUND = {"code": 404, "name": "NOT_FOUND", "errors": [{"message": "Meeting room not found."}]}
@@ -256,6 +258,39 @@ def test_no_answer_to_a_poll_is_lost_without_a_failure(serve, tmp_path, count_mu
         if not isinstance(found, Exception) and not found["failure_count"] and "polls" in place:
             said, written = json.dumps(response[path]), (tmp_path / "x.csv").read_text()
             assert [text for text in ("Good", "Long") if text in said and text not in written] == [], (place, said)
+
+
+def find_ada(folder: Path) -> Any:
+    target = str(folder / "x.json")
+    wanted = {"email_address": "ada@example.com", "path": target, "room_id": 7, "max_failures": 1000}
+    return outcome(ClickMeetingExportPersonOperator(task_id="x", **wanted))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("conferences/7/sessions/70/attendees", "attendances"), ("conferences/7/registrations/all", "registrations")],
+)
+def test_nothing_of_a_person_is_lost_without_a_failure(serve, tmp_path, count_mutations, path, kind):
+    for response, place in mutated(ACCOUNT | {"chats": []}, path):
+        count_mutations()
+        serve(response)
+        found = find_ada(tmp_path)
+        # an item of another shape has no address that anybody could find
+        if not isinstance(found, Exception) and found["complete"] and len(place) > 1:
+            assert found[kind] or "ada@example.com" not in json.dumps(response[path]), (place, response[path])
+
+
+@pytest.mark.parametrize("path", ["conferences/7/sessions", "conferences/7/sessions/70/attendees"])
+def test_nothing_of_a_person_is_lost_if_a_long_list_breaks_off(account, tmp_path, mocker, count_mutations, path):
+    mocker.patch("airflow_clickmeeting.hooks.clickmeeting.MAX_IN_MEMORY", 10)
+
+    def answer(_method: str, requested: str) -> tuple[int, bytes]:
+        body = json.dumps(({"chats": []} | ACCOUNT).get(requested, []))
+        return 200, (body[:-5] if requested == path else body).encode()
+
+    account.answer = answer
+    count_mutations()
+    assert find_ada(tmp_path)["complete"] is False
 
 
 SENSORS = [

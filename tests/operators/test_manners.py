@@ -211,6 +211,11 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "ExportAttendance": lambda account: {**account.session, "path": f"{account.folder}attendance.csv"},
     "ExportAttendees": lambda account: {**account.session, "path": f"{account.folder}attendees.csv"},
     "ExportConferences": lambda account: {**account.room, "path": f"{account.folder}conferences.csv"},
+    "ExportPerson": lambda account: {
+        "email_address": "ada@example.com",
+        **account.room,
+        "path": f"{account.folder}person.json",
+    },
     "ExportPollAnswers": lambda account: {**account.session, "path": f"{account.folder}answers.csv"},
     "ExportRecordings": lambda account: {**account.room, "path": f"{account.folder}recordings.csv"},
     "ExportRegistrations": lambda account: {**account.room, "path": f"{account.folder}registrations.jsonl"},
@@ -349,8 +354,9 @@ def test_the_log_tells_of_the_work_but_names_nobody_and_no_secret(told_by, accou
 # fmt: off
 OF_PEOPLE = [
     "AttendanceReport", "BulkCreateContacts", "BulkRegisterParticipants", "BulkSendInvitations", "DownloadChat",
-    "ExportAttendance", "ExportAttendees", "ExportConferences", "ExportJoinLinks", "ExportPollAnswers",
-    "ExportRecordings", "ExportRegistrations", "ExportSessions", "GenerateSessionReport", "ListConferences",
+    "ExportAttendance", "ExportAttendees", "ExportConferences", "ExportJoinLinks", "ExportPerson",
+    "ExportPollAnswers", "ExportRecordings", "ExportRegistrations", "ExportSessions", "GenerateSessionReport",
+    "ListConferences",
 ]
 # fmt: on
 # what those need besides their example to write a file

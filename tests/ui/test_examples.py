@@ -55,6 +55,7 @@ class Output(NamedTuple):
 
 
 OUTPUTS = {
+    "access_request": Output(files=("access-requests/*.json",)),
     "account_housekeeping": Output(
         files=("library/*/logo.png", "library/*/workshop.pdf", "recordings/recordings-*.json")
     ),
