@@ -60,6 +60,7 @@ LAYERS: dict[str, set[str]] = {
     "transfers": {*GROUND, "attendance", "datasets", "extra_links", "output", "operators", "parallel"},
     "ui": {*GROUND, "attendance", "get_provider_info"},
     "sandbox": set(),
+    "contract": GROUND,
 }
 # the packages from outside that a layer may name, if only for type checkers or inside functions
 OUTSIDE: dict[str, set[str]] = {
@@ -83,6 +84,7 @@ OUTSIDE: dict[str, set[str]] = {
     "recordings": {"airflow"},
     "deletion": {"airflow"},
     "ui": {"airflow", "fastapi", "starlette", "sqlalchemy", "jinja2", "markupsafe"},
+    "contract": {"airflow"},
     "sandbox": {"starlette", "uvicorn", "pytest"},
 }
 TRANSPORTS = {
