@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-cluster test-ui airflow docs constraints clean chromium postgresql mariadb redis
+.PHONY: help demo test lint test-compat test-cluster test-ui test-docs airflow docs constraints clean chromium postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,7 +78,10 @@ airflow: .venv/ready postgresql ## start Airflow with the example DAGs and the s
 	@$(BIN)/python scripts/run_airflow.py
 
 docs: .venv/docs ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+test-docs: docs .venv/ui chromium ## build the documentation, read every page with a browser, and run the commands
+	$(BIN)/python -m pytest tests/docs
 
 constraints: $(addprefix pins-,$(LINES)) ## renew the constraints files
 

@@ -90,12 +90,15 @@ def session_archive():
     ]
     report = ClickMeetingGenerateSessionReportOperator(task_id="report", **SESSION, path=f"{FOLDER}/report.pdf")
 
+    # --8<-- [start:chat]
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def has_chat(params: dict | None = None) -> bool:
         return any(chat["id"] == params["session_id"] for chat in ClickMeetingHook().list_chats())
 
     chat = ClickMeetingDownloadChatOperator(task_id="chat", session_id=SESSION["session_id"], path=f"{FOLDER}/chat.zip")
+    # --8<-- [end:chat]
 
+    # --8<-- [start:files]
     files = ClickMeetingListConferenceFilesOperator(task_id="room_files", **ROOM)
 
     @task
@@ -106,6 +109,7 @@ def session_archive():
     save = ClickMeetingDownloadFileOperator.partial(task_id="files", max_active_tis_per_dag=2).expand_kwargs(
         places(files.output, FOLDER)
     )
+    # --8<-- [end:files]
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
     def is_recorded(params: dict | None = None) -> bool:

@@ -38,8 +38,10 @@ def tokens_and_join_links():
     )
     room_id = create.output["id"]
 
+    # --8<-- [start:generate]
     # one token for each guest, one for the speaker, and two spare ones; a retry creates only the missing tokens
     generate = ClickMeetingGenerateTokensOperator(task_id="generate", room_id=room_id, at_least=len(GUESTS) + 3)
+    # --8<-- [end:generate]
 
     @task(multiple_outputs=True)
     def share_out(tokens: list[dict]) -> dict:
@@ -54,6 +56,7 @@ def tokens_and_join_links():
 
     links = guest_links(create.output["room_url"], shares["guests"])
 
+    # --8<-- [start:link]
     speaker_link = ClickMeetingGenerateAutologinUrlOperator(
         task_id="speaker_link",
         room_id=room_id,
@@ -62,6 +65,7 @@ def tokens_and_join_links():
         role="presenter",
         token=shares["speaker"],
     )
+    # --8<-- [end:link]
 
     # nobody needs the spare tokens, so nobody should enter with them
     deactivate = ClickMeetingDeactivateTokensOperator(task_id="deactivate", room_id=room_id, tokens=shares["spare"])

@@ -30,12 +30,14 @@ from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportRegistrationsOperator,
 )
 
+# --8<-- [start:people]
 PEOPLE = [
     {"First Name": "Ada", "Last Name": "Lovelace", "Email Address": "ada@example.com"},
     {"First Name": "Grace", "Last Name": "Hopper", "Email Address": "grace@example.com"},
     {"First Name": "Alan", "Last Name": "Turing", "Email Address": "alan@example.com"},
     {"First Name": "Hedy", "Last Name": "Lamarr", "Email Address": "hedy@example.com"},
 ]
+# --8<-- [end:people]
 
 
 @dag(
@@ -65,6 +67,7 @@ def webinar_lifecycle():
         start = pendulum.instance(hook.now()).in_timezone("Europe/Warsaw").add(weeks=1).at(15)
         return start.isoformat()
 
+    # --8<-- [start:create]
     # with multiple_outputs, each key of the room is an XCom of its own, such as create.output["id"]
     create = ClickMeetingCreateConferenceOperator(
         task_id="create",
@@ -76,12 +79,16 @@ def webinar_lifecycle():
         registration={"enabled": True},
         settings={"recorder_autostart_enabled": True},
     )
+    # --8<-- [end:create]
 
+    # --8<-- [start:register]
     # a task per person, so that one wrong address does not stop the others
     register = ClickMeetingRegisterParticipantOperator.partial(
         task_id="register", room_id=create.output["id"], max_active_tis_per_dag=2
     ).expand(registration=PEOPLE)
+    # --8<-- [end:register]
 
+    # --8<-- [start:invite]
     # a retry could send all mails a second time, so there is none
     invite = ClickMeetingSendInvitationOperator(
         task_id="invite",
@@ -89,6 +96,7 @@ def webinar_lifecycle():
         attendees=["katherine@example.com", "margaret@example.com"],
         retries=0,
     )
+    # --8<-- [end:invite]
 
     # waits in the triggerer, without a worker slot; ignores a rehearsal before the planned start
     wait = ClickMeetingSessionEndedSensor(
@@ -109,9 +117,11 @@ def webinar_lifecycle():
     registrations = ClickMeetingExportRegistrationsOperator(
         task_id="registrations", room_id=room_id, path=f"{files}/registrations.jsonl"
     )
+    # --8<-- [start:report]
     report = ClickMeetingGenerateSessionReportOperator(
         task_id="report", room_id=room_id, session_id=session_id, path=f"{files}/report.pdf"
     )
+    # --8<-- [end:report]
 
     folder() >> create
     [register, invite] >> wait >> [attendees, registrations, report]

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("mypy")
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 PACKAGES = ("operators", "sensors", "transfers", "hooks")
 #: names that a fragment may leave to its page: mypy takes them for anything
 UNEXPLAINED = ("name-defined", "untyped-decorator")
