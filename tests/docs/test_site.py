@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ TOO_WIDE = """() => [...document.querySelectorAll('html, pre, pre code, table, [
 #: finds code in one colour
 UNCOLOURED = """() => [...document.querySelectorAll('.language-python code, .language-json code, .language-bash code')]
     .filter(each => !each.querySelector('span[class]:not([id])')).map(each => each.innerText.slice(0, 60))"""
+
+
+#: finds texts of a picture that leave it, or the box in which they begin
+OUT_OF_BOX = """() => [...document.querySelectorAll('text')].filter(text => {
+    const at = text.getBBox(), right = at.x + at.width;
+    return [...document.querySelectorAll('rect')].map(rect => rect.getBBox()).some(box =>
+        at.x + at.width / 2 > box.x && at.x + at.width / 2 < box.x + box.width && at.y > box.y
+        && at.y < box.y + box.height && (at.x < box.x + 2 || right > box.x + box.width - 2));
+}).map(text => text.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +63,15 @@ def test_code_has_colours(visited, site):
     assert visited.locator(".language-python code span.kn").count() > 5
 
 
+@pytest.mark.parametrize("path", sorted((SITE / "images").glob("*.svg")), ids=lambda path: path.stem)
+def test_the_texts_of_a_picture_stay_in_their_boxes(visited, site, path):
+    visited.goto(f"{site}images/{path.name}")
+    assert visited.evaluate(OUT_OF_BOX) == []
+    assert not re.search(r"(href|src)=|url\((?!#)|@import", path.read_text()), "a picture that needs another file"
+
+
 def test_there_are_all_pages():
-    assert {"", "changelog/", "reference/", "reference/conferences/"} <= set(PAGES)
+    assert {"", "tutorial/", "troubleshooting/", "changelog/", "reference/", "reference/conferences/"} <= set(PAGES)
 
 
 def test_the_search_finds_an_error_message(browser, site):
@@ -72,7 +89,7 @@ def test_the_search_finds_an_error_message(browser, site):
 def test_a_page_fits_a_phone(browser, site, scheme):
     phone = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for path in ("", "operators/", "reference/conferences/", "lifecycle/"):
+    for path in ("", "tutorial/", "pictures/", "operators/", "reference/conferences/", "lifecycle/"):
         phone.goto(site + path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.screenshot(path=PICTURES / f"phone-{scheme}.png")
