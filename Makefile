@@ -20,7 +20,7 @@ SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attend
 	attendance/test_properties.py attendance/test_totals.py datasets deletion hooks/test_downloads.py hooks/test_fetching.py \
 	hooks/test_limits.py hooks/test_pacing.py hooks/test_retrying.py mutations operators/test_creating.py output/test_paths.py \
 	output/test_table.py people/test_columns.py people/test_forms.py people/test_invite_killed.py people/test_ledger_of_two.py \
-	people/test_register_killed.py recordings/test_archive_killed.py rooms sandbox test_architecture.py test_commands.py test_follow_call.py \
+	people/test_register_killed.py recordings/test_archive_killed.py rooms sandbox test_architecture.py test_commands.py test_docs_pages.py test_follow_call.py \
 	test_language.py test_layers.py test_troubleshooting.py test_versioned.py triggers/test_cursor.py triggers/test_feeds.py triggers/test_packed_keys.py \
 	triggers/test_room_activity.py triggers/test_scale.py waiting/test_conditions.py waiting/test_polling.py)
 

@@ -56,6 +56,7 @@ def invite_people():
         max_failures=10,
     )
 
+    # --8<-- [start:links]
     links = ClickMeetingExportJoinLinksOperator(
         task_id="links",
         room_id="{{ params.room_id }}",
@@ -64,6 +65,7 @@ def invite_people():
         # an auto-login link needs a name, so people without a name get no link
         max_failures=0.5,
     )
+    # --8<-- [end:links]
 
     @task
     def report(invited: dict, linked: dict) -> None:

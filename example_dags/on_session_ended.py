@@ -31,7 +31,9 @@ from airflow_clickmeeting.transfers.exports import (
 )
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
+# --8<-- [start:asset]
 ENDED = clickmeeting_asset("session_ended")
+# --8<-- [end:asset]
 
 
 @dag(
@@ -52,6 +54,7 @@ ENDED = clickmeeting_asset("session_ended")
     },
 )
 def on_session_ended():
+    # --8<-- [start:sessions]
     @task
     def sessions(folder: str, params: dict | None = None, triggering_asset_events=None) -> list[dict]:
         ended = [event.extra["payload"] for event in triggering_asset_events[ENDED]]
@@ -61,6 +64,8 @@ def on_session_ended():
             {"room_id": room_id, "session_id": session_id, "folder": f"{folder}/session-{session_id}/"}
             for session_id, room_id in rooms.items()
         ]
+
+    # --8<-- [end:sessions]
 
     @task_group(default_args={"max_active_tis_per_dag": 2})
     def follow_up(room_id: int, session_id: int, folder: str):

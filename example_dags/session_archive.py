@@ -78,6 +78,7 @@ def session_archive():
         task_id="ended", **SESSION, multiple_outputs=True, deferrable=True, poke_interval=60, timeout=timedelta(days=1)
     )
 
+    # --8<-- [start:people]
     people = [
         ClickMeetingExportAttendeesOperator(task_id="attendees", **SESSION, path=f"{FOLDER}/attendees.csv"),
         ClickMeetingExportAttendanceOperator(
@@ -88,6 +89,7 @@ def session_archive():
         ),
         ClickMeetingExportRegistrationsOperator(task_id="registrations", **ROOM, path=f"{FOLDER}/registrations.csv"),
     ]
+    # --8<-- [end:people]
     report = ClickMeetingGenerateSessionReportOperator(task_id="report", **SESSION, path=f"{FOLDER}/report.pdf")
 
     # --8<-- [start:chat]
