@@ -58,7 +58,7 @@ lint: .venv/ready ## check style, types and the constraints files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy scripts
-	$(BIN)/mypy $(TASK_RESULTS) example_dags
+	$(BIN)/mypy $(TASK_RESULTS) example_dags docs
 	@# A package's address is a matter of the machine that installs it.
 	! grep -n '://' constraints/*
 
