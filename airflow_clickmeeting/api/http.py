@@ -19,7 +19,7 @@ import msgspec
 
 from airflow_clickmeeting.api.call import Call, Upload
 from airflow_clickmeeting.api.errors import ApiError, LimitError, ParseError, kind_of
-from airflow_clickmeeting.api.redact import mask
+from airflow_clickmeeting.api.redact import mask, without_addresses
 
 T = TypeVar("T")
 
@@ -430,6 +430,6 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    # masked before it is cut, because half a secret would not be recognized
-    text = mask(" ".join(body[: 20 * MAX_EXCERPT].decode(errors="replace").split()), secrets)
+    # masked before it is cut, because half a secret would not be recognized; the data are often those of people
+    text = without_addresses(mask(" ".join(body[: 20 * MAX_EXCERPT].decode(errors="replace").split()), secrets))
     return repr(text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]}...")

@@ -265,3 +265,11 @@ def test_the_tasks_assets_are_told(account, run_dag, tmp_path):
         )
     assert run_dag(dag, run_conf={"email_address": ADA}).state == "success"
     assert json.loads((tmp_path / "person.json").read_text())["attendances"]
+
+
+def test_a_response_of_another_shape_does_not_show_the_address(sandbox, account, find, caplog):
+    sandbox.fault("list_session_attendees", "answer", json={"people": [{"email": ADA, "nickname": "Ada"}]})
+    with caplog.at_level(logging.INFO):
+        result, _ = find(room_id=account.talk, max_failures=1)
+    assert result["failure_count"] == 1
+    assert "@" not in caplog.text + str(result["failures"])
