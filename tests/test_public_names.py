@@ -76,6 +76,7 @@ PUBLIC = [
     "sensors.clickmeeting.ClickMeetingSessionEndedSensor",
     "sensors.clickmeeting.ClickMeetingSessionReportSensor",
     "sensors.clickmeeting.ClickMeetingSessionStartedSensor",
+    "sensors.clickmeeting.ClickMeetingStartsSoonSensor",
     "transfers.exports.ClickMeetingExportAttendanceOperator",
     "transfers.exports.ClickMeetingExportAttendeesOperator",
     "transfers.exports.ClickMeetingExportConferencesOperator",
@@ -95,6 +96,7 @@ CONDITIONS = [
     "SessionEnded",
     "SessionReport",
     "SessionStarted",
+    "StartsSoon",
 ]
 
 EXCEPTIONS = [
@@ -186,6 +188,7 @@ def test_the_watchers_that_airflow_stores():
         "session_started": "airflow_clickmeeting.triggers.events.ClickMeetingSessionStartedTrigger",
         "session_ended": "airflow_clickmeeting.triggers.events.ClickMeetingSessionEndedTrigger",
         "recording_ready": "airflow_clickmeeting.triggers.events.ClickMeetingRecordingReadyTrigger",
+        "starts_soon": "airflow_clickmeeting.triggers.events.ClickMeetingStartsSoonTrigger",
     }
 
 

@@ -146,6 +146,18 @@ def length(name: str, value: Length, unit: str = "days", also: str = "") -> time
     )
 
 
+def iso_length(value: timedelta) -> str:
+    """Return a length of time as ISO 8601 text, such as `P7D` or `PT1H30M`, which `length` takes.
+
+    :param value: zero or more; fractions of a second are left out.
+    """
+    minutes, seconds = divmod(value.seconds, 60)
+    parts = zip((*divmod(minutes, 60), seconds), "HMS", strict=True)
+    time = "".join(f"{number}{unit}" for number, unit in parts if number)
+    days = f"{value.days}D" if value.days or not time else ""
+    return f"P{days}T{time}" if time else f"P{days}"
+
+
 def in_words(moment: datetime, now: datetime) -> str:
     """Return the time between a moment and now in words, such as `in 3 days` or `5 minutes ago`."""
     words = pendulum.format_diff(

@@ -13,7 +13,7 @@ from airflow_clickmeeting.extra_links import ROOM_LINKS
 from airflow_clickmeeting.sensors.base import ConditionSensor
 
 if TYPE_CHECKING:
-    from airflow_clickmeeting.api.times import When
+    from airflow_clickmeeting.api.times import Length, When
     from airflow_clickmeeting.api.validate import Id
     from airflow_clickmeeting.waiting.conditions import (
         Condition,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SessionEnded,
         SessionReport,
         SessionStarted,
+        StartsSoon,
     )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ClickMeetingSessionEndedSensor",
     "ClickMeetingSessionReportSensor",
     "ClickMeetingSessionStartedSensor",
+    "ClickMeetingStartsSoonSensor",
 ]
 
 
@@ -155,6 +157,32 @@ class ClickMeetingConferenceStatusSensor(RoomSensor):
         from airflow_clickmeeting.waiting.conditions import ConferenceStatus
 
         return ConferenceStatus(room_id=self.room_id, status=self.status)
+
+
+class ClickMeetingStartsSoonSensor(RoomSensor):
+    """Wait until the planned start of a room is near, such as a day ahead; if it has passed, the wait is over at once.
+
+    Each poll reads the start, so the sensor follows a room that moves. It continues to wait if the room is permanent,
+    or is inactive before its start. Airflow's default `timeout` is seven days: set a longer one for a webinar planned
+    further ahead.
+
+    :param before: how long before the start: a timedelta, or ISO 8601 text such as `P1D`. A day has 24 hours, also when
+        the clocks change.
+    :return: `room_id`, `starts_at`, `ends_at`, `timezone`, and `before` as ISO 8601 text.
+    """
+
+    template_fields: Sequence[str] = (*RoomSensor.template_fields, "before")
+
+    def __init__(self, *, before: Length, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.before = before
+
+    def build_condition(self, context: Context) -> StartsSoon:
+        """Return the condition that the start is near."""
+        from airflow_clickmeeting.waiting.conditions import StartsSoon
+
+        before = times.iso_length(times.length("before", self.before))
+        return StartsSoon(room_id=self.room_id, before=before)
 
 
 class ClickMeetingRegistrationsSensor(RoomSensor):

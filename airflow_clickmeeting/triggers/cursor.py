@@ -16,6 +16,8 @@ NOTHING = datetime.fromtimestamp(0, UTC)
 MAX_PLAIN = 1000
 # packed moments are rounded to this share of the time since the watermark
 PRECISION = 24
+# a cursor that follows the clock moves in steps, so that Airflow's database gets few writes
+CLOCK_STEP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class Cursor:
     """Which events have been reported: all before the watermark, and after it those in `reported`.
 
     The watermark stays a lookback behind the newest event, so that an event which ClickMeeting shows late is not
-    missed. It depends on events only and on no clock. While a feed has rooms that it could not poll yet, the watermark
-    stays a lookback behind the last poll of those. An event without a date stays in `reported` for ever.
+    missed. It depends on events only and on no clock, except for events of the clock itself (`at_least`). While a feed
+    has rooms that it could not poll yet, the watermark stays a lookback behind the last poll of those. An event without
+    a date stays in `reported` for ever.
 
     :param watermark: events before this moment are not reported any more.
     :param reported: the keys of reported events, with the moment of each.
@@ -95,8 +98,13 @@ class Cursor:
         reported = {**self.reported, **{each.key: each.at for each in events}}
         newest = max((at for at in reported.values() if at), default=self.watermark + lookback)
         watermark = max(self.watermark, min(newest, seen_until) - lookback)
-        kept = {key: at for key, at in reported.items() if at is None or at >= watermark}
-        return replace(self, watermark=watermark, reported=kept)
+        return replace(self, watermark=watermark, reported=_since(watermark, reported))
+
+    def at_least(self, watermark: datetime) -> Cursor:
+        """Return the cursor with this watermark, if its own is earlier, and not by a few minutes only."""
+        if watermark < self.watermark + CLOCK_STEP:
+            return self
+        return replace(self, watermark=watermark, reported=_since(watermark, self.reported))
 
     def to_json(self) -> dict[str, Any]:
         """Return the cursor as plain JSON: `watermark` and `reported`, whose moments are seconds since 1970.
@@ -132,3 +140,7 @@ class Cursor:
             {key: None if at is None else datetime.fromtimestamp(at, UTC) for key, at in reported.items()},
             datetime.fromisoformat(data["started_at"]) if data.get("started_at") else None,
         )
+
+
+def _since(watermark: datetime, reported: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+    return {key: at for key, at in reported.items() if at is None or at >= watermark}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetWatcher
 
 from airflow_clickmeeting.api import times, validate
+from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.times import Length
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 from airflow_clickmeeting.triggers.watcher import Found, Watcher
@@ -27,11 +29,16 @@ __all__ = [
     "ClickMeetingRegistrationTrigger",
     "ClickMeetingSessionEndedTrigger",
     "ClickMeetingSessionStartedTrigger",
+    "ClickMeetingStartsSoonTrigger",
     "clickmeeting_asset",
 ]
 
 DEFAULT_INTERVAL = 60.0
 MIN_INTERVAL = 5.0
+#: how long before the start of a room `starts_soon` happens, if the asset does not say it
+DEFAULT_BEFORE = (timedelta(days=7), timedelta(days=1), timedelta(hours=1))
+#: a length of time before a start must have so many intervals; in a shorter one there might be no poll
+MIN_POLLS = 3
 
 
 class ClickMeetingConferenceCreatedTrigger(Watcher):
@@ -140,6 +147,58 @@ class ClickMeetingRecordingReadyTrigger(Watcher):
         return str(event.facts["size"])
 
 
+class ClickMeetingStartsSoonTrigger(Watcher):
+    """Fires at moments before the planned start of each room, such as a day and an hour before it.
+
+    Each event is of one room, one start and one length of time. If a room moves to another start, the moments before
+    that start are new ones. A moment that is more than an hour ago when the watcher first sees the start is not
+    reported, unless the watcher did not run; and none is reported once the start has come, for a permanent room, or for
+    a room that is inactive or deleted.
+
+    The payload has `starts_at`, `ends_at`, `timezone`, and `before` as ISO 8601 text, such as `P7D`.
+
+    :param before: lengths of time: timedeltas, or ISO 8601 text. A day has 24 hours, also when the clocks change.
+    """
+
+    event_name = "starts_soon"
+    feed = "conferences"
+    # rooms that begin sooner than they were planned before, and those that a poll or two did not show
+    lookback = timedelta(hours=1)
+    follows_clock = True
+
+    def __init__(self, *, before: Sequence[Length] = DEFAULT_BEFORE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.before = [times.length("before", each) for each in before]
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments for Airflow's database, with `before` as texts."""
+        path, kwargs = super().serialize()
+        return path, {**kwargs, "before": [*map(times.iso_length, self.before)]}
+
+    def items(self, snapshot: Snapshot) -> Iterator[tuple[int, str, tuple[Room, timedelta]]]:
+        """Yield the rooms whose start is ahead, each with the lengths of time whose moment has come."""
+        for room_id, room in snapshot.rooms.items():
+            written = room.get("starts_at")
+            if not written or room.get("permanent_room") is True or room.get("status", "active") != "active":
+                continue
+            try:
+                start = times.parse(written)
+            except ParseError:
+                yield room_id, str(room_id), (room, timedelta(0))  # `read_item` raises the error
+                continue
+            for before in self.before:
+                if start - before <= snapshot.now < start:
+                    # the same start may be written with another offset
+                    utc = f"{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+                    yield room_id, f"{room_id}-{utc}-{times.iso_length(before)}", (room, before)
+
+    def read_item(self, room_id: int, item: tuple[Room, timedelta], now: datetime) -> Found:
+        """Return a moment before the start of a room."""
+        room, before = item
+        facts = {key: room.get(key) for key in ("starts_at", "ends_at", "timezone")}
+        return times.parse(room["starts_at"]) - before, {**facts, "before": times.iso_length(before)}
+
+
 WATCHERS: dict[str, type[Watcher]] = {
     each.event_name: each
     for each in (
@@ -148,6 +207,7 @@ WATCHERS: dict[str, type[Watcher]] = {
         ClickMeetingSessionStartedTrigger,
         ClickMeetingSessionEndedTrigger,
         ClickMeetingRecordingReadyTrigger,
+        ClickMeetingStartsSoonTrigger,
     )
 }
 
@@ -161,13 +221,15 @@ def clickmeeting_asset(
     name: str | None = None,
     interval: float = DEFAULT_INTERVAL,
     settle: float | None = None,
+    before: Sequence[Length] | None = None,
 ) -> Asset:
     """Return an asset, with its watcher, that gets an event whenever something happened on ClickMeeting.
 
     Schedule a DAG on it with `schedule=[clickmeeting_asset(...)]`. Each event's `extra["payload"]` holds a stable `id`,
     the `event`, `room_id`, `room_name`, and what the watcher's class adds. One run of the DAG may get several events.
 
-    :param event: `conference_created`, `registration`, `session_started`, `session_ended` or `recording_ready`.
+    :param event: `conference_created`, `registration`, `session_started`, `session_ended`, `recording_ready` or
+        `starts_soon`.
     :param clickmeeting_conn_id: the connection.
     :param room_id: the only room to watch, or `all` (default) for all rooms of the account.
     :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch, or `all`; case does not matter.
@@ -177,6 +239,9 @@ def clickmeeting_asset(
     :param interval: seconds between two polls, at least five. Watchers with the same interval share their requests.
     :param settle: only for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
         attendee list must be the same at two polls in a row. With zero, the end counts at once.
+    :param before: only for `starts_soon`: how long before the planned start of a room to create an event, as a list of
+        timedeltas, or of ISO 8601 texts such as `P1D`; by default seven days, one day and one hour. Each must be at
+        least three intervals.
     """
     validate.one_of("event", event, WATCHERS)
     watcher = WATCHERS[event]
@@ -193,6 +258,8 @@ def clickmeeting_asset(
         if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
             validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended")
         options["settle"] = settle
+    if before is not None:
+        options["before"] = _lengths(before, watcher, timedelta(seconds=MIN_POLLS * interval))
     identity = _identity(event, **options)
     uri = f"clickmeeting://{quote(f'{name}/{identity}' if name else identity)}"
     name = name or identity
@@ -209,6 +276,19 @@ def clickmeeting_asset(
 _uris: dict[str, str] = {}
 
 
+def _lengths(before: Sequence[Length], watcher: type[Watcher], least: timedelta) -> list[str]:
+    """Return the argument `before` as different texts, the longest length first."""
+    if watcher is not ClickMeetingStartsSoonTrigger:
+        validate.bad_argument("before", before, "left out, except for starts_soon")
+    lengths = {times.length("before", each) for each in validate.rows("before", before, "lengths of time")}
+    for each in lengths:
+        if each < least:
+            validate.bad_argument(
+                "before", each, f"{MIN_POLLS} intervals ({least}) or more, so that polls come before the start"
+            )
+    return [times.iso_length(each) for each in sorted(lengths, reverse=True)]
+
+
 def _identity(
     event: str,
     *,
@@ -217,18 +297,20 @@ def _identity(
     room_id: int | None = None,
     room_name: str | None = None,
     settle: float | None = None,
+    before: Sequence[str] | None = None,
 ) -> str:
     """Return a text that differs for assets with different arguments, and is short for the defaults."""
     rooms = [] if room_id is None else [str(room_id)]
     if room_name is not None:
         rooms = [f"name={room_name}" if room_name.isdecimal() else room_name]
-    others = {"interval": None if interval == DEFAULT_INTERVAL else interval, "settle": settle}
+    numbers = {"interval": None if interval == DEFAULT_INTERVAL else interval, "settle": settle}
     return "/".join(
         [
             clickmeeting_conn_id,
             event,
             *rooms,
-            *[f"{key}={value:g}" for key, value in others.items() if value is not None],
+            *[f"{key}={value:g}" for key, value in numbers.items() if value is not None],
+            *([f"before={','.join(before)}"] if before else []),
         ]
     )
 

@@ -120,10 +120,7 @@ class ConferenceFeed:
         await self.refresh_rooms()
 
     async def refresh_rooms(self) -> None:
-        """List the active rooms, and after a gap the inactive ones, too.
-
-        A feed of one room reads the room after a gap only, for its name.
-        """
+        """List the active rooms, and after a gap the inactive ones, too; a feed of one room reads the room."""
         if self.room_id is None:
             # later, a room that moves to another page meanwhile is found by the next poll
             skipped: list[str] = []
@@ -131,10 +128,8 @@ class ConferenceFeed:
             if self._is_after_gap():
                 listed += await self._list(RoomPages("inactive", skipped.append))
             self._note("rooms", left_out(skipped, "the list of rooms"))
-        elif self._is_after_gap():
-            listed = [await self.hook.run(calls.get_conference(self.room_id))]
         else:
-            return
+            listed = [await self.hook.run(calls.get_conference(self.room_id))]
         self._listed_at = self.hook.now()
         update_rooms(self.rooms, listed, self._listed_at)
 
@@ -188,6 +183,11 @@ class RoomFeed(ConferenceFeed):
     def is_running(self, items: list[Any]) -> bool:
         """Return whether the items of a room show that a session is running, so that they will change."""
         return False
+
+    async def refresh_rooms(self) -> None:
+        """List the rooms; a feed of one room reads the room after a gap only, for its name."""
+        if self.room_id is None or self._is_after_gap():
+            await super().refresh_rooms()
 
     async def refresh(self) -> None:
         """List the rooms, and poll those that may have changed, or the most urgent of them.

@@ -150,6 +150,7 @@ def update_rooms(known: dict[int, KnownRoom], listed: Iterable[Room], now: datet
     for room_id, each in known.items():
         if room_id not in active and each.inactive_since is None:
             each.inactive_since = now
+            each.room = {**each.room, "status": "inactive"}
 
 
 def _moment(written: str | None) -> datetime | None:

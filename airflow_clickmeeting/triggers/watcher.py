@@ -50,6 +50,8 @@ class Watcher(BaseEventTrigger):
     feed: ClassVar[str]
     # how much later than a newer event ClickMeeting may show an older one
     lookback: ClassVar[timedelta] = timedelta(days=7)
+    # whether events are moments of the clock, so that after the lookback none of them can be new any more
+    follows_clock: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -160,6 +162,8 @@ class Watcher(BaseEventTrigger):
                     if each in reported:
                         yield TriggerEvent(self._payload(each, snapshot))  # type: ignore[no-untyped-call]
                 cursor = cursor.after(reported, self.lookback, seen_until)
+                if self.follows_clock and not held_back:
+                    cursor = cursor.at_least(seen_until - self.lookback)
                 for each in reported:
                     self._fingerprints.pop(each.key, None)
                     self._confirmations.pop(each.key, None)

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ from airflow_clickmeeting.api.types import (
 )
 from airflow_clickmeeting.api.validate import Id
 from airflow_clickmeeting.exceptions import error_for
-from airflow_clickmeeting.waiting.messages import clean, format_length, format_moment
+from airflow_clickmeeting.waiting.messages import RoomPlan, clean, format_length, format_moment
 
 __all__ = [
     "Condition",
@@ -48,6 +48,7 @@ __all__ = [
     "SessionEnded",
     "SessionReport",
     "SessionStarted",
+    "StartsSoon",
 ]
 
 Result = dict[str, Any] | None
@@ -410,6 +411,58 @@ class ConferenceStatus(Condition):
     def describe(self, response: Room, now: datetime) -> str:
         """Return the room's status."""
         return f"the room's status is {validate.shown(response.get('status'))}"
+
+
+@dataclass(frozen=True)
+class StartsSoon(Condition):
+    """The planned start of the room is not further ahead than a length of time; or it has passed.
+
+    Each poll reads the start anew, so a room that moves is waited for until its new start is near. A permanent room has
+    no planned start, and a room that is inactive before its start was cancelled: both are waited for, too.
+
+    :param room_id: the room.
+    :param before: the length of time as ISO 8601 text, such as `P1D`. A day has 24 hours, also when the clocks change.
+    """
+
+    room_id: Id
+    before: str = "PT1H"
+
+    def __post_init__(self) -> None:
+        validate.identifier("room_id", self.room_id)
+        times.length("before", self.before)
+
+    @property
+    def call(self) -> Call[Room]:
+        """The room's settings."""
+        return calls.get_conference(self.room_id)
+
+    @property
+    def description(self) -> str:
+        """The room, and the length of time."""
+        return f"room {self.room_id} to start within {format_length(self._length.total_seconds())}"
+
+    @property
+    def _length(self) -> timedelta:
+        return times.length("before", self.before)
+
+    def check(self, response: Room, now: datetime) -> Result:
+        """Return `room_id`, `starts_at`, `ends_at`, `timezone` and `before`."""
+        if response.get("permanent_room") is True or not (written := response.get("starts_at")):
+            return None
+        start = times.parse(written)
+        is_cancelled = response.get("status") == "inactive" and now < start
+        if is_cancelled or now < start - self._length:
+            return None
+        facts = {key: response.get(key) for key in ("starts_at", "ends_at", "timezone")}
+        return {"room_id": int(self.room_id), **facts, "before": self.before}
+
+    def describe(self, response: Room, now: datetime) -> str:
+        """Return the planned start, or why there is none."""
+        if response.get("status") == "inactive":
+            return "the room is inactive"
+        if (start := RoomPlan.of(response).starts_at) is None:
+            return "the room has no planned start"
+        return f"the start is planned for {format_moment(start)}"
 
 
 @dataclass(frozen=True)

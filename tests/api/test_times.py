@@ -228,6 +228,28 @@ def test_a_length_without_a_unit_is_refused_with_what_to_write(value):
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (timedelta(days=7), "P7D"),
+        (timedelta(hours=24), "P1D"),
+        (timedelta(hours=1), "PT1H"),
+        (timedelta(days=1, hours=2, minutes=3, seconds=4), "P1DT2H3M4S"),
+        (timedelta(minutes=90), "PT1H30M"),
+        (timedelta(seconds=15), "PT15S"),
+        (timedelta(0), "P0D"),
+        (timedelta(milliseconds=1500), "PT1S"),
+    ],
+)
+def test_a_length_as_iso_text(value, text):
+    assert times.iso_length(value) == text
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+def test_a_length_as_iso_text_is_read_back(seconds):
+    assert times.length("grace", times.iso_length(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
     ("later", "words"),
     [(timedelta(days=3), "in 3 days"), (timedelta(hours=1), "in 1 hour"), (timedelta(minutes=-5), "5 minutes ago")],
 )

@@ -32,6 +32,7 @@ from airflow_clickmeeting.sensors.clickmeeting import (
     ClickMeetingSessionEndedSensor,
     ClickMeetingSessionReportSensor,
     ClickMeetingSessionStartedSensor,
+    ClickMeetingStartsSoonSensor,
 )
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendanceOperator,
@@ -302,6 +303,7 @@ SENSORS = [
     ),
     (ClickMeetingRecordingReadySensor(task_id="x", room_id=7, since=moment(days=100)), "conferences/7/recordings"),
     (ClickMeetingConferenceStatusSensor(task_id="x", room_id=7), "conferences/7"),
+    (ClickMeetingStartsSoonSensor(task_id="x", room_id=7, before="P1D"), "conferences/7"),
     (ClickMeetingRegistrationsSensor(task_id="x", room_id=7), "conferences/7/registrations/all"),
     (
         ClickMeetingSessionReportSensor(task_id="x", room_id=7, session_id=70),

@@ -266,6 +266,7 @@ EXAMPLES: dict[str, Callable[[Account], dict[str, Any]]] = {
     "SessionEnded": lambda account: {**account.room, "since": account.now - timedelta(days=7), "poke_interval": 0.01},
     "SessionReport": lambda account: {**account.session, "poke_interval": 0.01},
     "SessionStarted": lambda account: {**account.room, "since": account.now - timedelta(days=7)},
+    "StartsSoon": lambda account: {**account.room, "before": timedelta(hours=1)},
     "ToSql": lambda account: {
         **account.session,
         "dataset": "attendees",

@@ -34,6 +34,7 @@ from airflow_clickmeeting.sensors.clickmeeting import (
     ClickMeetingSessionEndedSensor,
     ClickMeetingSessionReportSensor,
     ClickMeetingSessionStartedSensor,
+    ClickMeetingStartsSoonSensor,
 )
 from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.waiting.conditions import Condition
@@ -151,6 +152,30 @@ def a_room_becomes_inactive(account: Account) -> Scene:
     )
 
 
+def a_room_is_about_to_start(account: Account) -> Scene:
+    room_id = account.sandbox.add_room(starts_at=NOON + 30 * HOUR, duration=1)["id"]
+
+    def move_and_pass() -> None:
+        account.hook.update_conference(
+            room_id, permanent_room=False, starts_at=NOON + 26 * HOUR, timezone="Europe/Warsaw"
+        )
+        account.sandbox.advance(2 * HOUR)
+
+    return Scene(
+        ClickMeetingStartsSoonSensor,
+        {"room_id": str(room_id), "before": "{{ 'PT24H' }}"},
+        "get_conference",
+        move_and_pass,
+        lambda: {
+            "room_id": room_id,
+            "starts_at": "2027-02-02T15:00:00+01:00",
+            "ends_at": "2027-02-02T16:00:00+01:00",
+            "timezone": "Europe/Warsaw",
+            "before": "P1D",
+        },
+    )
+
+
 def people_register(account: Account) -> Scene:
     ada = {1: "Ada", 2: "Lovelace", 3: "ada@example.com"}
     return Scene(
@@ -235,6 +260,7 @@ SCENES = {
         a_session_starts,
         a_session_ends,
         a_room_becomes_inactive,
+        a_room_is_about_to_start,
         people_register,
         a_recording_is_processed,
         a_report_is_finished,

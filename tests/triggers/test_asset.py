@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from airflow.sdk import DAG, Asset
@@ -32,6 +33,11 @@ DIFFERENT = [
     {"event": "session_ended", "settle": 0},
     {"event": "session_ended", "interval": 30, "settle": 0},
     {"event": "session_ended", "name": "sessions that ended"},
+    {"event": "starts_soon"},
+    {"event": "starts_soon", "room_id": 7},
+    {"event": "starts_soon", "before": ["P1D"]},
+    {"event": "starts_soon", "before": [timedelta(hours=1), timedelta(days=1)]},
+    {"event": "starts_soon", "before": ["PT15S"], "interval": 5},
 ]
 
 
@@ -56,6 +62,17 @@ def test_its_name_says_what_is_watched():
 def test_assets_that_watch_something_else_differ_in_name_and_uri():
     assets = [clickmeeting_asset(**each) for each in DIFFERENT]
     assert len({asset.name for asset in assets}) == len({asset.uri for asset in assets}) == len(DIFFERENT)
+
+
+def test_the_same_lengths_of_time_are_the_same_asset_however_they_are_written():
+    one, other = (
+        clickmeeting_asset("starts_soon", before=before)
+        for before in (["P1D", timedelta(hours=1)], (timedelta(minutes=60), "PT24H", "P1D"))
+    )
+    assert one == other
+    assert one.name == "clickmeeting_default/starts_soon/before=P1D,PT1H"
+    _, arguments = one.watchers[0].trigger.serialize()
+    assert arguments["before"] == ["P1D", "PT1H"]
 
 
 def test_two_different_assets_with_one_name_are_an_error_while_the_dag_is_parsed():
@@ -100,6 +117,13 @@ def test_the_watcher_gets_the_arguments():
         ({"settle": float("nan")}, "settle"),
         ({"event": "session_started", "settle": 60}, "settle"),
         ({"event": "recording_ready", "settle": 0}, "settle"),
+        ({"before": ["P1D"]}, "before must be left out, except for starts_soon; got a list"),
+        ({"event": "starts_soon", "before": []}, "before must be a list with at least one of the lengths of time"),
+        ({"event": "starts_soon", "before": "P1D"}, "before must be a list of lengths of time"),
+        ({"event": "starts_soon", "before": timedelta(days=1)}, "before must be a list of lengths of time"),
+        ({"event": "starts_soon", "before": [7]}, "before must be a timedelta or ISO 8601 text"),
+        ({"event": "starts_soon", "before": ["PT2M"]}, r"before must be 3 intervals \(0:03:00\) or more"),
+        ({"event": "starts_soon", "before": [timedelta(0)], "interval": 5}, "before"),
         ({"room_id": "None"}, "room_id must be the positive number of something that exists on ClickMeeting"),
         ({"room_id": ""}, "room_id"),
         ({"room_id": 0}, "room_id"),

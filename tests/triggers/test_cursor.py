@@ -63,6 +63,20 @@ def test_an_event_that_is_listed_late_is_new_within_the_lookback(begun, lateness
     assert begun.after([newest], WEEK).new_events([late]) == [late] * reported
 
 
+def test_one_that_follows_the_clock_forgets_what_is_before_and_reports_nothing_of_it(begun):
+    reported = begun.after([event("old", NOON + HOUR), event("new", NOON + 3 * HOUR)], WEEK)
+    later = reported.at_least(NOON + 2 * HOUR)
+    assert (later.watermark, [*later.reported]) == (NOON + 2 * HOUR, ["new"])
+    assert keys(later.new_events([event("old", NOON + HOUR), event("other", NOON + 2 * HOUR)])) == ["other"]
+
+
+def test_and_moves_in_steps_of_ten_minutes_and_never_back(begun):
+    cursor = begun.at_least(NOON)
+    assert cursor.at_least(NOON + timedelta(minutes=9)) is cursor
+    assert cursor.at_least(NOON - DAY) is cursor
+    assert cursor.at_least(NOON + timedelta(minutes=10)).watermark == NOON + timedelta(minutes=10)
+
+
 def test_it_depends_on_events_and_on_no_clock(begun):
     """After a pause of a month, everything of that month is new."""
     missed = [event(str(day), NOON + day * DAY) for day in range(1, 30)]

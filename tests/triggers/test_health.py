@@ -15,7 +15,7 @@ from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.exceptions import CLEAR, ForbiddenError, ServerError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers import health
-from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
+from airflow_clickmeeting.triggers.events import clickmeeting_asset
 from airflow_clickmeeting.triggers.feeds import Snapshot
 from airflow_clickmeeting.triggers.health import KEY, Health, explain
 
@@ -373,7 +373,7 @@ ITEMS = {
 }
 
 
-@pytest.mark.parametrize("event", WATCHERS)
+@pytest.mark.parametrize("event", ITEMS)
 @pytest.mark.parametrize("odd", ["soon", 20270201, "0001-01-01T00:00:00+00:00", ["2027"]], ids=str)
 class TestOddItems:
     """An item that cannot be read does not end the watcher, and hides no other event."""

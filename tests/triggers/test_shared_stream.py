@@ -10,9 +10,11 @@ from airflow.sdk import Asset
 from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
-from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
+from airflow_clickmeeting.triggers.events import clickmeeting_asset
 from airflow_clickmeeting.triggers.feeds import FailedPoll, Snapshot
 from airflow_clickmeeting.triggers.shared_stream import SnapshotProducer
+
+from .test_events import ONE_EACH
 
 HOUR = timedelta(hours=1)
 STARTED = "session_started"
@@ -98,7 +100,7 @@ class TestSharing:
 
 
 class TestRestart:
-    @pytest.mark.parametrize("event", WATCHERS)
+    @pytest.mark.parametrize("event", ONE_EACH)
     async def test_what_happens_while_nobody_watches_is_reported_afterwards(
         self, event, triggerer, account, room_id, eventually
     ):

@@ -24,6 +24,7 @@ from airflow_clickmeeting.waiting.conditions import (
     SessionEnded,
     SessionReport,
     SessionStarted,
+    StartsSoon,
     fingerprint_rows,
 )
 
@@ -102,6 +103,7 @@ EVERY = [
     ended(settle=60, session_id=2),
     recorded(),
     ConferenceStatus(room_id=1, status="active"),
+    StartsSoon(room_id=1, before="P1D"),
     Registrations(room_id=1, at_least=20, status="active"),
     SessionReport(room_id=1, session_id=2, lang="pl"),
     FileConverted(file_id=1),
@@ -148,6 +150,7 @@ DESCRIPTIONS = [
     (recorded(), f"the recordings of room 1 to be processed (since {MORNING})"),
     (recorded(until=EVENING), f"the recordings of room 1 to be processed (from {MORNING} to {EVENING})"),
     (ConferenceStatus(room_id=1, status=" Active "), "room 1 to be active"),
+    (StartsSoon(room_id=1, before="P1DT1H"), "room 1 to start within 25 h 0 min"),
     (Registrations(room_id=1, at_least=20, status="active"), "20 or more registrations for room 1 (status active)"),
     (SessionReport(room_id=1, session_id=2, lang="pl"), "the PDF report of session 2 of room 1 (language pl)"),
     (FileConverted(file_id=1), "file 1 to be converted"),
@@ -183,6 +186,13 @@ STATES = [
     (recorded(), [recording(), recording(recording_file_size=0)], "2 recordings, 1 of them processed"),
     (ConferenceStatus(room_id=1), {"status": "active"}, "the room's status is 'active'"),
     (ConferenceStatus(room_id=1), {"status": "x\ny" * 900}, r"the room's status is 'x\ny"),
+    (
+        StartsSoon(room_id=1),
+        {"starts_at": "2027-03-02T12:00:00+00:00", "timezone": "Europe/Warsaw"},
+        "the start is planned for 2027-03-02 13:00 Europe/Warsaw",
+    ),
+    (StartsSoon(room_id=1), {"permanent_room": True}, "the room has no planned start"),
+    (StartsSoon(room_id=1), {"starts_at": "2027-03-02T12:00:00+00:00", "status": "inactive"}, "the room is inactive"),
     (Registrations(room_id=1, at_least=20), [{}, {}], "2 of 20 registrations"),
     (SessionReport(room_id=1, session_id=2), {"status": "IN_PROGRESS"}, "the report's status is 'IN_PROGRESS'"),
     (FileConverted(file_id=1), {"status": "uploaded"}, "the file's status is 'uploaded'"),
@@ -398,6 +408,39 @@ class TestConferenceStatus:
 
     def test_a_status_in_any_case(self):
         assert ConferenceStatus(room_id=1, status=" Active ").check({"status": "active"}, NOON)
+
+
+class TestStartsSoon:
+    @pytest.mark.parametrize("start", ["2027-03-02T12:00:00+00:00", "2027-03-02T07:00:00-05:00", hours(1)])
+    def test_it_returns_the_start(self, start):
+        room = {"id": 1, "starts_at": start, "timezone": "Europe/Warsaw", "room_pin": 123456}
+        assert StartsSoon(room_id="1", before="P1D").check(room, NOON) == {
+            "room_id": 1,
+            "starts_at": start,
+            "ends_at": None,
+            "timezone": "Europe/Warsaw",
+            "before": "P1D",
+        }
+
+    @pytest.mark.parametrize(
+        ("room", "why"),
+        [
+            ({"starts_at": "2027-03-02T12:01:00+00:00"}, "it is a minute too far ahead"),
+            ({"starts_at": "2027-03-01T13:00:00+00:00", "status": "inactive"}, "it was cancelled"),
+            ({"starts_at": "2027-03-01T13:00:00+00:00", "permanent_room": True}, "it is permanent"),
+            ({}, "there is no start"),
+        ],
+    )
+    def test_not_yet(self, room, why):
+        assert StartsSoon(room_id=1, before="P1D").check(room, NOON) is None, why
+
+    def test_a_room_that_is_over_has_started(self):
+        assert StartsSoon(room_id=1).check({"starts_at": hours(30), "status": "inactive"}, NOON)
+
+    @pytest.mark.parametrize("wrong", [{"before": "1"}, {"before": "soon"}, {"room_id": "x"}])
+    def test_wrong_values_are_refused(self, wrong):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            StartsSoon(**{"room_id": 1, **wrong})
 
 
 class TestRegistrations:
