@@ -187,6 +187,8 @@ def test_the_watchers_that_airflow_stores():
         "registration": "airflow_clickmeeting.triggers.events.ClickMeetingRegistrationTrigger",
         "session_started": "airflow_clickmeeting.triggers.events.ClickMeetingSessionStartedTrigger",
         "session_ended": "airflow_clickmeeting.triggers.events.ClickMeetingSessionEndedTrigger",
+        "attendee_joined": "airflow_clickmeeting.triggers.events.ClickMeetingAttendeeJoinedTrigger",
+        "attendee_left": "airflow_clickmeeting.triggers.events.ClickMeetingAttendeeLeftTrigger",
         "recording_ready": "airflow_clickmeeting.triggers.events.ClickMeetingRecordingReadyTrigger",
         "starts_soon": "airflow_clickmeeting.triggers.events.ClickMeetingStartsSoonTrigger",
     }

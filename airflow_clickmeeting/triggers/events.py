@@ -19,11 +19,14 @@ from airflow_clickmeeting.triggers.watcher import Found, Watcher
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
+    from airflow_clickmeeting.triggers.attendees import Person
     from airflow_clickmeeting.triggers.cursor import Event
     from airflow_clickmeeting.triggers.feeds import Snapshot
 
 __all__ = [
     "WATCHERS",
+    "ClickMeetingAttendeeJoinedTrigger",
+    "ClickMeetingAttendeeLeftTrigger",
     "ClickMeetingConferenceCreatedTrigger",
     "ClickMeetingRecordingReadyTrigger",
     "ClickMeetingRegistrationTrigger",
@@ -87,7 +90,23 @@ class ClickMeetingSessionStartedTrigger(Watcher):
         return _moment(item.get("start_date")), {"session_id": item["id"], "started_at": item.get("start_date")}
 
 
-class ClickMeetingSessionEndedTrigger(Watcher):
+class _SettlingWatcher(Watcher):
+    """Base of the watchers of ends, which may change for a while.
+
+    :param settle: seconds that must have passed since the end.
+    """
+
+    def __init__(self, *, settle: float = 300, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settle = settle
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments for Airflow's database, with `settle`."""
+        path, kwargs = super().serialize()
+        return path, {**kwargs, "settle": self.settle}
+
+
+class ClickMeetingSessionEndedTrigger(_SettlingWatcher):
     """Fires when a session has ended and its reports are complete.
 
     The payload has `session_id`, `started_at`, `ended_at`, `total_visitors` and `max_visitors`.
@@ -98,15 +117,6 @@ class ClickMeetingSessionEndedTrigger(Watcher):
 
     event_name = "session_ended"
     feed = "sessions"
-
-    def __init__(self, *, settle: float = 300, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.settle = settle
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments for Airflow's database, with `settle`."""
-        path, kwargs = super().serialize()
-        return path, {**kwargs, "settle": self.settle}
 
     def read_item(self, room_id: int, item: Session, now: datetime) -> Found | None:
         """Return the end of a session that ended at least `settle` seconds ago."""
@@ -122,6 +132,43 @@ class ClickMeetingSessionEndedTrigger(Watcher):
         if not self.settle:
             return None
         return fingerprint_call(calls.list_session_attendees(event.room_id, event.facts["session_id"]))
+
+
+class ClickMeetingAttendeeJoinedTrigger(Watcher):
+    """Fires when a person joined a session for the first time, once for each person and session.
+
+    The payload has `session_id`, `joined_at`, `role` and `uid`, the visitor's id, but no name and no e-mail address.
+    Entries with the same address, or with the same `uid`, are of one person.
+    """
+
+    event_name = "attendee_joined"
+    feed = "attendees"
+    lookback = timedelta(days=1)
+
+    def read_item(self, room_id: int, item: Person, now: datetime) -> Found:
+        """Return the first join of a person."""
+        return _moment(item["start_date"]), _person_facts(item)
+
+
+class ClickMeetingAttendeeLeftTrigger(_SettlingWatcher):
+    """Fires when a person has left a session and has not come back, once for each person and session.
+
+    The payload has `left_at`, and what that of `attendee_joined` has. Who comes back later has no second event.
+
+    :param settle: the person must have been away for this many seconds. With zero, a leave counts at once.
+    """
+
+    event_name = "attendee_left"
+    feed = "attendees"
+    lookback = timedelta(days=1)
+
+    def read_item(self, room_id: int, item: Person, now: datetime) -> Found | None:
+        """Return when a person left who has been away for `settle` seconds."""
+        from airflow_clickmeeting.api.facts import over_for
+
+        if not over_for({"end_date": item["end_date"]}, self.settle, now):
+            return None
+        return _moment(item["end_date"]), {**_person_facts(item), "left_at": item["end_date"]}
 
 
 class ClickMeetingRecordingReadyTrigger(Watcher):
@@ -206,6 +253,8 @@ WATCHERS: dict[str, type[Watcher]] = {
         ClickMeetingRegistrationTrigger,
         ClickMeetingSessionStartedTrigger,
         ClickMeetingSessionEndedTrigger,
+        ClickMeetingAttendeeJoinedTrigger,
+        ClickMeetingAttendeeLeftTrigger,
         ClickMeetingRecordingReadyTrigger,
         ClickMeetingStartsSoonTrigger,
     )
@@ -228,8 +277,8 @@ def clickmeeting_asset(
     Schedule a DAG on it with `schedule=[clickmeeting_asset(...)]`. Each event's `extra["payload"]` holds a stable `id`,
     the `event`, `room_id`, `room_name`, and what the watcher's class adds. One run of the DAG may get several events.
 
-    :param event: `conference_created`, `registration`, `session_started`, `session_ended`, `recording_ready` or
-        `starts_soon`.
+    :param event: `conference_created`, `registration`, `session_started`, `session_ended`, `attendee_joined`,
+        `attendee_left`, `recording_ready` or `starts_soon`.
     :param clickmeeting_conn_id: the connection.
     :param room_id: the only room to watch, or `all` (default) for all rooms of the account.
     :param room_name: a pattern such as `Weekly*` for the names of the rooms to watch, or `all`; case does not matter.
@@ -237,8 +286,9 @@ def clickmeeting_asset(
         other arguments. Two assets with different arguments must not have the same name, because Airflow would let
         their watchers end each other.
     :param interval: seconds between two polls, at least five. Watchers with the same interval share their requests.
-    :param settle: only for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
-        attendee list must be the same at two polls in a row. With zero, the end counts at once.
+    :param settle: for `session_ended`: the session must have ended this many seconds ago, by default 300; then the
+        attendee list must be the same at two polls in a row. With zero, the end counts at once. For
+        `attendee_left`: how many seconds ago the person must have left.
     :param before: only for `starts_soon`: how long before the planned start of a room to create an event, as a list of
         timedeltas, or of ISO 8601 texts such as `P1D`; by default seven days, one day and one hour. Each must be at
         least three intervals.
@@ -255,8 +305,8 @@ def clickmeeting_asset(
     if not validate.is_all(room_name):
         options["room_name"] = validate.filled("room_name", room_name)
     if settle is not None:
-        if watcher is not ClickMeetingSessionEndedTrigger or not settle >= 0:
-            validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended")
+        if not issubclass(watcher, _SettlingWatcher) or not settle >= 0:
+            validate.bad_argument("settle", settle, "zero or more seconds, and only for session_ended or attendee_left")
         options["settle"] = settle
     if before is not None:
         options["before"] = _lengths(before, watcher, timedelta(seconds=MIN_POLLS * interval))
@@ -313,6 +363,15 @@ def _identity(
             *([f"before={','.join(before)}"] if before else []),
         ]
     )
+
+
+def _person_facts(item: Person) -> dict[str, Any]:
+    return {
+        "session_id": item["session_id"],
+        "uid": item["uid"],
+        "role": item["role"],
+        "joined_at": item["start_date"],
+    }
 
 
 def _moment(written: str | None) -> datetime | None:

@@ -14,11 +14,13 @@ from typing import Any, ClassVar, TypeVar, cast
 from airflow_clickmeeting.api import calls, parse, times
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ParseError
+from airflow_clickmeeting.api.facts import ended_at
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.api.types import Recording, Registration, Room, Session
 from airflow_clickmeeting.exceptions import ClickMeetingError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
-from airflow_clickmeeting.triggers.cursor import EVERYTHING
+from airflow_clickmeeting.triggers.attendees import LOOKBACK, SessionPeople, entry, people_in
+from airflow_clickmeeting.triggers.cursor import EVERYTHING, NOTHING
 from airflow_clickmeeting.triggers.health import explain, left_out
 from airflow_clickmeeting.triggers.room_activity import (
     FAR_AHEAD_PAUSE,
@@ -110,10 +112,14 @@ class ConferenceFeed:
         return Snapshot(
             self.hook.now(),
             rooms,
-            dict(self.items_by_room),
+            self.items(),
             seen_until=self._seen_until,
             problems=list(self._problems.values()),
         )
+
+    def items(self) -> dict[int, list[Any]]:
+        """Return what a snapshot shows of each room."""
+        return dict(self.items_by_room)
 
     async def refresh(self) -> None:
         """Bring `rooms` and `items_by_room` up to date."""
@@ -264,6 +270,89 @@ class SessionFeed(RoomFeed):
         return any(session.get("end_date") in (None, "") for session in items)
 
 
+class AttendeeFeed(SessionFeed):
+    """The people in sessions that are running or have just ended, without their names and addresses.
+
+    It polls the sessions, and then reads the attendee lists of those that may have changed, and of no other session.
+    """
+
+    max_requests = 90
+    #: how many attendee lists a poll may read, besides the other requests
+    max_lists: ClassVar[int] = 60
+
+    def __init__(self, hook: ClickMeetingAsyncHook, room_id: int | None, interval: float = CATCH_UP_INTERVAL) -> None:
+        super().__init__(hook, room_id, interval)
+        self._people: dict[tuple[int, int], SessionPeople] = {}
+
+    def items(self) -> dict[int, list[Any]]:
+        """Return the people of each room's sessions."""
+        found: dict[int, list[Any]] = {}
+        for (room_id, _), known in self._people.items():
+            found.setdefault(room_id, []).extend(known.people)
+        return found
+
+    async def refresh(self) -> None:
+        """Poll the sessions, and read the attendee lists that may have changed, or those that were not read longest.
+
+        :raises ClickMeetingError: if all polled rooms, or all lists, fail. A list that fails keeps its old people.
+        """
+        await super().refresh()
+        now = self.hook.now()
+        self._people = self._recent_sessions(now)
+        for key in [each for each in self._problems if isinstance(each, tuple) and each not in self._people]:
+            self._note(key, None)  # the list is not read any more
+        due = [key for key, known in self._people.items() if known.is_due(now)]
+        due.sort(key=lambda key: self._people[key].tried_at or NOTHING)
+        due, waiting = due[: self.max_lists], due[self.max_lists :]
+        self._seen_until = min([self._seen_until, *(self._people[key].tried_at or NOTHING for key in waiting)])
+        semaphore = asyncio.Semaphore(MAX_PARALLEL_REQUESTS)
+        failures = await asyncio.gather(*(self._read_people(key, now, semaphore) for key in due))
+        if due and all(failures):
+            raise failures[0]  # type: ignore[misc]
+        for (room_id, session_id), error in zip(due, failures, strict=True):
+            if error:
+                place = f"the attendees of session {session_id} of room {room_id}"
+                why = f"Reading {place} failed; the watcher skips them until the next poll: {explain(error)}"
+                self._note((room_id, session_id), why)
+
+    def _recent_sessions(self, now: datetime) -> dict[tuple[int, int], SessionPeople]:
+        """Return the sessions that are running or ended within the lookback, with the people who are known."""
+        found: dict[tuple[int, int], SessionPeople] = {}
+        unreadable = []
+        for room_id, sessions in self.items_by_room.items():
+            for session in sessions:
+                key = room_id, session["id"]
+                try:
+                    end = ended_at(session)
+                except ParseError as error:
+                    unreadable.append(f"session {session['id']} of room {room_id}: {error}")
+                    continue
+                if end is None or end > now - LOOKBACK:
+                    found[key] = self._people.get(key) or SessionPeople()
+                    found[key].end = end
+        self._note("ends", left_out(unreadable, "the lists of sessions"))
+        return found
+
+    async def _read_people(
+        self, key: tuple[int, int], now: datetime, semaphore: asyncio.Semaphore
+    ) -> ClickMeetingError | None:
+        room_id, session_id = key
+        known = self._people[key]
+        known.tried_at = now
+        call: Call[Any] = calls.list_session_attendees(room_id, session_id)
+        skipped: list[str] = []
+        async with semaphore:
+            try:
+                known.people = people_in(
+                    session_id, await self._run(replace(call, read=parse.listed(entry)), skipped.append)
+                )
+            except ClickMeetingError as error:
+                return error
+        known.read_at = now
+        self._note(key, left_out(skipped, f"the attendees of session {session_id} of room {room_id}"))
+        return None
+
+
 class RegistrationFeed(RoomFeed):
     """The registrations for rooms, without the people's names and addresses."""
 
@@ -331,6 +420,7 @@ class RecordingFeed(RoomFeed):
 FEEDS: dict[str, type[ConferenceFeed]] = {
     "conferences": ConferenceFeed,
     "sessions": SessionFeed,
+    "attendees": AttendeeFeed,
     "registrations": RegistrationFeed,
     "recordings": RecordingFeed,
 }

@@ -9,9 +9,9 @@ from base64 import b85decode, b85encode
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 
-# the keys of watchers: the id of a room, or the ids of a room and of what is in it
+# the keys of watchers: the id of a room, the ids of a room and of what is in it, or of a room, a session and a person
 ID = r"[1-9][0-9]{0,17}"
-KEY = re.compile(rf"(?:{ID}-)?{ID}")
+KEY = re.compile(rf"(?:{ID}-){{0,2}}{ID}")
 
 
 def can_pack(key: str) -> bool:
@@ -27,30 +27,30 @@ def pack(numbers: Mapping[str, int]) -> str:
     :param numbers: the numbers by key, such as when each event happened; `can_pack` accepts each key.
     """
     rows = sorted((*_ids(key), number) for key, number in numbers.items())
-    rooms = sorted({room_id for _, room_id, _ in rows})
-    position = {room_id: number for number, room_id in enumerate(rooms)}
+    places = sorted({place for _, place, _ in rows})
+    position = {place: number for number, place in enumerate(places)}
     columns = [
-        _differences(rooms),
-        [position[room_id] for _, room_id, _ in rows],
+        _differences(room_id for room_id, _ in places),
+        [position[place] for _, place, _ in rows],
         _differences(item_id for item_id, _, _ in rows),
         _differences(number for _, _, number in rows),
+        _differences(session_id for _, session_id in places),
     ]
     return b85encode(bz2.compress(json.dumps(columns, separators=(",", ":")).encode())).decode()
 
 
 def unpack(text: str) -> Iterator[tuple[str, int]]:
     """Yield the keys and numbers that `pack` was given."""
-    room_differences, positions, item_differences, number_differences = json.loads(bz2.decompress(b85decode(text)))
-    rooms = list(accumulate(room_differences))
-    items, numbers = accumulate(item_differences), accumulate(number_differences)
-    for position, item_id, number in zip(positions, items, numbers, strict=True):
-        room_id = rooms[position]
-        yield f"{room_id}-{item_id}" if room_id else str(item_id), number
+    rooms, positions, items, numbers, sessions = json.loads(bz2.decompress(b85decode(text)))
+    places = [*zip(accumulate(rooms), accumulate(sessions), strict=True)]
+    for position, item_id, number in zip(positions, accumulate(items), accumulate(numbers), strict=True):
+        yield "-".join(str(each) for each in (*places[position], item_id) if each), number
 
 
-def _ids(key: str) -> tuple[int, int]:
-    room_id, _, item_id = key.rpartition("-")
-    return int(item_id), int(room_id or 0)
+def _ids(key: str) -> tuple[int, tuple[int, int]]:
+    *place, item_id = map(int, key.split("-"))
+    room_id, session_id, *_ = *place, 0, 0
+    return item_id, (room_id, session_id)
 
 
 def _differences(numbers: Iterable[int]) -> list[int]:
