@@ -17,6 +17,7 @@ from airflow_clickmeeting.get_provider_info import get_provider_info
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook, ClickMeetingHook
 from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.triggers.events import WATCHERS, clickmeeting_asset
+from airflow_clickmeeting.triggers.registrations import registrations_of
 from airflow_clickmeeting.waiting import conditions
 from airflow_clickmeeting.waiting.conditions import Condition
 
@@ -192,6 +193,12 @@ def test_the_watchers_that_airflow_stores():
         "recording_ready": "airflow_clickmeeting.triggers.events.ClickMeetingRecordingReadyTrigger",
         "starts_soon": "airflow_clickmeeting.triggers.events.ClickMeetingStartsSoonTrigger",
     }
+
+
+def test_the_function_that_reads_the_registrations_of_events():
+    assert f"{registrations_of.__module__}.{registrations_of.__qualname__}" == (
+        "airflow_clickmeeting.triggers.registrations.registrations_of"
+    )
 
 
 @pytest.mark.parametrize(
