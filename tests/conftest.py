@@ -97,7 +97,10 @@ def run_dag(airflow_db: None) -> Callable[..., DagRun]:
         _register(dag)
         # Airflow writes the run's `conf` into the params of the tasks, which a copy of a DAG shares with the original;
         # the next run would find it there
-        dag = copy.deepcopy(dag)
+        from airflow.sdk.definitions._internal.expandinput import EXPAND_INPUT_EMPTY
+
+        # Airflow knows a mapped `@task` by this object
+        dag = copy.deepcopy(dag, {id(EXPAND_INPUT_EMPTY): EXPAND_INPUT_EMPTY})
         for task in dag.tasks:
             if not task.is_mapped:
                 task.params = copy.deepcopy(task.params)

@@ -72,6 +72,8 @@ OUTPUTS = {
     ),
     "planned_rooms": Output(rooms=("Product tour", "Ask us anything")),
     "register_people": Output(files=("ledgers/registrations-*.jsonl",), mails=(("confirmation", "mary@example.com"),)),
+    # the sandbox's room may have started, since the clock hurries meanwhile; then nobody is reminded
+    "remind_before_start": Output(),
     "session_archive": Output(
         files=(
             "archive/session-*/attend*.csv",
@@ -99,7 +101,8 @@ OUTPUTS = {
 SOURCES = {path.stem: path.read_text() for path in sorted((ROOT / "example_dags").glob("*.py"))}
 # the longest ones first; the others run while these wait
 EXAMPLES = sorted(SOURCES, key=lambda name: "Sensor(" not in SOURCES[name])
-STARTED_BY_EVENTS = [name for name, source in SOURCES.items() if "schedule=[" in source]
+# the end of a session is certain to come; the clock may hurry past a moment before a start
+STARTED_BY_EVENTS = [name for name, source in SOURCES.items() if 'clickmeeting_asset("session_ended")' in source]
 
 
 class Running:
@@ -289,7 +292,7 @@ def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[
     page.goto(f"{running.airflow}/dags/webinar_lifecycle/runs/{run_id}")
     expect(page.get_by_text("registrations").first).to_be_visible()
     picture(page, "finished-run")
-    (asset,) = running.api("/assets")["assets"]
+    (asset,) = running.api("/assets", name_pattern="session_ended")["assets"]
     page.goto(f"{running.airflow}/assets/{asset['id']}")
     for dag in STARTED_BY_EVENTS:
         expect(page.locator(".react-flow").get_by_text(dag)).to_be_visible()

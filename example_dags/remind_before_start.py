@@ -1,0 +1,100 @@
+"""Remind the people who registered: a mail seven days, a day and an hour before the planned start of each room.
+
+An asset event starts the DAG at each of these moments, also after a room moved to another start. If you trigger it by
+hand, it reminds the people of the rooms in the param `rooms`. It sends nothing once a room has started.
+
+- **It needs** the Airflow Variable `clickmeeting_folder`, with a folder that all workers can reach, the pool
+  `clickmeeting`, and the SMTP connection `smtp_default`.
+- **When it fails** for one room, it still reminds the people of the others. If it fails between two mails, a second run
+  does not send the rest.
+- **A second run** sends no mail again: before the first mail of a reminder the DAG writes a file with its id into
+  `reminders/`, and if that file exists, it sends nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from smtplib import SMTPRecipientsRefused
+from zoneinfo import ZoneInfo
+
+import pendulum
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import ObjectStoragePath, Param, dag, task
+
+from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.triggers.events import clickmeeting_asset
+
+SOON = clickmeeting_asset("starts_soon", before=["P7D", "P1D", "PT1H"])
+
+
+@dag(
+    schedule=[SOON],
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    default_args={"pool": "clickmeeting"},
+    tags=["clickmeeting"],
+    doc_md=__doc__,
+    params={
+        "rooms": Param(
+            [10000104],  # the sandbox's room "Product launch"
+            type="array",
+            items={"type": "integer", "minimum": 1},
+            description="Ids of the rooms to send reminders for when no event started the DAG; the page "
+            "Browse > Webinars shows them",
+        ),
+    },
+)
+def remind_before_start():
+    @task
+    def reminders(folder: str, params: dict | None = None, triggering_asset_events=None) -> list[dict]:
+        soon = [event.extra["payload"] for event in triggering_asset_events[SOON]]
+        by_hand = [{"room_id": room_id, "id": f"by-hand-{room_id}", "before": "P0D"} for room_id in params["rooms"]]
+        # a run may get an event twice; after an outage it may get two of a room, of which the last one is enough
+        last = {each["room_id"]: each for each in sorted(soon or by_hand, key=length_before, reverse=True)}
+        return [{"room_id": room_id, "begun": f"{folder}/reminders/{each['id']}"} for room_id, each in last.items()]
+
+    # The addresses are not in XCom. A retry could write to the same people again, so there is none.
+    @task(retries=0, max_active_tis_per_dag=1)
+    def remind(room_id: int, begun: str) -> None:
+        if ObjectStoragePath(begun).exists():
+            raise AirflowSkipException(
+                f"Sent no mails, because an earlier run began to send them. To send all of them, delete {begun}"
+            )
+        hook = ClickMeetingHook()
+        room = hook.get_conference(room_id)
+        if not room.get("starts_at") or room["status"] != "active" or not room["registration_enabled"]:
+            raise AirflowSkipException(f"Room {room_id} has no planned start, is inactive, or has registration off")
+        if (start := datetime.fromisoformat(room["starts_at"])) <= hook.now():
+            raise AirflowSkipException(f"Sent no mails, because room {room_id} started at {start}")
+        people = {row["email"].lower(): row["email"] for row in hook.list_registrations(room_id) if row["email"]}
+        when = f"{start.astimezone(ZoneInfo(room['timezone'])):%A, %d %B %Y, %H:%M} ({room['timezone']})"
+        with SmtpHook() as smtp:
+            ObjectStoragePath(begun).parent.mkdir(parents=True, exist_ok=True)
+            ObjectStoragePath(begun).write_text(pendulum.now("UTC").isoformat())
+            send(
+                smtp,
+                [*people.values()],
+                f"Reminder: {room['name']}",
+                f"<p>{escape(room['name'])} starts on {when}.</p>",
+            )
+
+    remind.expand_kwargs(reminders("{{ var.value.clickmeeting_folder }}"))
+
+
+def length_before(event: dict) -> pendulum.Duration:
+    return pendulum.parse(event["before"])
+
+
+def send(smtp: SmtpHook, to: list[str], subject: str, text: str) -> None:
+    refused = 0
+    for address in to:
+        try:
+            smtp.send_email_smtp(to=[address], subject=subject, html_content=text)
+        except SMTPRecipientsRefused:  # the other people still get their mails
+            refused += 1
+    print(f"Sent {len(to) - refused} mails; the mail server refused {refused} addresses")
+
+
+remind_before_start()
