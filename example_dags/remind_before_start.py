@@ -26,7 +26,8 @@ from airflow.sdk import ObjectStoragePath, Param, dag, task
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
-SOON = clickmeeting_asset("starts_soon", before=["P7D", "P1D", "PT1H"])
+BEFORE = ["P7D", "P1D", "PT1H"]
+SOON = clickmeeting_asset("starts_soon", before=BEFORE)
 
 
 @dag(
@@ -50,10 +51,11 @@ def remind_before_start():
     @task
     def reminders(folder: str, params: dict | None = None, triggering_asset_events=None) -> list[dict]:
         soon = [event.extra["payload"] for event in triggering_asset_events[SOON]]
-        by_hand = [{"room_id": room_id, "id": f"by-hand-{room_id}", "before": "P0D"} for room_id in params["rooms"]]
         # a run may get an event twice; after an outage it may get two of a room, of which the last one is enough
-        last = {each["room_id"]: each for each in sorted(soon or by_hand, key=length_before, reverse=True)}
-        return [{"room_id": room_id, "begun": f"{folder}/reminders/{each['id']}"} for room_id, each in last.items()]
+        soon.sort(key=lambda each: BEFORE.index(each["before"]))
+        # a run that was triggered by hand gets none
+        ids = {each["room_id"]: each["id"] for each in soon} or {room: f"by-hand-{room}" for room in params["rooms"]}
+        return [{"room_id": room_id, "begun": f"{folder}/reminders/{name}"} for room_id, name in ids.items()]
 
     # The addresses are not in XCom. A retry could write to the same people again, so there is none.
     @task(retries=0, max_active_tis_per_dag=1)
@@ -81,10 +83,6 @@ def remind_before_start():
             )
 
     remind.expand_kwargs(reminders("{{ var.value.clickmeeting_folder }}"))
-
-
-def length_before(event: dict) -> pendulum.Duration:
-    return pendulum.parse(event["before"])
 
 
 def send(smtp: SmtpHook, to: list[str], subject: str, text: str) -> None:

@@ -253,7 +253,7 @@ class RoomFeed(ConferenceFeed):
 class SessionFeed(RoomFeed):
     """The sessions of rooms."""
 
-    # with those that confirm the ends of sessions, a watcher sends 150 at most
+    # with those that confirm the ends of sessions, or read attendee lists, a watcher sends 150 at most
     max_requests = 120
     date_keys = ("start_date", "end_date")
 
@@ -276,9 +276,8 @@ class AttendeeFeed(SessionFeed):
     It polls the sessions, and then reads the attendee lists of those that may have changed, and of no other session.
     """
 
-    max_requests = 90
     #: how many attendee lists a poll may read, besides the other requests
-    max_lists: ClassVar[int] = 60
+    max_lists: ClassVar[int] = 30
 
     def __init__(self, hook: ClickMeetingAsyncHook, room_id: int | None, interval: float = CATCH_UP_INTERVAL) -> None:
         super().__init__(hook, room_id, interval)

@@ -194,9 +194,6 @@ class TestRequests:
         assert seen[2][1].replace(microsecond=0) == NOON
         assert {room_id for room_id, people in snapshot.items_by_room.items() if people} == set(rooms)
 
-    def test_a_poll_sends_no_more_than_one_of_the_sessions(self):
-        assert AttendeeFeed.max_requests + AttendeeFeed.max_lists <= 150
-
     @needs_store
     async def test_joins_and_leaves_share_each_list_and_report_their_own(self, sharing_triggerer, sandbox, hold):
         assets = [

@@ -13,7 +13,7 @@ from airflow_clickmeeting.api.calls import PAGE_SIZE
 from airflow_clickmeeting.api.pagination import RoomPages
 from airflow_clickmeeting.api.types import Room
 from airflow_clickmeeting.triggers.cursor import NOTHING
-from airflow_clickmeeting.triggers.feeds import MIN_ROOMS, RegistrationFeed, SessionFeed
+from airflow_clickmeeting.triggers.feeds import MIN_ROOMS, AttendeeFeed, RegistrationFeed, SessionFeed
 from airflow_clickmeeting.triggers.room_activity import KnownRoom, most_urgent, update_rooms
 from airflow_clickmeeting.triggers.watcher import MAX_CONFIRMATIONS
 
@@ -29,7 +29,10 @@ MIXES = {
     "only permanent": {"permanent": 10_000},
     "all start at once": {"over": 9000, "soon": 1000},
 }
-LIMITS = {"sessions": 150, "registrations": 200}
+LIMITS = {"sessions": 150, "attendees": 150, "registrations": 200}
+FEEDS = {"sessions": SessionFeed, "attendees": AttendeeFeed, "registrations": RegistrationFeed}
+# what a watcher sends besides the requests for rooms: to confirm the ends of sessions, or for attendee lists
+MORE = {"sessions": MAX_CONFIRMATIONS, "attendees": AttendeeFeed.max_lists, "registrations": 0}
 
 
 def rooms_of(mix: str) -> Iterator[tuple[str, Room]]:
@@ -64,8 +67,9 @@ class Account:
         for kind, room in rooms_of(mix):
             self.kinds[room["id"]] = kind
             self.listed[room["status"]].append(room)
-        self.feed = {"sessions": SessionFeed, "registrations": RegistrationFeed}[feed]
-        self.may_have_changed: Callable[[KnownRoom, datetime], bool] = getattr(KnownRoom, f"may_have_new_{feed}")
+        self.feed = FEEDS[feed]
+        items = "sessions" if feed == "attendees" else feed
+        self.may_have_changed: Callable[[KnownRoom, datetime], bool] = getattr(KnownRoom, f"may_have_new_{items}")
         self.known: dict[int, KnownRoom] = {}
         self.waits: dict[str, list[timedelta]] = defaultdict(list)
         self.requests: list[int] = []
@@ -107,8 +111,12 @@ class Account:
 def test_no_poll_sends_more_requests_than_its_limit(mix, feed):
     account = Account(mix, feed)
     account.run(20)
-    confirmations = MAX_CONFIRMATIONS if feed == "sessions" else 0
-    assert max(account.requests) + confirmations <= LIMITS[feed]
+    assert max(account.requests) + MORE[feed] <= LIMITS[feed]
+
+
+def test_the_starts_of_ten_thousand_active_rooms_take_a_request_for_each_250():
+    account = Account("only permanent", "sessions")
+    assert (account.walk("active", check=True), account.walk("active", check=False)) == (81, 41)
 
 
 def test_all_rooms_are_read_within_minutes_of_the_start():
