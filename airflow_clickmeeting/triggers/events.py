@@ -222,28 +222,32 @@ class ClickMeetingStartsSoonTrigger(Watcher):
         path, kwargs = super().serialize()
         return path, {**kwargs, "before": [*map(times.iso_length, self.before)]}
 
-    def items(self, snapshot: Snapshot) -> Iterator[tuple[int, str, tuple[Room, timedelta]]]:
-        """Yield the rooms whose start is ahead, each with the lengths of time whose moment has come."""
+    def items(self, snapshot: Snapshot) -> Iterator[tuple[int, str, tuple[Room, datetime, str] | ParseError]]:
+        """Yield the rooms whose start is ahead, with each moment that has come and its length of time."""
+        lengths = [(before, times.iso_length(before)) for before in self.before]
         for room_id, room in snapshot.rooms.items():
             written = room.get("starts_at")
             if not written or room.get("permanent_room") is True or room.get("status", "active") != "active":
                 continue
             try:
                 start = times.parse(written)
-            except ParseError:
-                yield room_id, str(room_id), (room, timedelta(0))  # `read_item` raises the error
+            except ParseError as error:
+                yield room_id, str(room_id), error
                 continue
-            for before in self.before:
-                if start - before <= snapshot.now < start:
+            if start <= snapshot.now:
+                continue
+            for before, text in lengths:
+                if start - before <= snapshot.now:
                     # the same start may be written with another offset
                     utc = f"{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-                    yield room_id, f"{room_id}-{utc}-{times.iso_length(before)}", (room, before)
+                    yield room_id, f"{room_id}-{utc}-{text}", (room, start - before, text)
 
-    def read_item(self, room_id: int, item: tuple[Room, timedelta], now: datetime) -> Found:
+    def read_item(self, room_id: int, item: tuple[Room, datetime, str] | ParseError, now: datetime) -> Found:
         """Return a moment before the start of a room."""
-        room, before = item
-        facts = {key: room.get(key) for key in ("starts_at", "ends_at", "timezone")}
-        return times.parse(room["starts_at"]) - before, {**facts, "before": times.iso_length(before)}
+        if isinstance(item, ParseError):
+            raise item
+        room, moment, before = item
+        return moment, {**{key: room.get(key) for key in ("starts_at", "ends_at", "timezone")}, "before": before}
 
 
 WATCHERS: dict[str, type[Watcher]] = {

@@ -198,7 +198,7 @@ class TestRequests:
     async def test_joins_and_leaves_share_each_list_and_report_their_own(self, sharing_triggerer, sandbox, hold):
         assets = [
             clickmeeting_asset(JOINED),
-            clickmeeting_asset(JOINED, name="mine"),
+            clickmeeting_asset(JOINED, name="my joins"),
             clickmeeting_asset(LEFT),
             clickmeeting_asset(LEFT, settle=1200),
         ]
