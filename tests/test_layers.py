@@ -144,6 +144,11 @@ def test_a_module_imports_only_the_packages_of_its_layer(path):
     assert outside(path) <= OUTSIDE[layer_of(path)]
 
 
+def test_the_sandbox_uses_only_what_its_server_documents():
+    used = {name for path in MODULES if layer_of(path) == "sandbox" for name in imports(path)}
+    assert {name for name in used if name.split(".")[0] == "uvicorn"} == {"uvicorn"}
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if layer_of(path) != "sandbox"], ids=relative)
 def test_an_http_library_is_loaded_by_its_own_transport_alone_and_that_by_the_first_request(path):
     home = relative(path)

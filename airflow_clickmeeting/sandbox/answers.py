@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,22 +30,32 @@ class Connection:
     entry: dict[str, Any]
 
     @property
-    def transport(self) -> asyncio.Transport:
-        """Return the TCP connection."""
-        transport: asyncio.Transport = self.scope["state"]["transport"]
-        return transport
+    def is_closed(self) -> bool:
+        """Whether the server has closed its end, because the client did or because the sandbox asked for it."""
+        return self._tcp.fileno() < 0
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, by the client or by the sandbox."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
+    async def close(self) -> None:
+        """Close the connection after what was sent, and wait until it is closed."""
+        # The socket belongs to the server. An end of input makes the server close it, as if the client had closed it.
+        with suppress(OSError):  # the client was faster
+            self._tcp.shutdown(socket.SHUT_RD)
+        await self.wait_closed()
+
     async def abort(self) -> None:
         """Reset the connection, as a crashed server or a firewall does, and wait until it is closed."""
-        tcp_socket: socket.socket = self.transport.get_extra_info("socket")
-        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.abort()
-        await self.wait_closed()
+        with suppress(OSError):
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        await self.close()
+
+    @property
+    def _tcp(self) -> socket.socket:
+        tcp: socket.socket = self.scope["socket"]
+        return tcp
 
 
 @dataclass
@@ -75,14 +86,13 @@ class Response:
         for piece in () if is_empty else limited(self.pieces(), self.stop_after):
             await connection.send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(self.pause)  # also lets the server notice that the client has closed the connection
-            if connection.transport.is_closing():
+            if connection.is_closed:
                 await connection.wait_closed()
                 return
         if self.stop_after is None:
             await connection.send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            connection.transport.close()
-            await connection.wait_closed()
+            await connection.close()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body in parts."""

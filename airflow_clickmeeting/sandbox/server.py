@@ -7,12 +7,12 @@ import socket
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
+from weakref import WeakValueDictionary
 
 import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from airflow_clickmeeting.sandbox import api, media, page
 from airflow_clickmeeting.sandbox.access import page_refusal
@@ -24,12 +24,21 @@ from airflow_clickmeeting.sandbox.world import World
 LOOPBACK = "127.0.0.1"
 
 
-class _Protocol(H11Protocol):
-    """Pass the TCP connection to the application, which can then reset or close it for a fault."""
+class _Listener(socket.socket):
+    """Remember the accepted sockets by the client's address, so that a fault can reset or close a connection.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.app_state = {**self.app_state, "transport": transport}
-        super().connection_made(transport)
+    ASGI gives an application the address of the client, but not the socket.
+    """
+
+    def __init__(self) -> None:
+        # asyncio sets TCP_NODELAY only on sockets with an explicit protocol. Without it, small responses are delayed.
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.accepted = WeakValueDictionary[tuple[str, int], socket.socket]()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self.accepted[address] = connection
+        return connection, address
 
 
 class Server(uvicorn.Server):
@@ -40,14 +49,15 @@ class Server(uvicorn.Server):
 
     def __init__(self, world: World, port: int = 0, allowed_hosts: Collection[str] = ()) -> None:
         self._world = world
-        self._sockets = [_listen(port), _listen(0)]
-        api_port, media_port = (listener.getsockname()[1] for listener in self._sockets)
+        self._listeners = (_listen(port), _listen(0))
+        api_port, media_port = (listener.getsockname()[1] for listener in self._listeners)
         self.url = world.api_url = f"http://{LOOPBACK}:{api_port}/v1/"
         world.media_url = f"http://{LOOPBACK}:{media_port}/"
         config = uvicorn.Config(
-            _application(world, media_port, allowed_hosts),
-            http=_Protocol,
+            _application(world, *self._listeners, allowed_hosts),
+            http="h11",
             ws="none",
+            proxy_headers=False,  # the client's address is that of its socket
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -62,14 +72,13 @@ class Server(uvicorn.Server):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `should_exit` is set, then close the files of the account."""
         try:
-            asyncio.run(self.serve(sockets or self._sockets))
+            asyncio.run(self.serve(sockets or [*self._listeners]))
         finally:
             self._world.account.close()
 
 
-def _listen(port: int) -> socket.socket:
-    # asyncio sets TCP_NODELAY only on sockets with an explicit protocol. Without it, small responses are delayed.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def _listen(port: int) -> _Listener:
+    listener = _Listener()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
@@ -80,7 +89,11 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _application(world: World, media_port: int, allowed_hosts: Collection[str]) -> ASGIApp:
+def _application(
+    world: World, api_listener: _Listener, media_listener: _Listener, allowed_hosts: Collection[str]
+) -> ASGIApp:
+    media_port = media_listener.getsockname()[1]
+
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -91,6 +104,9 @@ def _application(world: World, media_port: int, allowed_hosts: Collection[str]) 
             await send(message)
 
         is_media = scope["server"][1] == media_port
+        scope["socket"] = (media_listener if is_media else api_listener).accepted.get(scope["client"])
+        if not scope["socket"]:  # the client has closed the connection
+            return
         serve: Any = media.serve if is_media else api.serve
         if not is_media and scope["path"].startswith("/_sandbox"):
             serve = control

@@ -97,6 +97,13 @@ def test_the_operation_runs_before_a_lost_response_but_not_before_a_reset(api, s
     assert [entry["status"] for entry in sandbox.log("create_conference")] == [None, None]
 
 
+def test_a_proxys_header_hides_no_connection_from_a_fault(api, sandbox):
+    sandbox.fault("ping", "reset")
+    with pytest.raises(httpx.ReadError):
+        api.get("ping", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"})
+    assert api.get("ping").status_code == 200
+
+
 def test_a_hanging_response_arrives_after_its_seconds(api, sandbox):
     sandbox.fault("ping", "hang", seconds=0.2)
     assert api.get("ping").status_code == 200
