@@ -27,6 +27,14 @@ def get_provider_info() -> dict[str, object]:
             {
                 "integration-name": "ClickMeeting",
                 "external-doc-url": "https://clickmeeting.com/",
+                # a path inside this package; it is not ClickMeeting's own logo, which is a trademark
+                "logo": "/integration-logos/webinar.svg",
+                "how-to-guide": [
+                    "/docs/connection.md",
+                    "/docs/operators.md",
+                    "/docs/waiting.md",
+                    "/docs/events.md",
+                ],
                 "tags": ["service"],
             }
         ],
@@ -71,19 +79,30 @@ def get_provider_info() -> dict[str, object]:
         "transfers": [
             {
                 "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Object storage",
+                "target-integration-name": "Common IO",
+                "how-to-guide": "/docs/exports.md",
                 "python-module": "airflow_clickmeeting.transfers.exports",
             },
             {
                 "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Object storage",
+                "target-integration-name": "Common IO",
+                "how-to-guide": "/docs/access-requests.md",
                 "python-module": "airflow_clickmeeting.transfers.person",
             },
             {
                 "source-integration-name": "ClickMeeting",
-                "target-integration-name": "SQL",
+                "target-integration-name": "Common SQL",
+                "how-to-guide": "/docs/warehouse.md",
                 "python-module": "airflow_clickmeeting.transfers.sql",
             },
+        ],
+        "asset-uris": [
+            {
+                "schemes": ["clickmeeting"],
+                "handler": "airflow_clickmeeting.assets.clickmeeting.sanitize_uri",
+                "factory": "airflow_clickmeeting.assets.clickmeeting.create_asset",
+                "to_openlineage_converter": "airflow_clickmeeting.assets.clickmeeting.convert_asset_to_openlineage",
+            }
         ],
         "extra-links": [
             "airflow_clickmeeting.extra_links.AccountPanelLink",

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -25,7 +27,7 @@ from airflow_clickmeeting.hooks.settings import Settings
 
 INFO = get_provider_info()
 FORM_FROM_METADATA = Version(airflow_version).release >= (3, 2)
-MODULE_LISTS = ("hooks", "operators", "sensors", "triggers")
+INTEGRATION = {"integration-name", "source-integration-name", "target-integration-name"}
 
 
 def dotted_paths(info: Any) -> Iterator[str]:
@@ -51,6 +53,35 @@ def test_the_connection_form_has_no_key_that_airflow_does_not_know():
     assert {"connection-type", "hook-class-name", "hook-name"} <= INFO["connection-types"][0].keys()
 
 
+@pytest.mark.skipif(not FORM_FROM_METADATA, reason="Airflow ships this schema since 3.2")
+@pytest.mark.parametrize("part", sorted(INFO))
+def test_every_part_is_what_airflows_own_providers_may_write(part):
+    schema = json.loads((files("airflow") / "provider.yaml.schema.json").read_text())
+    jsonschema.validate(INFO[part], {**schema["properties"][part], "definitions": schema["definitions"]})
+
+
+def test_an_integration_has_a_logo_and_pages_that_are_there():
+    (integration,) = INFO["integrations"]
+    logo = ET.fromstring((files("airflow_clickmeeting") / integration["logo"].lstrip("/")).read_text())
+    assert logo.tag == "{http://www.w3.org/2000/svg}svg"
+    pages = [*integration["how-to-guide"], *(transfer["how-to-guide"] for transfer in INFO["transfers"])]
+    assert [page for page in pages if not Path(_root(), page.lstrip("/")).is_file()] == []
+
+
+def test_every_integration_is_one_that_a_provider_has():
+    named = {
+        each[key] for part in INFO.values() if isinstance(part, list) for each in part for key in INTEGRATION & {*each}
+    }
+    known = {each["integration-name"] for info in _providers() for each in info.get("integrations", [])}
+    assert named <= known
+
+
+def test_airflow_takes_the_links():
+    from airflow.providers_manager import ProvidersManager
+
+    assert set(INFO["extra-links"]) <= set(ProvidersManager().extra_links_class_names)
+
+
 def test_the_package_name_is_the_distributions_else_airflow_itself_breaks():
     distribution = importlib.metadata.distribution("airflow-clickmeeting")
     assert INFO["package-name"] == canonicalize_name(distribution.metadata["Name"])
@@ -71,6 +102,8 @@ def test_what_the_description_names_is_there(path):
     module, _, name = path.rpartition(".")
     if name[0].isupper():
         assert isinstance(getattr(import_module(module), name), type)
+    elif ".assets." in module:
+        assert callable(getattr(import_module(module), name))
     else:
         assert import_module(path).__doc__
 
@@ -145,6 +178,12 @@ def test_every_airflow_process_reads_the_description_so_it_imports_nothing():
     )
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=_root())
     assert done.stdout.strip() == "['airflow_clickmeeting', 'airflow_clickmeeting.get_provider_info']"
+
+
+def _providers() -> list[dict[str, Any]]:
+    from airflow.providers_manager import ProvidersManager
+
+    return [provider.data for provider in ProvidersManager().providers.values()]
 
 
 def _root() -> str:

@@ -228,7 +228,7 @@ class ClickMeetingListConferencesOperator(ClickMeetingOperator):
             "active": counts["active"],
             "inactive": counts["inactive"],
         }
-        report_outputs(self.hook, self.outlets, context, {str(target): result}, result)
+        report_outputs(self.hook, "conferences", self.outlets, context, {str(target): result}, result)
         self.log.info("Wrote %d rooms to %s", result["rows"], target)
         return result
 

@@ -340,7 +340,7 @@ class ClickMeetingAttendanceReportOperator(SessionOperator):
             file.write(content)
         self.written = [str(target)]
         about = {"path": str(target), "format": "html", "people": len(attendance.rows)}
-        report_outputs(self.hook, self.outlets, context, {str(target): about}, about)
+        report_outputs(self.hook, "attendance", self.outlets, context, {str(target): about}, about)
         self.log.info("Wrote the attendance report of sessions %s to %s: %s", session_ids, target, attendance.summary)
         if problems:
             self.log.warning(

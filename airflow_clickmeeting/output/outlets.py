@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetAlias, Context, ObjectStoragePath
+
+from airflow_clickmeeting.assets.clickmeeting import create_asset
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -19,25 +22,33 @@ class Written(NamedTuple):
 
 
 def report_files(
-    hook: ClickMeetingHook, outlets: Iterable[Any], context: Context, files: Iterable[Written], about: Mapping[str, Any]
+    hook: ClickMeetingHook,
+    dataset: str,
+    outlets: Iterable[Any],
+    context: Context,
+    files: Iterable[Written],
+    about: Mapping[str, Any],
 ) -> None:
     """Report written files to the task's outlets and to lineage.
 
+    :param dataset: what of the account the files hold.
     :param about: the extra of an asset's event; each event of an asset alias is for one file, and has its own `rows`.
     """
     events = {str(file.path): {"format": about["format"], "rows": file.rows} for file in files}
-    report_outputs(hook, outlets, context, events, about)
+    report_outputs(hook, dataset, outlets, context, events, about)
 
 
 def report_outputs(
     hook: ClickMeetingHook,
+    dataset: str,
     outlets: Iterable[Any],
     context: Context,
     events: Mapping[str, Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> None:
-    """Report outputs to the task's outlets, and to lineage with ClickMeeting as their input.
+    """Report outputs to the task's outlets, and to lineage with the account's dataset as their input.
 
+    :param dataset: what of the account the outputs hold.
     :param events: for each URL of an output, the extra of its event for an asset alias.
     :param about: the extra of an asset's event.
     """
@@ -50,6 +61,12 @@ def report_outputs(
         elif isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(about)
     lineage = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
-    lineage.add_input_asset(context=hook, uri=hook.settings.url)
+    lineage.add_input_asset(context=hook, uri=create_asset(conn_id=hook.settings.conn_id, dataset=dataset).uri)
     for uri in events:
-        lineage.add_output_asset(context=hook, uri=uri)
+        lineage.add_output_asset(context=hook, uri=_without_connection(uri))
+
+
+def _without_connection(uri: str) -> str:
+    """Return a URL without the connection in it, as in `s3://connection@bucket/key`: others read the same file."""
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -118,7 +118,7 @@ class ExportOperator(TableOperator):
         self.log.info("Wrote %d rows of %s to %d files: %s", rows, self.dataset, len(files), template.text)
         about = {"path": template.text, "format": file_format, "rows": rows}
         self.written = [str(file.path) for file in files]
-        report_files(reader.hook, self.outlets, context, files, about)
+        report_files(reader.hook, self.dataset, self.outlets, context, files, about)
         counts = self.conclude(reader, rows)
         return cast("ExportResult", {**about, "paths": self.written, **counts, **extras})
 

@@ -141,7 +141,7 @@ class ClickMeetingToSqlOperator(DatasetOperator):
             url = address(engine, table)
         self.log.info("Wrote %d rows of %s to the table %s", rows, reader.dataset.name, self.table)
         about = {"table": self.table, "dataset": reader.dataset.name, "rows": rows}
-        report_outputs(reader.hook, self.outlets, context, {url: about}, about)
+        report_outputs(reader.hook, reader.dataset.name, self.outlets, context, {url: about}, about)
         return cast("LoadResult", {**about, **self.conclude(reader, rows)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import Asset, AssetWatcher
 
@@ -315,7 +315,8 @@ def clickmeeting_asset(
     if before is not None:
         options["before"] = _lengths(before, watcher, timedelta(seconds=MIN_POLLS * interval))
     identity = _identity(event, **options)
-    uri = f"clickmeeting://{quote(f'{name}/{identity}' if name else identity)}"
+    # the connection comes first, because it is the namespace in lineage
+    uri = f"clickmeeting://{quote(identity)}" + (f"?{urlencode({'name': name})}" if name else "")
     name = name or identity
     if _uris.setdefault(name, uri) != uri:
         raise ValueError(

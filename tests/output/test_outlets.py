@@ -49,5 +49,5 @@ def test_lineage_leads_from_clickmeeting_to_the_files_and_not_to_their_parts(roo
     operator = ClickMeetingExportAttendeesOperator(task_id="x", path=f"{tmp_path.as_uri()}/a.csv", room_id=rooms)
     operator.execute({})
     lineage = collector.collected_assets
-    assert [each.asset.uri for each in lineage.inputs] == [operator.hook.settings.url]
+    assert [each.asset.uri for each in lineage.inputs] == ["clickmeeting://clickmeeting_default/attendees"]
     assert [each.asset.uri for each in lineage.outputs] == [f"{tmp_path.as_uri()}/a.csv"]

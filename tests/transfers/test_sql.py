@@ -202,7 +202,7 @@ def test_lineage_names_the_account_and_the_table(account, warehouse, load, sandb
     load()
     collected = collector.collected_assets
     url = warehouse.engine.url
-    assert [each.asset.uri for each in collected.inputs] == [sandbox.url.rstrip("/")]
+    assert [each.asset.uri for each in collected.inputs] == ["clickmeeting://clickmeeting_default/attendees"]
     assert [each.asset.uri for each in collected.outputs] == [
         {
             "postgresql": f"postgres://127.0.0.1:{url.port}/{url.database}/public/loaded",
