@@ -40,7 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "recordings": {*GROUND, "audit", "versioned"},
     "deletion": {*GROUND, "audit", "recordings"},
     "datasets": {*GROUND, "parallel", "attendance"},
-    "output": {*GROUND, "assets", "datasets"},
+    "output": {*GROUND, "datasets"},
     "people": {*GROUND, "parallel", "datasets", "output", "state", "versioned"},
     "triggers": {*GROUND, "waiting"},
     "operators": {

@@ -213,3 +213,9 @@ def test_the_assets_that_airflow_stores(arguments, name):
     asset = clickmeeting_asset("session_ended", **arguments)
     assert asset.name == name
     assert asset.uri == f"clickmeeting://{name.replace('*', '%2A')}"
+
+
+def test_the_asset_with_a_name_of_its_own_that_airflow_stores():
+    asset = clickmeeting_asset("session_ended", name="my sessions")
+    assert asset.name == "my sessions"
+    assert asset.uri == "clickmeeting://clickmeeting_default/session_ended?name=my+sessions"

@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetAlias, Context, ObjectStoragePath
 
-from airflow_clickmeeting.assets.clickmeeting import create_asset
-
 if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
@@ -61,7 +59,8 @@ def report_outputs(
         elif isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(about)
     lineage = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
-    lineage.add_input_asset(context=hook, uri=create_asset(conn_id=hook.settings.conn_id, dataset=dataset).uri)
+    source = {"conn_id": hook.settings.conn_id, "dataset": dataset}
+    lineage.add_input_asset(context=hook, scheme="clickmeeting", asset_kwargs=source)
     for uri in events:
         lineage.add_output_asset(context=hook, uri=_without_connection(uri))
 
