@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-cluster test-ui test-docs airflow docs constraints clean chromium postgresql mariadb redis
+.PHONY: help demo test lint test-compat test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,20 @@ docs: .venv/docs ## build the documentation into site/
 test-docs: docs .venv/ui chromium ## build the documentation, read every page with a browser, and run the commands
 	$(BIN)/python -m pytest tests/docs --numprocesses auto
 
+package: .venv/package ## build the wheel and the sdist, check them, and run the README's first DAG with each Python that is there
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	UV=$(UV) $(BIN)/python -m pytest tests/package
+
+sbom: .venv/package .venv-package/ready ## list all that an installation brings along, as a CycloneDX SBOM and with licences, into build/sbom/
+	mkdir -p build/sbom
+	$(BIN)/cyclonedx-py environment .venv-package --output-reproducible --output-file build/sbom/airflow-clickmeeting.cdx.json
+	$(BIN)/pip-licenses --python .venv-package/bin/python --with-urls --format markdown --output-file build/sbom/licences.md
+
+release-notes: ## print the changelog of the version to release, or what keeps it from being released
+	@$(PYTHON) scripts/release_notes.py
+
 constraints: $(addprefix pins-,$(LINES)) ## renew the constraints files
 
 clean: ## remove everything that the targets made
@@ -123,6 +137,16 @@ install = $(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode
 	$(install) constraints/airflow-3.3.txt --editable '.[duckdb]' --group databases
 	@touch $@
 
+.venv/package: .venv/ready
+	$(install) constraints/airflow-3.3.txt --group package
+	@touch $@
+
+# What a user gets: the package and its dependencies, nothing else.
+.venv-package/ready: constraints/airflow-3.3.txt pyproject.toml airflow_clickmeeting/__init__.py | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BOOT)/python $(@D)
+	$(install) $< .
+	@touch $@
+
 .venv/docs: .venv/ready
 	$(install) constraints/airflow-3.3.txt --editable '.[docs]'
 	@touch $@
@@ -149,4 +173,4 @@ redis:
 pins-%: | $(UV)
 	echo 'apache-airflow==$(word 1,$(AIRFLOW_$*))' | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--exclude-newer $(word 2,$(AIRFLOW_$*)) --no-header --no-annotate \
-		--all-extras $(addprefix --group ,lint ui databases cluster) pyproject.toml - --output-file constraints/airflow-$*.txt
+		--all-extras $(addprefix --group ,lint ui databases cluster $(and $(filter 3.3,$*),package)) pyproject.toml - --output-file constraints/airflow-$*.txt
