@@ -30,9 +30,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, ClassVar, Self
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
 from airflow_clickmeeting.api.errors import ApiError, Kind
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 
 __all__ = [
     "OF_ONE_ROOM",

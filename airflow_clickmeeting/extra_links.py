@@ -55,7 +55,7 @@ class RoomLink(SafeLink):
         """Return the public URL of the room that the task is about."""
         _, room_url = _room_of(operator)
         if not room_url and getattr(operator, "is_resumed", False):
-            from airflow.providers.common.compat.sdk import XCom
+            from airflow.sdk.execution_time.xcom import XCom
 
             # the process before the waiting may have read the room
             room_url = XCom.get_value(key=self.xcom_key, ti_key=ti_key)
@@ -109,7 +109,7 @@ def _room_of(operator: Any) -> tuple[int | None, str]:
 
 def _web_address(path: str) -> str:
     """Return the URL of a file by the setting `file_urls`, which has the URLs of folders; other paths as they are."""
-    from airflow.providers.common.compat.sdk import conf
+    from airflow_clickmeeting.compat import conf
 
     known: dict[str, str] = conf.getjson("clickmeeting", "file_urls", fallback={})
     folders = {folder.rstrip("/") + "/": url for folder, url in known.items()}

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Required, TypedDict
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError, NotFoundError, summary_of
 
 if TYPE_CHECKING:

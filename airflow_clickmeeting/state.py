@@ -53,7 +53,7 @@ def _remote_executor(executor: str | None) -> str | None:
     for name in ONE_TASK_CONTAINERS:
         if os.environ.get(name):
             return f"the executor that set {name}"
-    from airflow.providers.common.compat.sdk import conf
+    from airflow_clickmeeting.compat import conf
 
     teams = [_names(part.rpartition("=")[2]) for part in conf.get("core", "executor").split(";") if part.strip()]
     if executor is None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.sessions import ClickMeetingAttendanceReportOperator
 from airflow_clickmeeting.triggers.events import clickmeeting_asset

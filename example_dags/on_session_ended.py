@@ -20,10 +20,10 @@ from html import escape
 from smtplib import SMTPRecipientsRefused
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
+from airflow_clickmeeting.compat import AirflowSkipException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.transfers.exports import (
     ClickMeetingExportAttendeesOperator,

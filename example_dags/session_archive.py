@@ -16,9 +16,9 @@ from datetime import timedelta
 from hashlib import file_digest
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import ObjectStoragePath, Param, Variable, dag, task
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.chats import ClickMeetingDownloadChatOperator
 from airflow_clickmeeting.operators.files import (

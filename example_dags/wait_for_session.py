@@ -13,9 +13,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Param, Variable, dag, task
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.operators.sessions import ClickMeetingGenerateSessionReportOperator
 from airflow_clickmeeting.sensors.clickmeeting import (
     ClickMeetingRecordingReadySensor,

@@ -16,9 +16,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Variable, dag, task
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingCreateConferenceOperator
 from airflow_clickmeeting.operators.invitations import ClickMeetingSendInvitationOperator

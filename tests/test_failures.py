@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.failures import FailureLog, allowed_failures, format_failure
 

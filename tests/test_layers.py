@@ -15,24 +15,25 @@ PACKAGE = Path(airflow_clickmeeting.__file__).parent
 ROOT = "airflow_clickmeeting"
 
 # what everything that talks to ClickMeeting stands on
-GROUND = {"api", "exceptions", "failures", "object_store", "storage", "scratch", "hooks"}
+GROUND = {"api", "compat", "exceptions", "failures", "object_store", "storage", "scratch", "hooks"}
 # each folder or module at the top, and those that it may import besides itself; `__version__` is everybody's
 LAYERS: dict[str, set[str]] = {
     "get_provider_info": set(),
     "assets": set(),
     "api": set(),
     "parallel": set(),
-    "exceptions": {"api"},
-    "failures": {"exceptions"},
+    "compat": set(),
+    "exceptions": {"api", "compat"},
+    "failures": {"compat", "exceptions"},
     "documented": set(),
     "rendered": {"api", "documented", "exceptions"},
-    "extra_links": {"api"},
+    "extra_links": {"api", "compat"},
     "object_store": set(),
     "storage": {"api", "object_store"},
     "scratch": {"storage"},
-    "hooks": {"api", "exceptions", "scratch", "storage", "get_provider_info", "parallel"},
+    "hooks": {"api", "compat", "exceptions", "scratch", "storage", "get_provider_info", "parallel"},
     "versioned": {"object_store", "storage"},
-    "state": {"exceptions", "storage"},
+    "state": {"compat", "exceptions", "storage"},
     "audit": {*GROUND, "state", "versioned"},
     "waiting": GROUND,
     "rooms": GROUND,
@@ -69,7 +70,8 @@ OUTSIDE: dict[str, set[str]] = {
     "assets": {"airflow"},
     "api": {"msgspec", "pendulum"},
     "parallel": set(),
-    "exceptions": {"airflow"},
+    "compat": {"airflow"},
+    "exceptions": set(),
     "failures": {"airflow"},
     "documented": {"airflow"},
     "rendered": {"airflow"},
@@ -78,7 +80,7 @@ OUTSIDE: dict[str, set[str]] = {
     "storage": {"airflow"},
     "versioned": {"airflow", "fsspec", "azure"},
     "state": {"airflow"},
-    "hooks": {"airflow", "tenacity", "requests", "urllib3", "httpx"},
+    "hooks": {"airflow", "asgiref", "tenacity", "requests", "urllib3", "httpx"},
     "audit": {"airflow"},
     "waiting": set(),
     "rooms": {"airflow"},

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
 import airflow_clickmeeting
 from airflow_clickmeeting import exceptions
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import (
     ClickMeetingError,
     WrongArgumentError,

@@ -9,10 +9,10 @@ import pkgutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import DAG, task
 
 import airflow_clickmeeting
+from airflow_clickmeeting.compat import AirflowSkipException
 from airflow_clickmeeting.exceptions import WrongArgumentError
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCreateConferenceOperator,

@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_clickmeeting.api import calls, times, validate
 from airflow_clickmeeting.api.validate import bad_argument
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.deletion.checks import RoomSnapshot, last_end
 from airflow_clickmeeting.exceptions import OF_ONE_ROOM, DeletionRefusedError, NotFoundError, summary_of
 from airflow_clickmeeting.failures import FailureLog

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.compat import AirflowNotFoundException
 from airflow_clickmeeting.exceptions import ClickMeetingError, error_for
 from airflow_clickmeeting.hooks.operations import Operations
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID

@@ -13,13 +13,13 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from tenacity import AsyncRetrying, Retrying
 
 from airflow_clickmeeting.api import calls, facts, http, json_stream, parse, times, validate
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.api.errors import ApiError
 from airflow_clickmeeting.api.pagination import RoomPages
+from airflow_clickmeeting.compat import AirflowNotFoundException
 from airflow_clickmeeting.exceptions import (
     OF_ONE_ROOM,
     AuthenticationError,
@@ -391,15 +391,23 @@ class ClickMeetingAsyncHook(BaseClickMeetingHook):
 
     async def get_settings(self) -> Settings:
         """Return the connection's settings."""
-        from airflow.providers.common.compat.connection import get_async_connection
-
         if self._settings is None:
-            try:
-                connection: Connection = await get_async_connection(self.clickmeeting_conn_id)
-            except AirflowNotFoundException as error:
-                raise self._no_connection(error) from None
-            self._settings = Settings.of(connection)
+            self._settings = Settings.of(await self._read_connection())
         return self._settings
+
+    async def _read_connection(self) -> Connection:
+        from airflow.sdk import Connection
+        from asgiref.sync import sync_to_async
+
+        # Before Airflow 3.3.2, `aget_connection` masks secrets with a blocking request on the event loop's thread. If
+        # another coroutine waits for a response just then, that request raises DeadlockImminentError (3.3.1) or never
+        # ends (3.2.1): Airflow's issues 71891 and 65286. In a thread of its own, it blocks nothing.
+        try:
+            if hasattr(Connection, "aextra_dejson"):  # came with the fix
+                return await self.aget_connection(self.clickmeeting_conn_id)
+            return await sync_to_async(self.get_connection)(self.clickmeeting_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._no_connection(error) from None
 
     async def run(self, call: Call[T]) -> T:
         """Make a call, retry it if that is safe and may help, and return its result.

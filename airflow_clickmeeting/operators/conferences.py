@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api import validate
@@ -22,6 +21,11 @@ from airflow_clickmeeting.operators.base import (
     RoomOperator,
 )
 from airflow_clickmeeting.storage import located, open_atomic
+
+try:
+    from airflow.sdk.bases.skipmixin import SkipMixin
+except ImportError:  # 3.1
+    from airflow.providers.standard.utils.skipmixin import SkipMixin  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import Context
 
 from airflow_clickmeeting.api.validate import Id
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.operators.base import RoomOperator, StatefulOperator
 from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 

@@ -115,7 +115,7 @@ class ClickMeetingListRoomsWithSessionsOperator(ClickMeetingOperator):
 
 def _batches(rooms: list[int], size: int) -> list[list[int]]:
     """Return the rooms in batches of this size, or of a larger one if Airflow could not map over so many batches."""
-    from airflow.providers.common.compat.sdk import conf
+    from airflow_clickmeeting.compat import conf
 
     size = max(size, ceil(len(rooms) / conf.getint("core", "max_map_length", fallback=1024)))
     return [rooms[start : start + size] for start in range(0, len(rooms), size)]

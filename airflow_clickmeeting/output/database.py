@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.sdk import BaseHook, Connection
 
 from airflow_clickmeeting.api.validate import bad_argument, filled
+from airflow_clickmeeting.compat import AirflowException
 
 POSTGRESQL = "postgresql"
 SQLITE = "sqlite"

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.redact import without_addresses
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ClickMeetingError,

@@ -16,10 +16,9 @@ from threading import RLock, Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
 from airflow_clickmeeting import state
 from airflow_clickmeeting.api import validate
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.storage import LOCAL_PROTOCOLS, OWNER_ONLY
 from airflow_clickmeeting.versioned import versioned_file
 

@@ -10,26 +10,20 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    conf,
-)
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
 
 from airflow_clickmeeting.api.validate import argument_errors
+from airflow_clickmeeting.compat import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferralTimeout,
+    conf,
+)
 from airflow_clickmeeting.hooks.settings import DEFAULT_CONN_ID
 from airflow_clickmeeting.rendered import RenderedArguments
-
-try:
-    from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout, TaskDeferralTimeout
-except ImportError:  # 3.1
-    from airflow.exceptions import (  # type: ignore[no-redef]
-        AirflowRescheduleException,
-        AirflowTaskTimeout,
-        TaskDeferralTimeout,
-    )
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call

@@ -11,8 +11,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from airflow.providers.common.compat.sdk import AirflowException
-
+from airflow_clickmeeting.api.redact import mask, without_addresses
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError
 from airflow_clickmeeting.waiting.messages import clean
 
@@ -114,7 +114,7 @@ class Health:
 
     def _measure(self, name: str, number: float) -> None:
         try:
-            from airflow.providers.common.compat.sdk import Stats
+            from airflow_clickmeeting.compat import Stats
 
             # plain statsd drops tags, so the asset is part of the name; a dot would begin another level
             Stats.gauge(f"clickmeeting.watcher.{re.sub(r'[^A-Za-z0-9_-]', '_', self._asset_name)}.{name}", number)

@@ -8,8 +8,6 @@ from datetime import datetime
 from itertools import count
 from typing import TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
 from airflow_clickmeeting.api import calls, parse
 from airflow_clickmeeting.api.call import Call
 from airflow_clickmeeting.exceptions import ClickMeetingError
@@ -46,13 +44,8 @@ class PageHook(ClickMeetingAsyncHook):
         :raises AirflowNotFoundException: if there is no such connection.
         :raises ValueError: if the connection is not one to ClickMeeting, whose host must not receive its password.
         """
-        from airflow.providers.common.compat.connection import get_async_connection
-
         if self._settings is None:
-            try:
-                connection = await get_async_connection(self.clickmeeting_conn_id)
-            except AirflowNotFoundException as error:
-                raise self._no_connection(error) from None
+            connection = await self._read_connection()
             if connection.conn_type != self.conn_type:
                 raise ValueError(
                     f"Connection {self.clickmeeting_conn_id!r} has the type {connection.conn_type!r}, and the page "

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 from mutations import Place, mutations
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import ClickMeetingError, DeletionRefusedError, WrongArgumentError
 from airflow_clickmeeting.operators.conferences import (
     ClickMeetingCheckDriftOperator,

@@ -6,8 +6,8 @@ import io
 import zipfile
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import ClickMeetingError
 from airflow_clickmeeting.operators.chats import ClickMeetingDownloadChatOperator, ClickMeetingListChatsOperator
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 from packaging.version import Version
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import (
     ClickMeetingError,
     ConnectionFailedError,

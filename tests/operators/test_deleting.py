@@ -9,9 +9,9 @@ from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import (
     ClickMeetingError,
     ConnectionFailedError,

@@ -6,9 +6,9 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.deletion import purge as purging
 from airflow_clickmeeting.deletion.checks import RoomSnapshot
 from airflow_clickmeeting.deletion.purge import Wanted

@@ -6,9 +6,9 @@ import gzip
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG
 
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ClickMeetingError,

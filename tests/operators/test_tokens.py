@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.log import redact
 
 from airflow_clickmeeting.api.urls import autologin_url
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import (
     ClickMeetingError,
     ConnectionFailedError,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import AuthenticationError, ConnectionFailedError, NotFoundError, RateLimitedError
 from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator as SendInvitations
 

@@ -9,11 +9,11 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.people import ledger as module
 from airflow_clickmeeting.people.ledger import Ledger
 from airflow_clickmeeting.versioned import VersionedFile

@@ -14,9 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import ObjectStoragePath
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.operators.invitations import ClickMeetingBulkSendInvitationsOperator
 from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
 from airflow_clickmeeting.people.ledger import Ledger

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import attach
 from airflow.sdk.log import redact
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ConnectionFailedError,

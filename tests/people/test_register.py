@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG, task
 
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,
     ConnectionFailedError,

@@ -13,11 +13,11 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_clickmeeting.compat import AirflowException, AirflowSkipException
 from airflow_clickmeeting.exceptions import DeletionRefusedError, NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.recordings import (

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout
 from airflow.sdk import DAG
 from airflow.sdk.log import redact
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
+from airflow_clickmeeting.compat import AirflowException, AirflowSensorTimeout
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator

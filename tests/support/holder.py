@@ -9,8 +9,7 @@ import os
 import sys
 from itertools import count
 
-from airflow.providers.common.compat.sdk import AirflowException
-
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.people.ledger import Ledger
 
 try:

@@ -16,12 +16,12 @@ from threading import Barrier, Lock, get_ident
 from typing import Any, NamedTuple
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
+from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.datasets.definitions import ATTENDEES, REGISTRATIONS
 from airflow_clickmeeting.exceptions import (
     AuthenticationError,

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, Asset
 from databases import KINDS
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
 from airflow_clickmeeting.datasets.scope import RoomOrSession
 from airflow_clickmeeting.exceptions import AuthenticationError

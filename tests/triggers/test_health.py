@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_clickmeeting.api.errors import ApiError
+from airflow_clickmeeting.compat import AirflowNotFoundException
 from airflow_clickmeeting.exceptions import CLEAR, ForbiddenError, ServerError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingAsyncHook
 from airflow_clickmeeting.triggers import health
@@ -173,7 +173,7 @@ class TestStore:
 class TestMetrics:
     @pytest.fixture
     def stats(self, mocker):
-        return mocker.patch("airflow.providers.common.compat.sdk.Stats")
+        return mocker.patch("airflow_clickmeeting.compat.Stats")
 
     def sent(self, stats):
         return [(call.args[0], call.args[1]) for call in stats.gauge.call_args_list]
@@ -465,7 +465,7 @@ async def test_an_odd_item_is_shown_in_the_health(sharing_triggerer, sandbox, ac
 
 
 async def test_without_a_store_a_watcher_goes_on_after_failures(lone_triggerer, sandbox, account, mocker):
-    stats = mocker.patch("airflow.providers.common.compat.sdk.Stats")
+    stats = mocker.patch("airflow_clickmeeting.compat.Stats")
     room_id = account.open_room()
     watch = await lone_triggerer.watch(clickmeeting_asset("session_started"))
     sandbox.fault("*", "status", status=503, times=2)
