@@ -172,6 +172,8 @@ class ConditionSensor(RenderedArguments, BaseSensorOperator):
         from airflow_clickmeeting.waiting.polling import PollPolicy
 
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule and not self.deferrable else None
+        if isinstance(first, str):  # from `dag.test` of Airflow 3.1.0
+            first = datetime.fromisoformat(first)
         began = first.timestamp() if first else now
         return PollPolicy(
             interval=self.poke_interval,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk.log import redact
+from airflow_versions import redact
 
 from airflow_clickmeeting.api.urls import autologin_url
 from airflow_clickmeeting.compat import AirflowFailException

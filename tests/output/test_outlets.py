@@ -6,8 +6,8 @@ import sys
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import HookLineageCollector
 from airflow.sdk import DAG, Asset, AssetAlias
+from airflow_versions import HookLineageCollector
 
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOperator
 

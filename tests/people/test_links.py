@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import attach
-from airflow.sdk.log import redact
+from airflow_versions import redact
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_clickmeeting.compat import AirflowException, AirflowFailException

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.log import redact
+from airflow_versions import TaskDeferred, redact
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.call import Call
-from airflow_clickmeeting.compat import AirflowException, AirflowSensorTimeout
+from airflow_clickmeeting.compat import AirflowException, AirflowSensorTimeout, AirflowTaskTimeout
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.files import ClickMeetingUploadFileOperator
@@ -38,11 +38,6 @@ from airflow_clickmeeting.sensors.clickmeeting import (
 )
 from airflow_clickmeeting.triggers.condition import WaitTrigger
 from airflow_clickmeeting.waiting.conditions import Condition
-
-try:
-    from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
-except ImportError:  # 3.1
-    from airflow.exceptions import AirflowTaskTimeout, TaskDeferred
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.sandbox.handle import Sandbox

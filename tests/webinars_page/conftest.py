@@ -7,7 +7,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from airflow import __version__ as airflow_version
 from httpx import ASGITransport, AsyncClient
+from packaging.version import Version
 
 HOST = "http://localhost:8080"
 PAGE = "/clickmeeting/webinars"
@@ -18,6 +20,8 @@ Log_in = Callable[[str], Any]
 @pytest.fixture(scope="session")
 def api_server(airflow_db: None) -> Any:
     """Airflow's own app with the page in it."""
+    if Version(airflow_version) < Version("3.1.1"):
+        pytest.skip("the API server does not read the cookie of the login")
     from airflow.api_fastapi.app import create_app
 
     return create_app(apps="core")
