@@ -21,7 +21,7 @@ SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attend
 	hooks/test_limits.py hooks/test_pacing.py hooks/test_retrying.py mutations operators/test_creating.py output/test_paths.py \
 	output/test_table.py people/test_columns.py people/test_forms.py people/test_invite_killed.py people/test_ledger_of_two.py \
 	people/test_register_killed.py recordings/test_archive_killed.py rooms sandbox test_architecture.py test_commands.py test_docs_pages.py test_follow_call.py \
-	test_language.py test_layers.py test_troubleshooting.py test_versioned.py triggers/test_cursor.py triggers/test_feeds.py triggers/test_packed_keys.py \
+	test_language.py test_layers.py test_troubleshooting.py test_versioned.py test_versions.py triggers/test_cursor.py triggers/test_feeds.py triggers/test_packed_keys.py \
 	triggers/test_room_activity.py triggers/test_scale.py waiting/test_conditions.py waiting/test_polling.py)
 
 # What a task returns has a type only when the DAG runs.
@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium postgresql mariadb redis
+.PHONY: help demo test lint test-compat test-matrix test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests t
 test-on-%: .venv-%/ready postgresql
 	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SIDE_BY_SIDE)
 	.venv-$*/bin/python -m pytest -m live tests/live/test_lifecycle.py
+
+test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
+	$(PYTHON) scripts/test_matrix.py $(LINE) --options="-m '$(BY_ITSELF)' $(SIDE_BY_SIDE)" --same-on-all='$(SAME_ON_ALL)'
 
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),--short)
