@@ -101,7 +101,7 @@ class ClickMeetingExportPersonOperator(RoomsOperator):
             file.write(content.encode("utf-8", "surrogatepass"))
         self.written = [str(target)]
         about = {"path": str(target), "format": "json"}
-        report_outputs(reader.hook, self.outlets, context, {str(target): about}, about)
+        report_outputs(reader.hook, "person", self.outlets, context, {str(target): about}, about)
         numbers = {**found.counts, "rooms": found.searched["rooms"], "sessions": found.searched["sessions"]}
         self.log.info("Wrote %s; found and searched: %s", target, numbers)
         outcome = {"complete": not failures.count, "failures": failures.kept, "failure_count": failures.count}
