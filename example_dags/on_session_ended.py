@@ -1,21 +1,19 @@
-"""Follow up each session that has ended: export the attendees, thank them, and write to people who did not come.
+"""Thank everybody who came to a session that has ended, and write to the people who registered but did not come.
 
-An asset event starts the DAG when a session has ended. If you trigger it by hand, it follows up the sessions in the
-param `sessions`. After a rehearsal it sends no mails, and in a permanent room nobody counts as absent.
+An asset event starts the DAG when a session has ended, or you trigger it by hand, with the param `sessions`. After a
+rehearsal it sends no mails, and in a permanent room nobody counts as absent.
 
 - **It needs** the Airflow Variable `clickmeeting_folder`, with a folder for the exports that all workers can reach,
   the pool `clickmeeting`, and the SMTP connection `smtp_default`.
-- **When it fails** for one session, it still follows up the others. If it fails between two mails, a second run does
-  not send the rest.
-- **A second run** exports again and sends no mails: before the first mail the DAG writes the file `mails-begun` beside
-  the exports, and if that file exists, it sends nothing.
+- **When it fails** for one session, it still follows up the others. If it fails between two mails, a retry sends the
+  rest: beside the export is a ledger of the mails.
+- **A second run** exports again, and writes only to people whom no earlier run wrote to.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from smtplib import SMTPRecipientsRefused
 
@@ -25,10 +23,8 @@ from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
 from airflow_clickmeeting.compat import AirflowSkipException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-from airflow_clickmeeting.transfers.exports import (
-    ClickMeetingExportAttendeesOperator,
-    ClickMeetingExportRegistrationsOperator,
-)
+from airflow_clickmeeting.people.once import send_once
+from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendanceOperator
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
 # --8<-- [start:asset]
@@ -40,7 +36,7 @@ ENDED = clickmeeting_asset("session_ended")
     schedule=[ENDED],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    default_args={"pool": "clickmeeting"},
+    default_args={"pool": "clickmeeting", "retries": 2, "retry_delay": timedelta(minutes=2)},
     tags=["clickmeeting"],
     doc_md=__doc__,
     params={
@@ -48,8 +44,7 @@ ENDED = clickmeeting_asset("session_ended")
             [{"room_id": 10000103, "session_id": 7000002}],  # the sandbox's room "Airflow workshop"
             type="array",
             items={"type": "object", "required": ["room_id", "session_id"]},
-            description="Sessions to follow up when no event started the DAG; the page of a room under "
-            "Browse > Webinars shows both ids",
+            description="Sessions to follow up when no event started the DAG, as on a room's page in Browse > Webinars",
         ),
     },
 )
@@ -69,81 +64,41 @@ def on_session_ended():
 
     @task_group(default_args={"max_active_tis_per_dag": 2})
     def follow_up(room_id: int, session_id: int, folder: str):
-        attendees = ClickMeetingExportAttendeesOperator(
-            task_id="attendees", room_id=room_id, session_id=session_id, path=folder, file_format="jsonl"
+        attendance = ClickMeetingExportAttendanceOperator(
+            task_id="attendance", room_id=room_id, session_id=session_id, path=folder, file_format="jsonl"
         )
 
-        @task
-        def with_registration(room_id: int) -> int:
-            if not ClickMeetingHook().get_conference(room_id)["registration_enabled"]:
-                raise AirflowSkipException(f"Room {room_id} has registration off, so it has no registrations")
-            return room_id
-
-        registrations = ClickMeetingExportRegistrationsOperator(
-            task_id="registrations", room_id=with_registration(room_id), path=folder, file_format="jsonl"
-        )
-
-        # This task reads the addresses from the files, so that they are not in XCom. A retry could write to the same
-        # people again, so there is none. One task runs at a time, so that no two runs write about the same session. The
-        # task runs, and fails, even if an export failed: with the state upstream_failed, Airflow may end the run before
-        # the tasks of the other sessions have run.
-        @task(trigger_rule="all_done", retries=0, max_active_tis_per_dag=1)
+        # This task reads the addresses from the file, so that they are not in XCom. It runs, and fails, even if the
+        # export failed: with the state upstream_failed, Airflow may end the run before the other sessions' tasks.
+        @task(trigger_rule="all_done", max_active_tis_per_dag=1)
         def send_mails(room_id: int, folder: str) -> None:
-            begun = ObjectStoragePath(f"{folder}mails-begun")
-            if begun.exists():
-                raise AirflowSkipException(
-                    f"Sent no mails, because an earlier run began to send them. To send all of them, delete {begun}"
-                )
             room = ClickMeetingHook().get_conference(room_id)
-            attendees = read_rows(f"{folder}attendees.jsonl")
-            registrations = read_rows(f"{folder}registrations.jsonl") if room["registration_enabled"] else []
-            came, absent = find_recipients(room, attendees, registrations)
+            texts = texts_for(room, ObjectStoragePath(f"{folder}attendance.jsonl").read_text().splitlines())
             with SmtpHook() as smtp:
-                begun.write_text(pendulum.now("UTC").isoformat())
-                name = escape(room["name"])
-                send(smtp, came, "Thank you for coming", f"<p>It was good to have you in {name}.</p>")
-                send(smtp, absent, "We missed you", f"<p>We are sorry that you could not come to {name}.</p>")
+                send_once(
+                    folder,
+                    texts,
+                    lambda address: smtp.send_email_smtp(to=[address], **texts[address]),
+                    not_sent=(SMTPRecipientsRefused,),
+                    max_failures=5,
+                )
 
-        [attendees, registrations] >> send_mails(room_id, folder)
+        attendance >> send_mails(room_id, folder)
 
     follow_up.expand_kwargs(sessions("{{ var.value.clickmeeting_folder }}"))
 
 
-def read_rows(path: str) -> list[dict]:
-    with ObjectStoragePath(path).open("rb") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def find_recipients(room: dict, attendees: list[dict], registrations: list[dict]) -> tuple[list[str], list[str]]:
-    """Return the addresses of the people who came, and of the people who registered but did not come."""
-    starts_at = room.get("starts_at")
-    if starts_at and all(had_left(row, starts_at) for row in attendees):
+def texts_for(room: dict, lines: list[str]) -> dict[str, dict]:
+    """Return the subject and the text for each address."""
+    people, starts_at, name = [json.loads(line) for line in lines], room.get("starts_at"), escape(room["name"])
+    left = [datetime.fromisoformat(each["last_leave"]) for each in people if each["last_leave"]]
+    if starts_at and left and max(left) <= datetime.fromisoformat(starts_at):
         raise AirflowSkipException("Sent no mails after a rehearsal: all attendees had left by the planned start")
-    present = addresses_of(attendees)
-    staff = addresses_of(row for row in attendees if row["role"] != "listener")
-    # the registration of a person who came to another session has the id of that session; a registration for a
-    # permanent room belongs to no session, so it does not show who was absent
-    absent = addresses_of(row for row in registrations if starts_at and row["session_id"] is None)
-    return [present[key] for key in present.keys() - staff], [absent[key] for key in absent.keys() - present]
-
-
-def had_left(row: dict, moment: str) -> bool:
-    return bool(row["end_date"]) and datetime.fromisoformat(row["end_date"]) <= datetime.fromisoformat(moment)
-
-
-def addresses_of(people: Iterable[dict]) -> dict[str, str]:
-    """Return the addresses of the people who have one, by the address in lower case."""
-    return {person["email"].lower(): person["email"] for person in people if person["email"]}
-
-
-def send(smtp: SmtpHook, to: list[str], subject: str, text: str) -> None:
-    refused = 0
-    for address in to:
-        try:
-            smtp.send_email_smtp(to=[address], subject=subject, html_content=text)
-        except SMTPRecipientsRefused:  # the other people still get their mails
-            refused += 1
-    print(f"{subject}: sent {len(to) - refused} mails; the mail server refused {refused} addresses")
+    thanks = {"subject": "Thank you for coming", "html_content": f"<p>It was good to have you in {name}.</p>"}
+    missed = {"subject": "We missed you", "html_content": f"<p>We are sorry that you could not come to {name}.</p>"}
+    # people may come to any session of a permanent room, which has no start, so nobody missed this one
+    texts = {"attended": thanks, "walk_in": thanks, "no_show": missed if starts_at else None, None: None}
+    return {each["email"]: texts[each["status"]] for each in people if each["email"] and texts[each["status"]]}
 
 
 on_session_ended()

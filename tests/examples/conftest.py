@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from local_airflow import free_port
+from webinars import PEOPLE, Mailbox, registering
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
 
 @pytest.fixture(scope="module")
 def examples(airflow_db):
-    """All example DAGs as Airflow loads them."""
+    """All example DAGs as Airflow loads them, but without pauses between retries."""
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # 3.1
         from airflow.models.dagbag import DagBag
-    return DagBag(EXAMPLES)
+    bag = DagBag(EXAMPLES)
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            if task.is_mapped:
+                task.partial_kwargs["retry_delay"] = timedelta(0)
+            else:
+                task.retry_delay = timedelta(0)
+    return bag
 
 
 @pytest.fixture
@@ -41,3 +53,39 @@ def run_example(request, storage, examples, run_dag, tmp_path, mocker) -> Callab
             return run_dag(examples.dags[name], run_conf=conf or {}, **arguments)
 
     return run_example
+
+
+@pytest.fixture
+def mailbox(mocker) -> Iterator[Mailbox]:
+    """What the mail server of the connection `smtp_default` gets."""
+    mailbox = Mailbox()
+    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    connection = {
+        "conn_type": "smtp",
+        "host": server.hostname,
+        "port": server.port,
+        "extra": {"from_email": "webinars@example.com", "disable_ssl": True, "disable_tls": True},
+    }
+    mocker.patch.dict(os.environ, {"AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(connection)})
+    server.start()
+    yield mailbox
+    server.stop()
+
+
+@pytest.fixture
+def ended(clickmeeting_sandbox):
+    """Hold a session yesterday, for which Ada, Alan and Paul had registered, and return its room's id and its own."""
+
+    def ended(*, registration: bool = True, attendees=PEOPLE, name: str = "Café & Çay", **room) -> tuple[int, int]:
+        start = clickmeeting_sandbox.now - timedelta(days=1)
+        room = {"starts_at": start, "duration": 1, **room}
+        clickmeeting_sandbox.set_time(start - timedelta(days=1))
+        room_id = clickmeeting_sandbox.add_room(name=name, registration={"enabled": int(registration)}, **room)["id"]
+        if registration:
+            for email in ("ada@example.com", "alan@example.com", "paul@example.com"):
+                registering(room_id)(email)
+        clickmeeting_sandbox.set_time(start + timedelta(days=1))
+        end = start + timedelta(hours=1)
+        return room_id, clickmeeting_sandbox.play(room_id, start=start, end=end, attendees=attendees)
+
+    return ended

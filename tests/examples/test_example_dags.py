@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from aiosmtpd.controller import Controller
 from airflow.sdk import BaseSensorOperator
-from local_airflow import free_port
+from webinars import registering, xcoms_of
 
 from airflow_clickmeeting.sandbox.handle import Sandbox
 
@@ -25,17 +22,18 @@ from airflow_clickmeeting.sandbox.handle import Sandbox
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
+SOURCES = {path.stem: path for path in EXAMPLES.rglob("*.py")}
 on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 
 
 def test_every_file_loads(examples):
     assert examples.import_errors == {}
-    assert set(examples.dags) == {path.stem for path in EXAMPLES.glob("*.py")}
+    assert set(examples.dags) == SOURCES.keys()
 
 
 def test_every_example_and_its_tasks_explain_themselves(examples):
     for name, dag in examples.dags.items():
-        assert dag.doc_md == ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text()), clean=False)
+        assert dag.doc_md == ast.get_docstring(ast.parse(SOURCES[name].read_text()), clean=False)
         assert not dag.doc_md.endswith(".md"), "Airflow takes that for the path of a file"
         for told in ("- **It needs**", "- **When it fails**", "- **A second run**"):
             assert told in dag.doc_md, name
@@ -151,15 +149,6 @@ def once_looked(clickmeeting_sandbox) -> Iterator[Callable[..., None]]:
         thread.join(timeout=10)
 
 
-def xcoms_of(run) -> str:
-    """Return all that a run put into XCom."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        return str([xcom.value for xcom in session.query(XComModel).filter_by(run_id=run.run_id)])
-
-
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(("recorded", "recording"), [(True, "success"), (False, "skipped")])
 def test_wait_for_session(
@@ -230,9 +219,7 @@ def test_mapped_tasks_have_a_pool_and_a_limit(examples):
         for each in dag.tasks
         if each.is_mapped or each.get_closest_mapped_task_group()
     ]
-    assert {name for name, _ in mapped} == {
-        path.stem for path in EXAMPLES.glob("*.py") if ".expand" in path.read_text()
-    }
+    assert {name for name, _ in mapped} == {name for name, path in SOURCES.items() if ".expand" in path.read_text()}
     # a `@task` that only compares or adds up sends no requests
     mapped = [
         (name, each) for name, each in mapped if each.task_type.startswith("ClickMeeting") or each.task_id == "remind"
@@ -253,66 +240,7 @@ def test_task_sensor(examples, run_dag, clickmeeting_sandbox, once_looked):
     assert clickmeeting_sandbox.count("list_registrations") > 1, "it had to wait"
 
 
-def registering(room_id: int) -> Callable[[str], object]:
-    """Return what registers people for a room."""
-    from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
-
-    def register(email: str) -> object:
-        person = {1: email.partition("@")[0], 2: "Example", 3: email}
-        return ClickMeetingHook().register_participant(room_id, registration=person)
-
-    return register
-
-
-class Mailbox:
-    """Takes what a mail server gets, but refuses the addresses it was told to."""
-
-    def __init__(self) -> None:
-        self.refused: set[str] = set()
-        self.mails: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self.attachments: dict[str, str] = {}
-
-    async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
-        if address in self.refused:
-            return "550 nobody here"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        self.mails += [(address, mail["Subject"]) for address in envelope.rcpt_tos]
-        self.texts.append(mail.get_body().get_content())
-        self.attachments |= {part.get_filename(): part.get_content().decode() for part in mail.iter_attachments()}
-        return "250 OK"
-
-
-@pytest.fixture
-def mailbox(mocker) -> Iterator[Mailbox]:
-    """What the mail server of the connection `smtp_default` gets."""
-    mailbox = Mailbox()
-    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
-    connection = {
-        "conn_type": "smtp",
-        "host": server.hostname,
-        "port": server.port,
-        "extra": {"from_email": "webinars@example.com", "disable_ssl": True, "disable_tls": True},
-    }
-    mocker.patch.dict(os.environ, {"AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(connection)})
-    server.start()
-    yield mailbox
-    server.stop()
-
-
 THANKS, MISSED = "Thank you for coming", "We missed you"
-
-PEOPLE = [
-    {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
-    {"email": "paul@example.com", "nickname": "Paul", "role": "presenter"},
-    {"email": "Ada@Example.com", "nickname": "Ada", "visits": [(0, 20), (25, None)]},
-    {"email": None, "nickname": "Person"},
-    {"email": "grace@example.com", "nickname": "Grace"},
-]
 
 
 @pytest.fixture
@@ -326,35 +254,18 @@ def follow_up(run_example):
     return follow_up
 
 
-@pytest.fixture
-def ended(clickmeeting_sandbox):
-    """Hold a session yesterday, for which Ada, Alan and Paul had registered, and return its room's id and its own."""
-
-    def ended(*, registration: bool = True, attendees=PEOPLE, name: str = "Café & Çay", **room) -> tuple[int, int]:
-        start = clickmeeting_sandbox.now - timedelta(days=1)
-        room = {"starts_at": start, "duration": 1, **room}
-        room_id = clickmeeting_sandbox.add_room(name=name, registration={"enabled": int(registration)}, **room)["id"]
-        if registration:
-            for email in ("ada@example.com", "alan@example.com", "paul@example.com"):
-                registering(room_id)(email)
-        end = start + timedelta(hours=1)
-        return room_id, clickmeeting_sandbox.play(room_id, start=start, end=end, attendees=attendees)
-
-    return ended
-
-
 @on_both_storages
 def test_who_came_is_thanked_and_who_did_not_is_missed(follow_up, ended, mailbox, tmp_path):
     room_id, session_id = ended()
     assert follow_up((room_id, session_id), (room_id, session_id)).state == "success"
     assert sorted(mailbox.mails) == [
-        ("Ada@Example.com", THANKS),
+        ("ada@example.com", THANKS),
         ("alan@example.com", MISSED),
         ("grace@example.com", THANKS),
     ]
     assert all("Café &amp; Çay" in text for text in mailbox.texts)
-    files = {file.name for file in (tmp_path / f"session-{session_id}").iterdir()}
-    assert files == {"attendees.jsonl", "registrations.jsonl", "mails-begun"}
+    files = {file.name for file in (tmp_path / f"session-{session_id}").glob("[a-z]*")}
+    assert files == {"attendance.jsonl", "messages.jsonl"}
 
 
 @on_both_storages
@@ -369,7 +280,7 @@ def test_a_second_run_sends_no_mails(follow_up, ended, mailbox):
 def test_no_address_is_in_xcom(follow_up, ended, mailbox):
     xcoms = xcoms_of(follow_up(ended()))
     assert mailbox.mails
-    assert "attendees.jsonl" in xcoms
+    assert "attendance.jsonl" in xcoms
     assert "example.com" not in xcoms
 
 
@@ -381,7 +292,7 @@ def test_a_session_that_is_gone_does_not_keep_the_others_from_theirs(follow_up, 
 
 def test_a_room_without_registration(follow_up, ended, mailbox):
     assert follow_up(ended(registration=False)).state == "success"
-    assert sorted(mailbox.mails) == [("Ada@Example.com", THANKS), ("grace@example.com", THANKS)]
+    assert sorted(mailbox.mails) == [("ada@example.com", THANKS), ("grace@example.com", THANKS)]
 
 
 def test_nobody_is_missed_in_a_permanent_room(follow_up, ended, mailbox):
@@ -404,8 +315,25 @@ def test_who_came_to_another_session_is_not_missed(follow_up, ended, clickmeetin
     assert MISSED not in {subject for _, subject in mailbox.mails}
 
 
+def test_a_retry_sends_the_mails_that_are_left(follow_up, ended, mailbox, mocker):
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    send, sent = SmtpHook.send_email_smtp, []
+
+    def fails_at_the_second(self, to, **more):
+        sent.extend(to)
+        if len(sent) == 2:
+            raise ConnectionResetError
+        send(self, to=to, **more)
+
+    mocker.patch.object(SmtpHook, "send_email_smtp", fails_at_the_second)
+    assert follow_up(ended()).state == "success"
+    assert len(sent) == 3
+    assert len(mailbox.mails) == 2, "whether the second one was sent is not known, so it is not sent again"
+
+
 def test_a_refused_address_does_not_keep_the_others_from_their_mail(follow_up, ended, mailbox):
-    mailbox.refused.add("Ada@Example.com")
+    mailbox.refused.add("ada@example.com")
     assert follow_up(ended()).state == "success"
     assert sorted(mailbox.mails) == [("alan@example.com", MISSED), ("grace@example.com", THANKS)]
 

@@ -67,7 +67,7 @@ OUTPUTS = {
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
     "on_session_ended": Output(
-        files=("session-7000002/attendees.jsonl", "session-7000002/mails-begun"),
+        files=("session-7000002/attendance.jsonl", "session-7000002/messages.jsonl"),
         mails=(("Thank you for coming", "ada@example.com"),),
     ),
     "planned_rooms": Output(rooms=("Product tour", "Ask us anything")),
@@ -98,7 +98,7 @@ OUTPUTS = {
         files=("lake/conferences.parquet", "lake/attendees/date=*/*.parquet"), tables=frozenset(TABLES)
     ),
 }
-SOURCES = {path.stem: path.read_text() for path in sorted((ROOT / "example_dags").glob("*.py"))}
+SOURCES = {path.stem: path.read_text() for path in sorted((ROOT / "example_dags").rglob("*.py"))}
 # the longest ones first; the others run while these wait
 EXAMPLES = sorted(SOURCES, key=lambda name: "Sensor(" not in SOURCES[name])
 # the end of a session is certain to come; the clock may hurry past a moment before a start
