@@ -37,7 +37,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-matrix test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium postgresql mariadb redis
+.PHONY: help demo test lint test-compat test-matrix test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium fonts postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,7 @@ demo: .venv/ready ## see the provider work against the sandbox, without an accou
 	$(BIN)/python scripts/demo.py
 
 # Every step runs, also after one that failed, so that one run shows all that is wrong.
-test: .venv/databases postgresql ## run the tests on the newest Airflow, and see that they reach all of the core
+test: .venv/databases postgresql fonts ## run the tests on the newest Airflow, and see that they reach all of the core
 	@failed=; step() { echo "== $$*"; "$$@" || failed="$$failed\n  $$*"; }; \
 	step $(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100; \
 	step $(BIN)/python -m pytest --ignore tests/api -m '$(BY_ITSELF)' $(SIDE_BY_SIDE); \
@@ -64,7 +64,7 @@ lint: .venv/ready ## check style, types and the constraints files
 
 test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests that use Airflow on the older ones
 
-test-on-%: .venv-%/ready postgresql
+test-on-%: .venv-%/ready postgresql fonts
 	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SIDE_BY_SIDE)
 	.venv-$*/bin/python -m pytest -m live tests/live/test_lifecycle.py
 
@@ -74,10 +74,10 @@ test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the RE
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),--short)
 
-test-ui: .venv/ui .venv-3.1/ready chromium postgresql ## run the examples and test the pages with a browser; UPDATE_SCREENSHOT=1 renews the docs
+test-ui: .venv/ui .venv-3.1/ready chromium postgresql fonts ## run the examples and test the pages with a browser; UPDATE_SCREENSHOT=1 renews the docs
 	$(BIN)/python -m pytest tests/ui
 
-airflow: .venv/ready postgresql ## start Airflow with the example DAGs and the sandbox
+airflow: .venv/ready postgresql fonts ## start Airflow with the example DAGs and the sandbox
 	@$(BIN)/python scripts/run_airflow.py
 
 docs: .venv/docs ## build the documentation into site/
@@ -157,6 +157,10 @@ install = $(UV) pip install --quiet --python $(@D)/bin/python --compile-bytecode
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } \
 		|| { echo 'make test-ui needs the browser Chromium: install it as `chromium`' >&2; exit 1; }
+
+fonts:
+	@test -f /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends fonts-dejavu-core; } \
+		|| { echo 'the certificates of the cookbook need the font DejaVu Sans: install the package fonts-dejavu-core' >&2; exit 1; }
 
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \

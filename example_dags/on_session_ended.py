@@ -98,7 +98,7 @@ def texts_for(room: dict, lines: list[str]) -> dict[str, dict]:
     missed = {"subject": "We missed you", "html_content": f"<p>We are sorry that you could not come to {name}.</p>"}
     # people may come to any session of a permanent room, which has no start, so nobody missed this one
     texts = {"attended": thanks, "walk_in": thanks, "no_show": missed if starts_at else None, None: None}
-    return {each["email"]: texts[each["status"]] for each in people if each["email"] and texts[each["status"]]}
+    return {each["email"]: text for each in people if each["email"] and (text := texts[each["status"]])}
 
 
 on_session_ended()

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from http_sink import HttpSink, Received, http_sink
 from local_airflow import PARTS, LocalAirflow, Part, free_port, local_sandbox, serves, until
 from local_postgresql import local_postgresql
 from mail_sink import mail_sink
@@ -35,6 +36,15 @@ Evelyn,Boyd,evelyn@example.com,Rockets and Sons
 Rozsa,Peter,rozsa@example.com,Recursive Systems
 Emmy,Noether,emmy@example.com,Symmetry
 """
+# what the CRM of the cookbook answers
+CRM = {
+    "/contacts": {
+        "contacts": [
+            {"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com"},
+            {"firstname": "Katherine", "lastname": "Johnson", "email": "katherine@example.com"},
+        ]
+    }
+}
 POOL = {"name": "clickmeeting", "slots": 4, "description": "Tasks that send requests to ClickMeeting"}
 # While a task waits, a week of the sandbox takes half a minute, which is less than the pause between two polls.
 HURRY, WAITING = 20_000, ("deferred", "up_for_reschedule")
@@ -97,6 +107,7 @@ def running() -> Iterator[tuple[LocalAirflow, SandboxControl]]:
         enter = stack.enter_context
         sandbox = SandboxControl(enter(local_sandbox(bin_folder, "--token", token)), token=token)
         smtp = enter(mail_sink(sandbox))
+        http = enter(http_sink(CRM, lambda request: show(sandbox, request)))
         database = enter(local_postgresql(HOME))
         # The tasks have an API server of their own, so that open pages never let them wait.
         tasks_port = free_port()
@@ -113,7 +124,7 @@ def running() -> Iterator[tuple[LocalAirflow, SandboxControl]]:
             ),
         }
         airflow = enter(LocalAirflow(bin_folder, HOME, ROOT / "example_dags", settings, parts=parts))
-        prepare(airflow, sandbox, smtp)
+        prepare(airflow, sandbox, smtp, http)
         until("the API server of the tasks responds", lambda: serves(f"{tasks_url}health"))
         yield airflow, sandbox
 
@@ -127,13 +138,20 @@ def empty(folder: Path, kept: str) -> None:
             each.unlink()
 
 
-def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]) -> None:
+def show(sandbox: SandboxControl, request: Received) -> None:
+    """Show what the examples send over HTTP on the sandbox's page, among the mails."""
+    sandbox.add_mail("airflow", request.path, f"HTTP {request.method}", text=json.dumps(request.body, indent=2))
+
+
+def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any], http: HttpSink) -> None:
     """Create what the example DAGs need."""
     connections = {
         # the provider does not use the port, but the Test button of Airflow 3.3.2 refuses a connection without one
         "clickmeeting_default": {**sandbox.connection, "port": 443},
         "smtp_default": {**smtp, "extra": json.dumps(smtp["extra"])},
         "warehouse": {"conn_type": "sqlite", "host": str(FOLDER / "warehouse.db")},
+        "chat_webhook": {"conn_type": "http", "host": http.url, "password": "chat/webhook"},
+        "crm": {"conn_type": "http", "host": http.url, "password": "crm-token"},
     }
     for name, connection in connections.items():
         airflow.api("POST", "/connections", {"connection_id": name, **connection})

@@ -44,7 +44,8 @@ def send_once(
 
     A second run, or a retry, calls `send` only for the keys that are left. If the task is killed during a call, or the
     call fails with an error that is not in `not_sent`, the message may be on its way: its outcome is `uncertain`, and
-    it is never sent again. To send it again, delete its line in the ledger.
+    it is never sent again. To send it again, delete its line in the ledger. So prepare texts and files before, and let
+    `send` do nothing but send.
 
     :param ledger: the JSON lines file on any object storage that keeps the outcome of each key, or a folder that ends
         in a slash, in which the file is `messages.jsonl`. Only one task at a time may use it.

@@ -361,7 +361,7 @@ def test_attendance_is_kept_and_mailed_as_a_page(report_on, ended, mailbox, tmp_
     assert mailbox.mails == [("team@example.com", "Attendance: Café & Çay")]
     assert "3 came, 1 of" in mailbox.texts[0]
     (page,) = tmp_path.glob("reports/*")
-    assert mailbox.attachments == {page.name: page.read_text()}
+    assert mailbox.attachments == {page.name: page.read_bytes()}
     assert "grace@example.com" in page.read_text()
 
 

@@ -41,7 +41,7 @@ class Mailbox:
         self.refused: set[str] = set()
         self.mails: list[tuple[str, str]] = []
         self.texts: list[str] = []
-        self.attachments: dict[str, str] = {}
+        self.attachments: dict[str, bytes] = {}
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
         if address in self.refused:
@@ -53,5 +53,5 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         self.mails += [(address, mail["Subject"]) for address in envelope.rcpt_tos]
         self.texts.append(mail.get_body().get_content())
-        self.attachments |= {part.get_filename(): part.get_content().decode() for part in mail.iter_attachments()}
+        self.attachments |= {part.get_filename(): part.get_content() for part in mail.iter_attachments()}
         return "250 OK"

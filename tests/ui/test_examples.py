@@ -63,6 +63,16 @@ OUTPUTS = {
     "attendance_report": Output(
         files=("reports/attendance-*.html",), mails=(("Attendance: Airflow workshop", "team@example.com"),)
     ),
+    "calendar_invitation": Output(
+        files=("calendar/*/links.jsonl", "calendar/*/invited-*.jsonl"), mails=(("Invitation", "mary@example.com"),)
+    ),
+    "certificates": Output(
+        files=("certificates/7000002/ada@example.com.pdf", "certificates/7000002/messages.jsonl"),
+        mails=(("Your certificate", "ada@example.com"),),
+    ),
+    "chat_message": Output(
+        files=("chat/reports/attendance-*.html", "chat/posted-*.jsonl"), mails=(("HTTP POST", "/chat/webhook"),)
+    ),
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
