@@ -73,6 +73,7 @@ OUTPUTS = {
     "chat_message": Output(
         files=("chat/reports/attendance-*.html", "chat/posted-*.jsonl"), mails=(("HTTP POST", "/chat/webhook"),)
     ),
+    "crm_export": Output(files=("crm/attendance-*.jsonl",)),
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
