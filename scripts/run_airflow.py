@@ -8,8 +8,10 @@ import json
 import secrets
 import shutil
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -35,6 +37,18 @@ Annie,Easley,annie@example.com,Rockets and Sons
 Evelyn,Boyd,evelyn@example.com,Rockets and Sons
 Rozsa,Peter,rozsa@example.com,Recursive Systems
 Emmy,Noether,emmy@example.com,Symmetry
+"""
+SERIES = """\
+- series: weekly-demo
+  weekday: thursday
+  time: "15:00"
+  timezone: Europe/Warsaw
+  name: Weekly demo
+  duration: "1:00"
+"""
+SIGNUPS = """
+CREATE TABLE signups (room_id INTEGER, first_name TEXT, last_name TEXT, email TEXT);
+INSERT INTO signups VALUES (10000112, 'Margaret', 'Hamilton', 'margaret@example.com');
 """
 # what the CRM of the cookbook answers
 CRM = {
@@ -158,6 +172,9 @@ def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]
     folder = {"value": FOLDER.as_uri(), "description": "The folder for the files of the ClickMeeting examples"}
     airflow.api("POST", "/variables", {"key": "clickmeeting_folder", **folder})
     airflow.api("POST", "/pools", POOL)
+    (FOLDER / "series.yaml").write_text(SERIES)
+    with closing(sqlite3.connect(FOLDER / "warehouse.db")) as database:
+        database.executescript(SIGNUPS)
 
 
 def hurry_while_tasks_wait(airflow: LocalAirflow, sandbox: SandboxControl) -> None:

@@ -103,12 +103,13 @@ def run(api: httpx.Client, dag_id: str, **conf: Any) -> str:
 
 def test_it_brings_what_the_examples_need(api, checkout):
     connections = {each["connection_id"] for each in api.get("connections").json()["connections"]}
-    assert connections >= {"clickmeeting_default", "smtp_default", "warehouse"}
+    assert connections >= {"clickmeeting_default", "smtp_default", "warehouse", "chat_webhook", "crm"}
     folder = checkout / "build" / "airflow"
     assert api.get("variables/clickmeeting_folder").json()["value"] == folder.as_uri()
     assert api.get("pools/clickmeeting").json()["slots"] == 4
     assert not api.get("importErrors").json()["import_errors"]
-    assert {each.name: each.read_text() for each in folder.iterdir()} == {"people.csv": CHANGED_PEOPLE}
+    assert {each.name for each in folder.iterdir()} == {"people.csv", "series.yaml", "warehouse.db"}
+    assert (folder / "people.csv").read_text() == CHANGED_PEOPLE
 
 
 def test_a_second_one_in_the_same_checkout_says_so(welcome, checkout):

@@ -96,6 +96,9 @@ OUTPUTS = {
         )
     ),
     "several_accounts": Output(),
+    "signups": Output(
+        files=("signups/registrations-*.jsonl", "signups/crm-*.jsonl"), mails=(("confirmation", "joan@example.com"),)
+    ),
     "task_sensor": Output(),
     # the account has a room of this name from the start
     "tokens_and_join_links": Output(rooms=("Board meeting", "Board meeting")),
@@ -105,6 +108,7 @@ OUTPUTS = {
         mails=(("invitation", "katherine@example.com"),),
         rooms=("Airflow for webinars",),
     ),
+    "weekly_series": Output(rooms=("Weekly demo", "Weekly demo")),
     "webinars_to_warehouse": Output(
         files=("lake/conferences.parquet", "lake/attendees/date=*/*.parquet"), tables=frozenset(TABLES)
     ),
