@@ -8,10 +8,10 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.object_store import naming_right
@@ -148,11 +148,12 @@ def _codec(encoding: str | None) -> codecs.CodecInfo:
     return UTF_8 if codec.name == "utf-8" else codec
 
 
-def _lines(file: Iterable[bytes], codec: codecs.CodecInfo) -> Iterator[str]:
+def _lines(file: IO[bytes] | gzip.GzipFile, codec: codecs.CodecInfo) -> Iterator[str]:
     """Yield lines of text; each is decoded by itself, so that an error is about the next row."""
     decoder = codec.incrementaldecoder()
     rest = ""
-    for number, line in enumerate(file):
+    # a file of ObjectStoragePath cannot be iterated over on Airflow 3.1.0 and 3.1.1
+    for number, line in enumerate(iter(file.readline, b"")):
         if number == 0 and codec is not UTF_8 and line.startswith(codecs.BOM_UTF8):
             raise ValueError("it begins with the byte order mark of UTF-8; leave encoding out")
         *lines, rest = (rest + decoder.decode(line)).split("\n")

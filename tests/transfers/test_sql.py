@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.sdk import DAG, Asset
+from airflow_versions import needs_airflow
 from databases import KINDS
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
@@ -557,7 +558,11 @@ REFUSED = [
     ({"sql_conn_id": ""}, "sql_conn_id must be a text that is not blank"),
     ({"sql_conn_id": "clickmeeting_default"}, "sql_conn_id must be a connection to a database, not to 'clickmeeting'"),
     ({"sql_conn_id": "odd"}, "sql_conn_id: Unknown hook type \"odd\"; the provider of 'odd' may not be installed."),
-    ({"sql_conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
+    pytest.param(
+        {"sql_conn_id": "nowhere"},
+        "The conn_id `nowhere` isn't defined",
+        marks=needs_airflow("3.1.1", "it asks for the supervisor of a task even outside of one"),
+    ),
     ({"sql_conn_id": "silent"}, "The database of connection 'silent' returned an error: "),
     ({"table": "nowhere.loaded"}, "The database of connection 'warehouse' returned an error: "),
 ]
