@@ -77,10 +77,13 @@ OUTPUTS = {
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
+    # without a logical date, the report is on all sessions, and in the folder of the present month
+    "monthly_report": Output(files=("monthly/*/webinars.jsonl", "monthly/*/messages.jsonl")),
     "on_session_ended": Output(
         files=("session-7000002/attendance.jsonl", "session-7000002/messages.jsonl"),
         mails=(("Thank you for coming", "ada@example.com"),),
     ),
+    "parquet_to_duckdb": Output(files=("parquet/conferences/all.parquet", "parquet/attendance/*.parquet")),
     "planned_rooms": Output(rooms=("Product tour", "Ask us anything")),
     "register_people": Output(files=("ledgers/registrations-*.jsonl",), mails=(("confirmation", "mary@example.com"),)),
     # the sandbox's room may have started, since the clock hurries meanwhile; then nobody is reminded
