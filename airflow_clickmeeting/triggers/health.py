@@ -11,7 +11,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_clickmeeting.api.redact import mask, without_addresses
 from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError
 from airflow_clickmeeting.waiting.messages import clean
