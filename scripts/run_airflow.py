@@ -171,6 +171,9 @@ def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]
         airflow.api("POST", "/connections", {"connection_id": name, **connection})
     folder = {"value": FOLDER.as_uri(), "description": "The folder for the files of the ClickMeeting examples"}
     airflow.api("POST", "/variables", {"key": "clickmeeting_folder", **folder})
+    # instead of a program that transcribes
+    command = {"value": "cp {recording} {transcript}", "description": "What makes the transcript of a recording"}
+    airflow.api("POST", "/variables", {"key": "transcribe_command", **command})
     airflow.api("POST", "/pools", POOL)
     (FOLDER / "series.yaml").write_text(SERIES)
     with closing(sqlite3.connect(FOLDER / "warehouse.db")) as database:

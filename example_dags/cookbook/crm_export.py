@@ -56,7 +56,7 @@ def crm_export():
     def upsert(path: str, params: dict | None = None) -> None:
         hook = HttpHook("PUT", http_conn_id="crm")
         headers = {"Authorization": f"Bearer {hook.get_connection('crm').password}"}
-        sent, refused = 0, {}
+        sent, refused = 0, []
         for row in map(json.loads, ObjectStoragePath(path).read_text().splitlines()):
             if not row["email"] or row["is_staff"]:
                 continue
@@ -64,13 +64,13 @@ def crm_export():
             answer = hook.run(endpoint_of(row), json=body_of(row), headers=headers, extra_options=options)
             if answer.status_code in (400, 404, 409, 422):
                 # the CRM refuses this person only; the log has no address
-                refused[row["session_id"], sent + len(refused)] = f"{answer.status_code} {answer.reason}"
+                refused.append(f"{answer.status_code} {answer.reason}")
                 continue
             hook.check_response(answer)
             sent += 1
         print(f"The CRM has {sent} people, and refused {len(refused)}")
         if len(refused) > params["max_refused"]:
-            raise RuntimeError(f"The CRM refused {len(refused)} people, the first ones with {[*refused.values()][:5]}")
+            raise RuntimeError(f"The CRM refused {len(refused)} people, the first ones with {refused[:5]}")
 
     upsert(attendance.output["path"])
 

@@ -98,6 +98,7 @@ OUTPUTS = {
             "archive/session-*/report.pdf",
         )
     ),
+    "retention": Output(files=("retention/recordings/recordings-*.json", "retention/sessions/*.jsonl")),
     "several_accounts": Output(),
     "signups": Output(
         files=("signups/registrations-*.jsonl", "signups/crm-*.jsonl"), mails=(("confirmation", "joan@example.com"),)
@@ -105,6 +106,7 @@ OUTPUTS = {
     "task_sensor": Output(),
     # the account has a room of this name from the start
     "tokens_and_join_links": Output(rooms=("Board meeting", "Board meeting")),
+    "transcripts": Output(files=("transcripts/*.mp4", "transcripts/*.txt", "transcripts/index.html")),
     "wait_for_session": Output(files=("reports/*.pdf",)),
     "webinar_lifecycle": Output(
         files=("session-*/attendees.csv", "session-*/registrations.jsonl", "session-*/report.pdf"),
