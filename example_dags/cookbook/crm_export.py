@@ -34,7 +34,7 @@ FOLDER = "{{ var.value.clickmeeting_folder }}/crm"
     tags=["clickmeeting", "cookbook"],
     doc_md=__doc__,
     params={
-        "room_id": Param(
+        "rooms": Param(
             "all", type=["integer", "string"], minimum=1, description="The id of the only room to export, or `all`"
         ),
         "max_refused": Param(
@@ -46,7 +46,7 @@ def crm_export():
     attendance = ClickMeetingExportAttendanceOperator(
         task_id="attendance",
         multiple_outputs=True,
-        room_id="{{ params.room_id }}",
+        room_id="{{ params.rooms }}",
         # if the host's connection drops, and the host comes back in time, the two sessions are one
         join_sessions_within=timedelta(minutes=15),
         path=f"{FOLDER}/attendance-{{{{ run_id | replace(':', '-') }}}}.jsonl",
