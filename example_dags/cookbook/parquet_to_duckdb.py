@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
@@ -63,22 +64,25 @@ def parquet_to_duckdb():
     def load(folder: str, params: dict | None = None) -> None:
         import duckdb
 
-        files = {table: [*ObjectStoragePath(f"{folder}/{table}").glob("*.parquet")] for table in TABLES}
         Path(params["database"]).parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(params["database"]) as database:
-            # DuckDB reads object storages through the file system of the Airflow connection
-            is_local = next(iter(files["conferences"])).protocol == "file"
-            if not is_local:
-                database.register_filesystem(next(iter(files["conferences"])).fs)
+        with TemporaryDirectory() as copies, duckdb.connect(params["database"]) as database:
             database.begin()
-            for table, paths in files.items():
-                if found := [path.path if is_local else f"{path.protocol}://{path.path}" for path in paths]:
+            for table in TABLES:
+                # DuckDB reads local copies: through the file system of an Airflow connection, DuckDB 1.5 can lock up
+                files = {Path(copies, f"{table}-{path.name}"): path for path in paths_of(folder, table)}
+                for copy, path in files.items():
+                    copy.write_bytes(path.read_bytes())
+                if files:
                     database.execute(f"DROP TABLE IF EXISTS {table}")
-                    database.read_parquet(found, union_by_name=True).create(table)
-                    print(f"Loaded {len(found)} files into {table}")
+                    database.read_parquet([*map(str, files)], union_by_name=True).create(table)
+                print(f"Loaded {len(files)} files into {table}")
             database.commit()
 
     exports >> load(FOLDER)
+
+
+def paths_of(folder: str, table: str) -> list[ObjectStoragePath]:
+    return sorted(ObjectStoragePath(f"{folder}/{table}").glob("*.parquet"))
 
 
 parquet_to_duckdb()

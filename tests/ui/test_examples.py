@@ -74,6 +74,7 @@ OUTPUTS = {
         files=("chat/reports/attendance-*.html", "chat/posted-*.jsonl"), mails=(("HTTP POST", "/chat/webhook"),)
     ),
     "crm_export": Output(files=("crm/attendance-*.jsonl",)),
+    "dlt_load": Output(files=("dlt/attendance-*.jsonl",)),
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),

@@ -1,0 +1,35 @@
+"""The recipe `dlt_load`: each person of a session is one row, also after a second run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+pytest.importorskip("dlt")
+duckdb = pytest.importorskip("duckdb")
+on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
+pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
+
+
+@on_both_storages
+def test_a_second_run_merges_into_the_same_rows(run_example, clickmeeting_sandbox, ended, tmp_path_factory):
+    clickmeeting_sandbox.set_time(datetime(2027, 2, 1, 12, tzinfo=UTC))
+    _, session_id = ended()
+    database = tmp_path_factory.mktemp("duckdb") / "webinars.duckdb"
+    night = {"conf": {"database": str(database)}, "logical_date": clickmeeting_sandbox.now}
+    for _ in range(2):
+        assert run_example("dlt_load", **night).state == "success"
+        with duckdb.connect(str(database), read_only=True) as found:
+            rows = found.sql(
+                "SELECT session_id, email, status FROM clickmeeting.attendance WHERE NOT is_staff"
+            ).fetchall()
+        assert sorted(rows, key=str) == sorted(
+            [
+                (session_id, "ada@example.com", "attended"),
+                (session_id, "alan@example.com", "no_show"),
+                (session_id, "grace@example.com", "walk_in"),
+                (session_id, None, "walk_in"),
+            ],
+            key=str,
+        )
