@@ -19,10 +19,10 @@ from smtplib import SMTPRecipientsRefused
 from zoneinfo import ZoneInfo
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 
+from airflow_clickmeeting.compat import AirflowSkipException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 

@@ -19,10 +19,10 @@ from smtplib import SMTPRecipientsRefused
 from tempfile import TemporaryDirectory
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.links import ClickMeetingExportJoinLinksOperator
 from airflow_clickmeeting.people.once import send_once

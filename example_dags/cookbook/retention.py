@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from hashlib import file_digest
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 
+from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import NotFoundError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingDeleteConferenceOperator

@@ -6,9 +6,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk import DAG, task
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.exceptions import WrongArgumentError
 from airflow_clickmeeting.people.once import send_once
 

@@ -8,8 +8,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.datasets.definitions import POLL_ANSWERS
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.transfers.exports import (
