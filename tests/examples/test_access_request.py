@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from webinars import on_both_storages
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def room_id(clickmeeting_sandbox) -> int:
     return room_id
 
 
-@pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
+@on_both_storages
 def test_a_complete_answer(run_example, room_id, tmp_path):
     assert run_example("access_request", {"email_address": "Bob@Example.com"}).state == "success"
     (path,) = tmp_path.glob("access-requests/*.json")

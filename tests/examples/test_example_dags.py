@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 from airflow.sdk import BaseSensorOperator
-from webinars import registering, xcoms_of
+from webinars import on_both_storages, registering, xcoms_of
 
 from airflow_clickmeeting.sandbox.handle import Sandbox
 
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwa
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 SOURCES = {path.stem: path for path in EXAMPLES.rglob("*.py")}
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 
 
 def test_every_file_loads(examples):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 PEOPLE = [
     "First Name;Last Name;Email Address",
     "Ada;Lovelace;ada@example.com",

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 
 import pytest
+from webinars import on_both_storages
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 HEADER = "First Name;Last Name;E-mail;Company"
 ADA = "Ada;Lovelace;ada@example.com;Example Ltd"
 EVE = "Eve;Evans;EVE@example.com;"

@@ -6,12 +6,10 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-
-from .test_example_dags import Mailbox, mailbox, on_both_storages, registering, xcoms_of
+from webinars import on_both_storages, registering, xcoms_of
 
 # Airflow's own `@task.sensor`, which another example has, imports that
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
-__all__ = ["Mailbox", "mailbox"]
 DAY = timedelta(days=1)
 
 

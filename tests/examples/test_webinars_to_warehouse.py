@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import BaseHook
 from local_postgresql import local_postgresql
+from webinars import on_both_storages
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 NIGHT = timedelta(days=1)
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 POLLS = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": [{"points": 1, "value": "Good"}]}]}]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from email import message_from_bytes, policy
 
+import pytest
+
 PEOPLE = [
     {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
     {"email": "paul@example.com", "nickname": "Paul", "role": "presenter"},
@@ -12,6 +14,8 @@ PEOPLE = [
     {"email": None, "nickname": "Person"},
     {"email": "grace@example.com", "nickname": "Grace"},
 ]
+#: what runs a test with the example's files on this machine, and again with them on S3
+on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 
 
 def xcoms_of(run) -> str:

@@ -130,7 +130,7 @@ class TestWhatIsLeftOut:
             {"extra": {"payload": "text"}},
             {"event": "session_ended", "room_id": 7, "session_id": 8},
             SimpleNamespace(extra={}),
-            object(),
+            Ellipsis,
             "registration-1-2",
         ],
         ids=str,

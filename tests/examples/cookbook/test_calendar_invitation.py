@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from icalendar import Calendar
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 HEADER = "First Name,Last Name,E-mail\n"
 ADA, ZOFIA = "Ada,Lovelace,ada@example.com\n", "Zofia,Żółw,zofia@example.com\n"

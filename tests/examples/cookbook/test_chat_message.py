@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 # Airflow's own `@task.sensor`, which another example uses, imports that
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 TEXT = "Café & Çay has ended: 3 came, at most 3 at once. 1 of 2 who had registered were there."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from webinars import on_both_storages
 
 pytest.importorskip("dlt")
 duckdb = pytest.importorskip("duckdb")
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 
 

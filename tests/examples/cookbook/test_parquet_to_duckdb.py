@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from webinars import on_both_storages
 
 duckdb = pytest.importorskip("duckdb")
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 
 NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 YEARS = timedelta(days=730)
 

@@ -6,8 +6,8 @@ import sqlite3
 from collections import Counter
 
 import pytest
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 CLARKE = {"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com", "phone": "1"}
 LAMARR = {"firstname": "Hedy", "lastname": "Lamarr", "email": "Hedy@example.com"}

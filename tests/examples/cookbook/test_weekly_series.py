@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from webinars import on_both_storages
 
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
 DEMO = """
 - series: weekly-demo
