@@ -1,4 +1,4 @@
-"""The button Webinars on the tasks of this provider, which leads to the room and the session that a task is about."""
+"""The buttons on the tasks of this provider that lead to the page: to the room and the session of a task."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ CLASS_PREFIX = "ClickMeeting"
 FINDERS = ("CreateConferenceOperator", "Sensor")
 
 
-class WebinarsLink(BaseOperatorLink):
-    """Leads from a task to the page: to its session or its room, or to its account if the task names no single room.
+class PageLink(BaseOperatorLink):
+    """Base of the buttons: the API server computes an address from what it stored of the task.
 
-    The API server computes it from what it stored of the task: the arguments when it started, and for some the result.
-    So it is there while the task runs, and takes no XCom.
+    These are the arguments when the task started, and for some tasks the result. So the buttons are there while the
+    task runs, and take no XCom.
     """
-
-    name = "Webinars"
 
     @cached_property
     def operators(self) -> list[Any]:  # type: ignore[override]
@@ -52,11 +50,36 @@ class WebinarsLink(BaseOperatorLink):
         if fields is None:  # the task has not run
             return ""
         found = result_of(ti_key) if operator.task_type.endswith(FINDERS) else {}
-        address = quote(str(fields.get("clickmeeting_conn_id") or DEFAULT_CONN_ID), safe="")
+        account = quote(str(fields.get("clickmeeting_conn_id") or DEFAULT_CONN_ID), safe="")
         room_id = str(fields.get("room_id") or found.get("id"))
         session_id = str(found.get("session_id") or fields.get("session_id"))
-        if room_id.isdecimal():
-            address += f"/rooms/{room_id}"
-            if session_id.isdecimal():
-                address += f"/sessions/{session_id}"
-        return f"plugin/webinars{PAGE}/{address}"
+        room = f"/rooms/{room_id}" if room_id.isdecimal() else ""
+        session = f"/sessions/{session_id}" if room and session_id.isdecimal() else ""
+        path = self.path(room, session)
+        return "" if path is None else f"plugin/webinars{PAGE}/{account}{path}"
+
+    def path(self, room: str, session: str) -> str | None:
+        """Return the path below the account's page, or None if the task has no such button.
+
+        :param room: the path of the room that the task is about, or an empty text.
+        :param session: the path of its session below that of the room, or an empty text.
+        """
+        raise NotImplementedError
+
+
+class WebinarsLink(PageLink):
+    """Leads from a task to its room on the page, or to its account if the task names no single room."""
+
+    name = "Webinars"
+
+    def path(self, room: str, session: str) -> str | None:
+        return room
+
+
+class SessionStatisticsLink(PageLink):
+    """Leads from a task to the numbers of its session on the page, as no address of ClickMeeting for them is known."""
+
+    name = "Session statistics"
+
+    def path(self, room: str, session: str) -> str | None:
+        return room + session if session else None

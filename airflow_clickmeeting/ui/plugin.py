@@ -54,12 +54,12 @@ class ClickMeetingPlugin(AirflowPlugin):
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
-        """The button of this provider's tasks that leads to the page."""
+        """The buttons of this provider's tasks that lead to the page."""
         if not self._is_on:
             return []
-        from airflow_clickmeeting.ui.link import WebinarsLink
+        from airflow_clickmeeting.ui.link import SessionStatisticsLink, WebinarsLink
 
-        return [WebinarsLink()]
+        return [WebinarsLink(), SessionStatisticsLink()]
 
     @cached_property
     def _is_on(self) -> bool:

@@ -44,7 +44,7 @@ def test_the_page_is_off_and_not_even_imported():
 def test_it_can_be_switched_on_and_every_address_has_airflows_root_path(root):
     switched_on = {SWITCH: "True", "AIRFLOW__API__BASE_URL": f"http://localhost{root}"}
     plugin = in_a_process_of_its_own(**switched_on)
-    assert plugin["lengths"] == [1, 1, 1]
+    assert plugin["lengths"] == [1, 1, 2]
     (view,) = plugin["views"]
     assert view == {
         "name": "Webinars",
@@ -100,16 +100,19 @@ SENSOR = "ClickMeetingSessionEndedSensor"
         ("BashOperator", {"room_id": 12}, {}, None),
     ],
 )
-def test_a_task_leads_to_its_room(mocker, task_type, fields, result, link):
-    from airflow_clickmeeting.ui.link import WebinarsLink
+def test_a_task_leads_to_its_room_and_session(mocker, task_type, fields, result, link):
+    from airflow_clickmeeting.ui.link import SessionStatisticsLink, WebinarsLink
 
     mocker.patch("airflow_clickmeeting.ui.access.rendered_fields", return_value=fields)
     mocker.patch("airflow_clickmeeting.ui.access.result_of", return_value=result)
     expected = f"plugin/webinars/clickmeeting/webinars{link}" if link else ""
-    assert WebinarsLink().get_link(SimpleNamespace(task_type=task_type), ti_key=None) == expected  # type: ignore[arg-type]
+    task: Any = SimpleNamespace(task_type=task_type)
+    room, session, _ = expected.partition("/sessions/")
+    assert WebinarsLink().get_link(task, ti_key=None) == room  # type: ignore[arg-type]
+    assert SessionStatisticsLink().get_link(task, ti_key=None) == (expected if session else "")  # type: ignore[arg-type]
 
 
-def test_all_operators_and_sensors_have_the_button_and_nothing_else():
+def test_all_operators_and_sensors_have_the_buttons_and_nothing_else():
     from airflow_clickmeeting.ui.link import WebinarsLink
 
     found = WebinarsLink().operators
