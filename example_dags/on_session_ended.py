@@ -5,8 +5,7 @@ rehearsal it sends no mails, and in a permanent room nobody counts as absent.
 
 - **It needs** the Airflow Variable `clickmeeting_folder`, with a folder for the exports that all workers can reach,
   the pool `clickmeeting`, and the SMTP connection `smtp_default`.
-- **When it fails** for one session, it still follows up the others. If it fails between two mails, a retry sends the
-  rest: beside the export is a ledger of the mails.
+- **When it fails** for one session, it still follows up the others. A retry sends only the mails that are left.
 - **A second run** exports again, and writes only to people whom no earlier run wrote to.
 """
 
@@ -68,8 +67,8 @@ def on_session_ended():
             task_id="attendance", room_id=room_id, session_id=session_id, path=folder, file_format="jsonl"
         )
 
-        # This task reads the addresses from the file, so that they are not in XCom. It runs, and fails, even if the
-        # export failed: with the state upstream_failed, Airflow may end the run before the other sessions' tasks.
+        # It reads the addresses from the file, so that they are not in XCom. It runs, and fails, even if the export
+        # failed: with the state upstream_failed, Airflow may end the run before the other sessions' tasks.
         @task(trigger_rule="all_done", max_active_tis_per_dag=1)
         def send_mails(room_id: int, folder: str) -> None:
             room = ClickMeetingHook().get_conference(room_id)

@@ -5,25 +5,26 @@ hand, it reminds the people of the rooms in the param `rooms`. It sends nothing 
 
 - **It needs** the Airflow Variable `clickmeeting_folder`, with a folder that all workers can reach, the pool
   `clickmeeting`, and the SMTP connection `smtp_default`.
-- **When it fails** for one room, it still reminds the people of the others. If it fails between two mails, a second run
-  does not send the rest.
-- **A second run** sends no mail again: before the first mail of a reminder the DAG writes a file with its id into
-  `reminders/`, and if that file exists, it sends nothing.
+- **When it fails** for one room, it still reminds the people of the others. If it fails between two mails, a retry
+  sends the rest.
+- **A second run** writes only to people who have not had this reminder: each reminder has a ledger of its mails in the
+  folder `reminders/`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from smtplib import SMTPRecipientsRefused
 from zoneinfo import ZoneInfo
 
 import pendulum
 from airflow.providers.smtp.hooks.smtp import SmtpHook
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from airflow_clickmeeting.compat import AirflowSkipException
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
+from airflow_clickmeeting.people.once import send_once
 from airflow_clickmeeting.triggers.events import clickmeeting_asset
 
 BEFORE = ["P7D", "P1D", "PT1H"]
@@ -34,7 +35,7 @@ SOON = clickmeeting_asset("starts_soon", before=BEFORE)
     schedule=[SOON],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    default_args={"pool": "clickmeeting"},
+    default_args={"pool": "clickmeeting", "retries": 2, "retry_delay": timedelta(minutes=2)},
     tags=["clickmeeting"],
     doc_md=__doc__,
     params={
@@ -55,15 +56,11 @@ def remind_before_start():
         soon.sort(key=lambda each: BEFORE.index(each["before"]))
         # a run that was triggered by hand gets none
         ids = {each["room_id"]: each["id"] for each in soon} or {room: f"by-hand-{room}" for room in params["rooms"]}
-        return [{"room_id": room_id, "begun": f"{folder}/reminders/{name}"} for room_id, name in ids.items()]
+        return [{"room_id": room_id, "ledger": f"{folder}/reminders/{name}/"} for room_id, name in ids.items()]
 
-    # The addresses are not in XCom. A retry could write to the same people again, so there is none.
-    @task(retries=0, max_active_tis_per_dag=1)
-    def remind(room_id: int, begun: str) -> None:
-        if ObjectStoragePath(begun).exists():
-            raise AirflowSkipException(
-                f"Sent no mails, because an earlier run began to send them. To send all of them, delete {begun}"
-            )
+    # The addresses are not in XCom.
+    @task(max_active_tis_per_dag=1)
+    def remind(room_id: int, ledger: str) -> None:
         hook = ClickMeetingHook()
         room = hook.get_conference(room_id)
         if not room.get("starts_at") or room["status"] != "active" or not room["registration_enabled"]:
@@ -72,27 +69,18 @@ def remind_before_start():
             raise AirflowSkipException(f"Sent no mails, because room {room_id} started at {start}")
         people = {row["email"].lower(): row["email"] for row in hook.list_registrations(room_id) if row["email"]}
         when = f"{start.astimezone(ZoneInfo(room['timezone'])):%A, %d %B %Y, %H:%M} ({room['timezone']})"
+        text = f"<p>{escape(room['name'])} starts on {when}.</p>"
+        mail = {"subject": f"Reminder: {room['name']}", "html_content": text}
         with SmtpHook() as smtp:
-            ObjectStoragePath(begun).parent.mkdir(parents=True, exist_ok=True)
-            ObjectStoragePath(begun).write_text(pendulum.now("UTC").isoformat())
-            send(
-                smtp,
-                [*people.values()],
-                f"Reminder: {room['name']}",
-                f"<p>{escape(room['name'])} starts on {when}.</p>",
+            send_once(
+                ledger,
+                people.values(),
+                lambda address: smtp.send_email_smtp(to=[address], **mail),
+                not_sent=(SMTPRecipientsRefused,),
+                max_failures=5,
             )
 
     remind.expand_kwargs(reminders("{{ var.value.clickmeeting_folder }}"))
-
-
-def send(smtp: SmtpHook, to: list[str], subject: str, text: str) -> None:
-    refused = 0
-    for address in to:
-        try:
-            smtp.send_email_smtp(to=[address], subject=subject, html_content=text)
-        except SMTPRecipientsRefused:  # the other people still get their mails
-            refused += 1
-    print(f"Sent {len(to) - refused} mails; the mail server refused {refused} addresses")
 
 
 remind_before_start()

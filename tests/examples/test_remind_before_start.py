@@ -47,8 +47,9 @@ def test_everybody_who_registered_is_reminded_once(remind, planned, mailbox, tmp
         "Café &amp; Çay starts on Saturday, 01 July 2090, 15:00 (Europe/Warsaw)." in text for text in mailbox.texts
     )
     assert [path.name for path in tmp_path.glob("reminders/*")] == [f"by-hand-{room_id}"]
+    registering(room_id)("alan@example.com")
     assert remind(room_id).state == "success"
-    assert sorted(mailbox.mails) == BOTH
+    assert sorted(mailbox.mails) == [BOTH[0], ("alan@example.com", "Reminder: Café & Çay"), BOTH[1]]
 
 
 def test_no_address_is_in_xcom(remind, planned, mailbox):
@@ -100,6 +101,6 @@ def test_of_several_events_of_a_room_the_last_one_counts(examples):
             return events
 
     assert sorted(soon("folder", {"rooms": [3]}, Events()), key=lambda each: each["room_id"]) == [
-        {"room_id": 1, "begun": "folder/reminders/starts_soon-1-PT1H"},
-        {"room_id": 2, "begun": "folder/reminders/starts_soon-2-P7D"},
+        {"room_id": 1, "ledger": "folder/reminders/starts_soon-1-PT1H/"},
+        {"room_id": 2, "ledger": "folder/reminders/starts_soon-2-P7D/"},
     ]

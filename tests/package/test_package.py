@@ -27,7 +27,7 @@ NAME = f"airflow_clickmeeting-{airflow_clickmeeting.__version__}"
 WHEEL = ROOT / "dist" / f"{NAME}-py3-none-any.whl"
 SDIST = ROOT / "dist" / f"{NAME}.tar.gz"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXAMPLES = {path.name for path in (ROOT / "example_dags").glob("*.py")}
+EXAMPLES = {path.relative_to(ROOT).as_posix() for path in (ROOT / "example_dags").rglob("*.py")}
 PYTHONS = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", each)]
 EXAMPLE_BUNDLE = "airflow-clickmeeting-example-dags"
 
@@ -50,12 +50,10 @@ def metadata() -> Message:
 def test_the_wheel_has_the_package_and_the_examples_and_nothing_else():
     with ZipFile(WHEEL) as wheel:
         names = {name for name in wheel.namelist() if not name.startswith(f"{NAME}.dist-info/")}
-        inside = {f"airflow_clickmeeting/example_dags/{name}" for name in EXAMPLES}
+        inside = {f"airflow_clickmeeting/{name}" for name in EXAMPLES}
         assert names == files_of(ROOT / "airflow_clickmeeting") | inside
         for name in sorted(EXAMPLES):
-            assert (
-                wheel.read(f"airflow_clickmeeting/example_dags/{name}") == (ROOT / "example_dags" / name).read_bytes()
-            )
+            assert wheel.read(f"airflow_clickmeeting/{name}") == (ROOT / name).read_bytes()
 
 
 def test_an_index_gets_names_addresses_and_keywords(metadata):
@@ -175,5 +173,5 @@ def test_the_first_dag_of_the_readme_runs(airflow, sandbox, tmp_path):
     with sqlite3.connect(tmp_path / "airflow.db") as database:
         dags = database.execute("SELECT fileloc FROM dag WHERE bundle_name = ?", (EXAMPLE_BUNDLE,)).fetchall()
         errors = database.execute("SELECT filename, stacktrace FROM import_error").fetchall()
-    assert {Path(fileloc).name for (fileloc,) in dags} == EXAMPLES
+    assert {fileloc.partition("/airflow_clickmeeting/")[2] for (fileloc,) in dags} == EXAMPLES
     assert errors == []
