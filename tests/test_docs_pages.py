@@ -11,6 +11,7 @@ import pytest
 from doc_pages import ROOT, blocks
 
 DOCS = ROOT / "docs"
+README = (ROOT / "README.md").read_text()
 TEXT = "\n".join(path.read_text() for path in sorted(DOCS.rglob("*.md")))
 REFERENCE = "\n".join(path.read_text() for path in sorted((DOCS / "reference").glob("*.md")))
 #: pages of the menu *How to* for which no example is written
@@ -40,6 +41,14 @@ def test_the_reference_has_the_class(name):
 def test_the_first_page_of_the_reference_lists_what_a_dag_uses():
     listed = (DOCS / "reference" / "index.md").read_text()
     assert [name for name in public_classes() if not name.endswith("Trigger") and f"][{name}]" not in listed] == []
+
+
+def test_the_readme_lists_each_of_these_once():
+    names = re.findall(
+        r"`(ClickMeeting\w*(?:Operator|Sensor|Hook)|clickmeeting_asset)`",
+        "".join(re.findall(r"^\| .*\n", README, re.MULTILINE)),
+    )
+    assert sorted(names) == sorted(name.rpartition(".")[2] for name in public_classes() if not name.endswith("Trigger"))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "example_dags").glob("*.py")), ids=lambda path: path.stem)
