@@ -48,14 +48,14 @@ SERIES = """\
 """
 SIGNUPS = """
 CREATE TABLE signups (room_id INTEGER, first_name TEXT, last_name TEXT, email TEXT);
-INSERT INTO signups VALUES (10000112, 'Margaret', 'Hamilton', 'margaret@example.com');
+INSERT INTO signups VALUES (10000112, 'Ida', 'Rhodes', 'ida@example.com');
 """
 # what the CRM of the cookbook answers
 CRM = {
     "/contacts": {
         "contacts": [
-            {"firstname": "Joan", "lastname": "Clarke", "email": "joan@example.com"},
-            {"firstname": "Katherine", "lastname": "Johnson", "email": "katherine@example.com"},
+            {"firstname": "Lise", "lastname": "Meitner", "email": "lise@example.com"},
+            {"firstname": "Rosalind", "lastname": "Franklin", "email": "rosalind@example.com"},
         ]
     }
 }

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from webinars import on_both_storages, registering, xcoms_of
+from webinars import AssetEvents, on_both_storages, registering, xcoms_of
 
 # Airflow's own `@task.sensor`, which another example has, imports that
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
@@ -93,14 +93,9 @@ def test_of_several_events_of_a_room_the_last_one_counts(examples):
         {"room_id": room_id, "id": f"starts_soon-{room_id}-{before}", "before": before}
         for room_id, before in ((1, "P1D"), (1, "PT1H"), (1, "P1D"), (2, "P7D"))
     ]
-    events = [SimpleNamespace(extra={"payload": each}) for each in payloads]
-
-    class Events(dict):
-        def __missing__(self, asset):
-            assert asset.name == "clickmeeting_default/starts_soon/before=P7D,P1D,PT1H"
-            return events
-
-    assert sorted(soon("folder", {"rooms": [3]}, Events()), key=lambda each: each["room_id"]) == [
+    name = "clickmeeting_default/starts_soon/before=P7D,P1D,PT1H"
+    events = AssetEvents({name: [SimpleNamespace(extra={"payload": each}) for each in payloads]})
+    assert sorted(soon("folder", {"rooms": [3]}, events), key=lambda each: each["room_id"]) == [
         {"room_id": 1, "ledger": "folder/reminders/starts_soon-1-PT1H/"},
         {"room_id": 2, "ledger": "folder/reminders/starts_soon-2-P7D/"},
     ]

@@ -1,4 +1,4 @@
-"""People of webinars, a mail server that takes their mails, and what a run put into XCom."""
+"""People of webinars, a mail server that takes their mails, and what a run got from events and put into XCom."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ PEOPLE = [
 ]
 #: what runs a test with the example's files on this machine, and again with them on S3
 on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
+
+
+class AssetEvents(dict):
+    """The events that started a run, by the names of the assets; a DAG asks for them by the asset."""
+
+    def __getitem__(self, asset):
+        return super().__getitem__(asset.name)
 
 
 def xcoms_of(run) -> str:

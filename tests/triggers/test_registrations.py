@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from webinars import AssetEvents
 
 from airflow_clickmeeting.exceptions import AuthenticationError
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -183,6 +184,6 @@ def test_the_example_of_the_docs_welcomes_each_person(register, room_id, capsys)
     names: dict = {}
     exec(compile(block, str(PAGE), "exec"), names)
     task = names["welcome"]().get_task("people")
-    events = {names["REGISTERED"]: [event(each) for each in register(room_id, "ada", "bob")]}
+    events = AssetEvents({names["REGISTERED"].name: [event(each) for each in register(room_id, "ada", "bob")]})
     task.python_callable(triggering_asset_events=events)
     assert capsys.readouterr().out.split() == ["Talk:", "ada", "Talk:", "bob"]

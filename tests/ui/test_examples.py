@@ -78,8 +78,8 @@ OUTPUTS = {
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
-    # without a logical date, the report is on all sessions, and in the folder of the present month
-    "monthly_report": Output(files=("monthly/*/webinars.jsonl", "monthly/*/messages.jsonl")),
+    # on most days, the sandbox had no webinar in the last month
+    "monthly_report": Output(files=("monthly/*/attendance.jsonl.gz", "monthly/*/messages.jsonl")),
     "on_session_ended": Output(
         files=("session-7000002/attendance.jsonl", "session-7000002/messages.jsonl"),
         mails=(("Thank you for coming", "ada@example.com"),),
@@ -102,7 +102,7 @@ OUTPUTS = {
     "retention": Output(files=("retention/recordings/recordings-*.json", "retention/sessions/*.jsonl")),
     "several_accounts": Output(),
     "signups": Output(
-        files=("signups/registrations-*.jsonl", "signups/crm-*.jsonl"), mails=(("confirmation", "joan@example.com"),)
+        files=("signups/registrations-*.jsonl", "signups/crm-*.jsonl"), mails=(("confirmation", "lise@example.com"),)
     ),
     "task_sensor": Output(),
     # the account has a room of this name from the start
