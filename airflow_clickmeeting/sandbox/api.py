@@ -37,7 +37,7 @@ Handler = Callable[[World, Call], "Response | Any"]
 _ROOM = "conferences/{room_id}"
 _SESSION = f"{_ROOM}/sessions/{{session_id}}"
 _LANG = "(?P<lang>[a-zA-Z]{2})"
-_STATUS = "(?P<status>active|inactive)"
+_STATUS = "(?P<status>(?i:active|inactive))"
 _REGISTRATIONS = "registrations(/(?P<status>all|active))?"
 
 _PATHS: list[tuple[str, str, Handler]] = [

@@ -18,6 +18,12 @@ def test_the_official_clients_append_the_extension_after_the_query(api, room):
     assert api.get("conferences/active?page=2.json").json() == []
 
 
+@pytest.mark.parametrize("status", ["active", "Active", "ACTIVE"])
+def test_the_status_of_rooms_may_have_capitals(api, room, status):
+    assert [listed["id"] for listed in api.get(f"conferences/{status}").json()] == [room]
+    assert api.get(f"conferences/In{status}").json() == []
+
+
 def test_the_official_clients_forget_a_slash(api, finished):
     room, session = finished
     assert api.get(f"conferences/{room}/sessions{session}/registrations/all.json").status_code == 404
