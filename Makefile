@@ -24,6 +24,10 @@ SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attend
 	test_language.py test_layers.py test_troubleshooting.py test_versioned.py test_versions.py triggers/test_cursor.py triggers/test_feeds.py triggers/test_packed_keys.py \
 	triggers/test_room_activity.py triggers/test_scale.py waiting/test_conditions.py waiting/test_polling.py)
 
+# What seldom differs between releases, and takes long, runs on all of them with `make test-matrix` only.
+SELDOM_DIFFERENT = $(addprefix --ignore tests/,contract operators/test_deleting.py operators/test_manners.py operators/test_tokens.py \
+	people recordings test_quiet_logs.py test_storage.py transfers/test_sql.py)
+
 # What a task returns has a type only when the DAG runs.
 TASK_RESULTS = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-untyped-decorators \
 	--allow-any-generics --no-warn-return-any --disable-error-code index --disable-error-code arg-type
@@ -62,10 +66,10 @@ lint: .venv/ready ## check style, types and the constraints files
 	@# A package's address is a matter of the machine that installs it.
 	! grep -n '://' constraints/*
 
-test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests that use Airflow on the older ones
+test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests that depend most on Airflow on the older lines
 
 test-on-%: .venv-%/ready postgresql fonts
-	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SIDE_BY_SIDE)
+	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SELDOM_DIFFERENT) $(SIDE_BY_SIDE)
 	.venv-$*/bin/python -m pytest -m live tests/live/test_lifecycle.py
 
 test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
