@@ -108,6 +108,8 @@ def get_provider_info() -> dict[str, object]:
             "airflow_clickmeeting.extra_links.AccountPanelLink",
             "airflow_clickmeeting.extra_links.FileLink",
             "airflow_clickmeeting.extra_links.RoomLink",
+            "airflow_clickmeeting.ui.link.SessionStatisticsLink",
+            "airflow_clickmeeting.ui.link.WebinarsLink",
         ],
         # the plugin itself is not listed here: Airflow would not create an instance of it, see `ui/plugin.py`
         "config": {

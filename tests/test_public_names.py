@@ -151,7 +151,9 @@ def test_the_links_that_airflow_stores():
         "RoomLink": ("Room", "_link_RoomLink"),
     }
     assert sorted(get_provider_info()["extra-links"]) == [
-        f"{extra_links.__name__}.{name}" for name in extra_links.__all__
+        *(f"{extra_links.__name__}.{name}" for name in extra_links.__all__),
+        "airflow_clickmeeting.ui.link.SessionStatisticsLink",
+        "airflow_clickmeeting.ui.link.WebinarsLink",
     ]
 
 
