@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = _read_settings(options)
     except Exception as error:  # noqa: BLE001 - a missing connection raises different errors in different Airflows
-        return _stop(f"The account cannot be read: {error}", 2)
+        account = f"The account of connection {options.conn_id!r}" if options.conn_id else "The account"
+        return _stop(f"{account} cannot be read: {error}", 2)
     print(_format_plan(settings))
     if not options.yes and (status := _ask()) is not None:
         return status
