@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 SITE = Path(__file__).resolve().parents[2] / "site"
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "docs"
 PAGES = sorted(path.relative_to(SITE).as_posix().removesuffix("index.html") for path in SITE.rglob("index.html"))
+#: how many milliseconds a browser may take on a busy machine
+PATIENCE = 120_000
 #: finds what has more in it than it shows: tables, blocks of code and the page itself
 TOO_WIDE = """() => [...document.querySelectorAll('html, pre, pre code, table, [class^=md-typeset__]')]
     .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
@@ -35,7 +37,7 @@ OUT_OF_BOX = """() => [...document.querySelectorAll('text')].filter(text => {
 def visited(site, browser):
     """A browser at a desk, which notes what it asks for."""
     page = browser.new_page(viewport={"width": 1300, "height": 900})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     page.requests, page.errors = [], []
     # every page would read the index of the search again, which takes longer than all the rest
     index = json.loads((SITE / "search" / "search_index.json").read_text())
@@ -78,9 +80,10 @@ def test_the_search_finds_an_error_message(browser, site):
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
+    page.set_default_timeout(PATIENCE)
     page.goto(site)
     page.get_by_label("Search").first.fill("is held by")
-    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=20_000)
+    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=PATIENCE)
     assert [url for url in requests if not url.startswith((site, "blob:"))] == []
     page.close()
 
@@ -88,6 +91,7 @@ def test_the_search_finds_an_error_message(browser, site):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_fits_a_phone(browser, site, scheme):
     phone = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    phone.set_default_timeout(PATIENCE)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for path in ("", "tutorial/", "pictures/", "operators/", "reference/conferences/", "lifecycle/"):
         phone.goto(site + path)
