@@ -60,7 +60,7 @@ CRM = {
     }
 }
 POOL = {"name": "clickmeeting", "slots": 4, "description": "Tasks that send requests to ClickMeeting"}
-# While a task waits, a week of the sandbox takes half a minute, which is less than the pause between two polls.
+# While all runs wait, a week of the sandbox takes half a minute, which is less than the pause between two polls.
 HURRY, WAITING = 20_000, ("deferred", "up_for_reschedule")
 WELCOME = """
   Airflow is ready:   {airflow}
@@ -70,7 +70,7 @@ WELCOME = """
   Click first: open Airflow, then Browse > Webinars. The page shows the webinars of the sandbox, one of
   which is live now. You need no login.
   Click next: Dags > webinar_lifecycle > Trigger. The DAG plans a webinar for next week and waits for it.
-  While a task waits, the sandbox's clock hurries, so that the week takes half a minute.
+  While all runs wait, the sandbox's clock hurries, so that the week takes half a minute.
 
   All DAGs run as they are. Their files are in {folder} until the next start, their mails are on
   the sandbox's page, and the logs of Airflow are in {home}.
@@ -181,17 +181,33 @@ def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]
 
 
 def hurry_while_tasks_wait(airflow: LocalAirflow, sandbox: SandboxControl) -> None:
-    """Let the sandbox's clock run fast while a task of Airflow waits, and in real time otherwise, for ever."""
-    states, hurries = "&".join(f"state={state}" for state in WAITING), False
+    """Let the sandbox's clock run fast while every run waits, and in real time otherwise, for ever.
+
+    A run that works must not have weeks pass between two of its tasks.
+    """
+    hurries = False
     while True:
         time.sleep(1)
         airflow.check_running()
         with contextlib.suppress(OSError):  # a server that is busy
-            found = airflow.api("GET", f"/dags/~/dagRuns/~/taskInstances?limit=1&{states}")
-            waits = found["total_entries"] > 0
+            waits = every_run_waits(airflow)
             if waits != hurries:
                 sandbox.set_speed(HURRY if waits else 1)
                 hurries = waits
+
+
+def every_run_waits(airflow: LocalAirflow) -> bool:
+    """Return whether there is a run with a task that waits, and no other run but those that pause before a retry."""
+
+    def runs_with(*states: str) -> set[tuple[str, str]]:
+        query = "&".join(f"state={state}" for state in states)
+        tasks = airflow.api("GET", f"/dags/~/dagRuns/~/taskInstances?limit=100&{query}")["task_instances"]
+        return {(each["dag_id"], each["dag_run_id"]) for each in tasks}
+
+    running = airflow.api("GET", "/dags/~/dagRuns?limit=100&state=running")["dag_runs"]
+    waiting = runs_with(*WAITING)
+    others = {(each["dag_id"], each["dag_run_id"]) for each in running} - waiting
+    return bool(waiting) and not (others and others - runs_with("up_for_retry"))
 
 
 if __name__ == "__main__":

@@ -283,7 +283,7 @@ def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callab
 @pytest.mark.parametrize("dag", STARTED_BY_EVENTS)
 def test_an_event_starts_it(running: Running, start: Callable[[str], str], dag: str) -> None:
     start(dag)  # it was paused until then
-    start("wait_for_session")  # the sandbox's clock hurries while a task waits, and so a session ends
+    start("wait_for_session")  # the sandbox's clock hurries while all runs wait, and so a session ends
     running.wait(dag, lambda: next(iter(running.runs(dag, "asset_triggered")), None))
 
 
