@@ -169,11 +169,14 @@ def prepare(airflow: LocalAirflow, sandbox: SandboxControl, smtp: dict[str, Any]
     }
     for name, connection in connections.items():
         airflow.api("POST", "/connections", {"connection_id": name, **connection})
-    folder = {"value": FOLDER.as_uri(), "description": "The folder for the files of the ClickMeeting examples"}
-    airflow.api("POST", "/variables", {"key": "clickmeeting_folder", **folder})
-    # instead of a program that transcribes
-    command = {"value": "cp {recording} {transcript}", "description": "What makes the transcript of a recording"}
-    airflow.api("POST", "/variables", {"key": "transcribe_command", **command})
+    variables = {
+        "clickmeeting_folder": (FOLDER.as_uri(), "The folder for the files of the ClickMeeting examples"),
+        "duckdb_folder": (str(FOLDER), "A folder on the worker's disk for databases of DuckDB"),
+        # instead of a program that transcribes
+        "transcribe_command": ("cp {recording} {transcript}", "What makes the transcript of a recording"),
+    }
+    for name, (value, description) in variables.items():
+        airflow.api("POST", "/variables", {"key": name, "value": value, "description": description})
     airflow.api("POST", "/pools", POOL)
     (FOLDER / "series.yaml").write_text(SERIES)
     with closing(sqlite3.connect(FOLDER / "warehouse.db")) as database:

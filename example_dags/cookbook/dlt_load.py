@@ -2,8 +2,8 @@
 
 Every night the DAG exports the sessions of its data interval, and dlt merges the rows by room, session and person.
 
-- **It needs** the library dlt with its destination, such as `dlt[duckdb]`; the Airflow Variable `clickmeeting_folder`,
-  whose folder gets the export; and the pool `clickmeeting`.
+- **It needs** the library dlt with its destination, such as `dlt[duckdb]`; the Airflow Variables `clickmeeting_folder`,
+  whose folder gets the export, and `duckdb_folder`, a folder on a worker's disk; and the pool `clickmeeting`.
 - **When it fails** half-way, dlt loads the rows again, and merges them into those that are there.
 - **A second run** for the same night leaves the tables as they are.
 """
@@ -17,7 +17,7 @@ from datetime import timedelta
 from tempfile import TemporaryDirectory
 
 import pendulum
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import ObjectStoragePath, dag, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendanceOperator
@@ -33,19 +33,12 @@ FILE = "{{ var.value.clickmeeting_folder }}/dlt/attendance-{{ run_id | replace('
     default_args={"pool": "clickmeeting", "retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["clickmeeting", "cookbook"],
     doc_md=__doc__,
-    params={
-        "database": Param(
-            "/tmp/webinars-dlt.duckdb",  # noqa: S108
-            type="string",
-            description="The file of the DuckDB database, on the disk of the worker",
-        )
-    },
 )
 def dlt_load():
     attendance = ClickMeetingExportAttendanceOperator(task_id="attendance", multiple_outputs=True, path=FILE)
 
     @task
-    def load(path: str, params: dict | None = None) -> None:
+    def load(path: str, database: str) -> None:
         os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # dlt reports its use to its makers
         import dlt
 
@@ -53,7 +46,7 @@ def dlt_load():
         with TemporaryDirectory() as folder:
             pipeline = dlt.pipeline(
                 "clickmeeting",
-                destination=dlt.destinations.duckdb(params["database"]),
+                destination=dlt.destinations.duckdb(database),
                 dataset_name="clickmeeting",
                 pipelines_dir=folder,
             )
@@ -61,7 +54,7 @@ def dlt_load():
             rows = dlt.resource(rows_of(path), name="attendance", primary_key=key, write_disposition="merge")
             print(pipeline.run(rows))
 
-    load(attendance.output["path"])
+    load(attendance.output["path"], "{{ var.value.duckdb_folder }}/webinars-dlt.duckdb")
 
 
 def rows_of(path: str) -> Iterator[dict]:

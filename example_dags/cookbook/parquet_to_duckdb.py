@@ -3,8 +3,8 @@
 Every night the DAG writes the sessions of its data interval as Parquet files, one for each session, and then lets the
 warehouse read all files. With another warehouse, replace `load` by its operator, such as COPY INTO.
 
-- **It needs** the extras `parquet` and `duckdb`, the Airflow Variable `clickmeeting_folder`, whose folder gets the
-  files, the pool `clickmeeting`, and one worker on whose disk the database is.
+- **It needs** the extras `parquet` and `duckdb`; the Airflow Variables `clickmeeting_folder`, whose folder gets the
+  files, and `duckdb_folder`, a folder on the disk of one worker; and the pool `clickmeeting`.
 - **When it fails** half-way, each table is as it was or complete, because it is replaced in one transaction.
 - **A second run** for the same night writes the same files, and the tables are the same.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pendulum
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import ObjectStoragePath, dag, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_clickmeeting.transfers.exports import (
@@ -39,13 +39,6 @@ TABLES = ("conferences", "sessions", "attendance", "registrations")
     default_args={"pool": "clickmeeting", "retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["clickmeeting", "cookbook"],
     doc_md=__doc__,
-    params={
-        "database": Param(
-            "/tmp/webinars.duckdb",  # noqa: S108
-            type="string",
-            description="The file of the DuckDB database, on the disk of the worker",
-        )
-    },
 )
 def parquet_to_duckdb():
     exports = [
@@ -61,11 +54,11 @@ def parquet_to_duckdb():
     ]
 
     @task
-    def load(folder: str, params: dict | None = None) -> None:
+    def load(folder: str, file: str) -> None:
         import duckdb
 
-        Path(params["database"]).parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory() as copies, duckdb.connect(params["database"]) as database:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory() as copies, duckdb.connect(file) as database:
             database.begin()
             for table in TABLES:
                 # DuckDB reads local copies: through the file system of an Airflow connection, DuckDB 1.5 can lock up
@@ -78,7 +71,7 @@ def parquet_to_duckdb():
                 print(f"Loaded {len(files)} files into {table}")
             database.commit()
 
-    exports >> load(FOLDER)
+    exports >> load(FOLDER, "{{ var.value.duckdb_folder }}/webinars.duckdb")
 
 
 def paths_of(folder: str, table: str) -> list[ObjectStoragePath]:

@@ -74,7 +74,7 @@ OUTPUTS = {
         files=("chat/reports/attendance-*.html", "chat/posted-*.jsonl"), mails=(("HTTP POST", "/chat/webhook"),)
     ),
     "crm_export": Output(files=("crm/attendance-*.jsonl",)),
-    "dlt_load": Output(files=("dlt/attendance-*.jsonl",)),
+    "dlt_load": Output(files=("dlt/attendance-*.jsonl", "webinars-dlt.duckdb")),
     "invite_people": Output(
         files=("invited/invitations-*.jsonl", "invited/links-*.csv"), mails=(("invitation", "mary@example.com"),)
     ),
@@ -84,7 +84,9 @@ OUTPUTS = {
         files=("session-7000002/attendance.jsonl", "session-7000002/messages.jsonl"),
         mails=(("Thank you for coming", "ada@example.com"),),
     ),
-    "parquet_to_duckdb": Output(files=("parquet/conferences/all.parquet", "parquet/attendance/*.parquet")),
+    "parquet_to_duckdb": Output(
+        files=("parquet/conferences/all.parquet", "parquet/attendance/*.parquet", "webinars.duckdb")
+    ),
     "planned_rooms": Output(rooms=("Product tour", "Ask us anything")),
     "register_people": Output(files=("ledgers/registrations-*.jsonl",), mails=(("confirmation", "mary@example.com"),)),
     # the sandbox's room may have started, since the clock hurries meanwhile; then nobody is reminded

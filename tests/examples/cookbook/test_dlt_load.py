@@ -13,14 +13,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwa
 
 
 @on_both_storages
-def test_a_second_run_merges_into_the_same_rows(run_example, clickmeeting_sandbox, ended, tmp_path_factory):
+def test_a_second_run_merges_into_the_same_rows(run_example, clickmeeting_sandbox, ended, duckdb_folder):
     clickmeeting_sandbox.set_time(datetime(2027, 2, 1, 12, tzinfo=UTC))
     _, session_id = ended()
-    database = tmp_path_factory.mktemp("duckdb") / "webinars.duckdb"
-    night = {"conf": {"database": str(database)}, "logical_date": clickmeeting_sandbox.now}
     for _ in range(2):
-        assert run_example("dlt_load", **night).state == "success"
-        with duckdb.connect(str(database), read_only=True) as found:
+        assert run_example("dlt_load", logical_date=clickmeeting_sandbox.now).state == "success"
+        with duckdb.connect(str(duckdb_folder / "webinars-dlt.duckdb"), read_only=True) as found:
             rows = found.sql(
                 "SELECT session_id, email, status FROM clickmeeting.attendance WHERE NOT is_staff"
             ).fetchall()

@@ -14,15 +14,15 @@ NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path_factory):
-    return tmp_path_factory.mktemp("duckdb") / "webinars.duckdb"
+def database(duckdb_folder):
+    return duckdb_folder / "webinars.duckdb"
 
 
 @pytest.fixture
 def run(run_example, database, clickmeeting_sandbox):
     """Run the DAG for the night before the sandbox's noon; `ended` holds a session a day earlier."""
     clickmeeting_sandbox.set_time(NOON)
-    return lambda: run_example("parquet_to_duckdb", {"database": str(database)}, logical_date=clickmeeting_sandbox.now)
+    return lambda: run_example("parquet_to_duckdb", logical_date=clickmeeting_sandbox.now)
 
 
 def counts(path):
