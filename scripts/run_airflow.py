@@ -201,16 +201,13 @@ def hurry_while_tasks_wait(airflow: LocalAirflow, sandbox: SandboxControl) -> No
 
 def every_run_waits(airflow: LocalAirflow) -> bool:
     """Return whether there is a run with a task that waits, and no other run but those that pause before a retry."""
-
-    def runs_with(*states: str) -> set[tuple[str, str]]:
-        query = "&".join(f"state={state}" for state in states)
-        tasks = airflow.api("GET", f"/dags/~/dagRuns/~/taskInstances?limit=100&{query}")["task_instances"]
-        return {(each["dag_id"], each["dag_run_id"]) for each in tasks}
-
+    states = "&".join(f"state={state}" for state in (*WAITING, "up_for_retry"))
+    tasks = airflow.api("GET", f"/dags/~/dagRuns/~/taskInstances?limit=100&{states}")["task_instances"]
     running = airflow.api("GET", "/dags/~/dagRuns?limit=100&state=running")["dag_runs"]
-    waiting = runs_with(*WAITING)
-    others = {(each["dag_id"], each["dag_run_id"]) for each in running} - waiting
-    return bool(waiting) and not (others and others - runs_with("up_for_retry"))
+    paused = {(each["dag_id"], each["dag_run_id"]) for each in tasks}
+    return any(each["state"] in WAITING for each in tasks) and all(
+        (each["dag_id"], each["dag_run_id"]) in paused for each in running
+    )
 
 
 if __name__ == "__main__":
