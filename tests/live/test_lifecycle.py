@@ -44,24 +44,45 @@ def listed(airflow: LocalAirflow, path: str, key: str) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def files(example, airflow, sandbox) -> Path:
-    """Where the files of a finished run lie; while the sensor waited in the triggerer, a week passed."""
+def run(example, airflow) -> str:
+    """The path of a run that has begun, whose pool does not exist yet."""
+    run = {"dag_run_id": "first", "logical_date": None}
+    airflow.api("POST", "/dags/webinar_lifecycle/dagRuns", run)
+    return "/dags/webinar_lifecycle/dagRuns/first"
+
+
+def states(airflow: LocalAirflow, run: str) -> dict[str, str]:
+    return {task["task_id"]: task["state"] for task in listed(airflow, f"{run}/taskInstances", "task_instances")}
+
+
+@pytest.fixture(scope="module")
+def blocking(run, airflow) -> list[str]:
+    """What Airflow's page of the first task gives as reasons why the task does not start."""
+    until("the first task is scheduled", lambda: states(airflow, run)["folder"] == "scheduled")
+    found = listed(airflow, f"{run}/taskInstances/folder/dependencies", "dependencies")
+    return [each["reason"] for each in found]
+
+
+@pytest.fixture(scope="module")
+def files(blocking, run, airflow, sandbox) -> Path:
+    """The folder with the files of the run, which went on when its pool was there.
+
+    While the sensor waited in the triggerer, a week passed.
+    """
+    assert sandbox.count() == 0
     folder = airflow.home / "files"
     airflow.api("POST", "/variables", {"key": "clickmeeting_folder", "value": folder.as_uri()})
     airflow.api("POST", "/pools", {"name": "clickmeeting", "slots": 4})
-    run = {"dag_run_id": "first", "logical_date": None}
-    airflow.api("POST", "/dags/webinar_lifecycle/dagRuns", run)
-    runs = "/dags/webinar_lifecycle/dagRuns/first"
-
-    def states() -> dict[str, str]:
-        return {task["task_id"]: task["state"] for task in listed(airflow, f"{runs}/taskInstances", "task_instances")}
-
-    until("the sensor is deferred", lambda: states().get("wait") == "deferred")
+    until("the sensor is deferred", lambda: states(airflow, run).get("wait") == "deferred")
     ends_at = datetime.fromisoformat(sandbox.state["rooms"][0]["ends_at"])
     sandbox.set_time(ends_at + timedelta(minutes=6))
-    until("the run is over", lambda: airflow.api("GET", runs)["state"] in ("success", "failed"))
-    assert airflow.api("GET", runs)["state"] == "success", states()
+    until("the run is over", lambda: airflow.api("GET", run)["state"] in ("success", "failed"))
+    assert airflow.api("GET", run)["state"] == "success", states(airflow, run)
     return folder
+
+
+def test_the_page_of_a_task_says_that_its_pool_does_not_exist(blocking):
+    assert blocking == ["Tasks using non-existent pool 'clickmeeting' will not be scheduled"]
 
 
 def test_the_files_are_there(files):
