@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-pytest_plugins = ["databases", "disks", "killing", "mutations", "object_stores"]
+pytest_plugins = ["databases", "disks", "killing", "mutations", "object_stores", "thorough"]
 
 HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
 DATABASE = f"sqlite:///{HOME / 'airflow.db'}"
@@ -89,8 +90,14 @@ def _register(dag: DAG) -> None:
     sync_bag_to_db(bag, "dags-folder", None)
 
 
+def _sleep(really_sleep: Callable[[float], None], seconds: float) -> None:
+    """Sleep, but only briefly where `dag.test` waits for a task to become ready: it would look once a second."""
+    by_dag_test = sys._getframe(1).f_globals["__name__"] == "airflow.sdk.definitions.dag"
+    really_sleep(0.02 if by_dag_test else seconds)
+
+
 @pytest.fixture
-def run_dag(airflow_db: None) -> Callable[..., DagRun]:
+def run_dag(airflow_db: None, mocker: MockerFixture) -> Callable[..., DagRun]:
     """Run a DAG from beginning to end in this process, and return its run; arguments are those of `dag.test`."""
 
     def run(dag: DAG, **kwargs: Any) -> DagRun:
@@ -104,6 +111,7 @@ def run_dag(airflow_db: None) -> Callable[..., DagRun]:
         for task in dag.tasks:
             if not task.is_mapped:
                 task.params = copy.deepcopy(task.params)
+        mocker.patch("time.sleep", functools.partial(_sleep, time.sleep))
         return dag.test(**kwargs)
 
     return run
@@ -133,6 +141,6 @@ def forget_secrets() -> Iterator[None]:
 def fast_retries(mocker: MockerFixture) -> None:
     """Let retries begin with a pause of milliseconds, keep the pace after a 429, and forget that of other tests."""
     if "airflow" in sys.modules:
-        mocker.patch("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.01)
+        mocker.patch("airflow_clickmeeting.hooks.policy.FIRST_PAUSE", 0.001)
         mocker.patch("airflow_clickmeeting.hooks.policy.MIN_LIMIT", 1e4)
         mocker.patch.dict("airflow_clickmeeting.hooks.clickmeeting._limiters", clear=True)

@@ -68,10 +68,6 @@ class Line(NamedTuple):
 LINES = pytest.StashKey[list[Line]]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--short", action="store_true", help="a tenth of the people, rooms and sensors in tests/cluster")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LINES] = []
 
@@ -178,8 +174,8 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def scale(pytestconfig) -> Scale:
-    return SHORT if pytestconfig.getoption("--short", default=False) else FULL
+def scale(thorough) -> Scale:
+    return FULL if thorough else SHORT
 
 
 @pytest.fixture(scope="session")

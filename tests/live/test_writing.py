@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from writing_account import KILLS, PEOPLE, Writing
+from writing_account import Writing
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -68,7 +68,7 @@ def there(killed, sandbox, rooms) -> dict[str, Counter[str]]:
     }
 
 
-def test_the_counts(killed, there, unsure, capsys, pytestconfig):
+def test_the_counts(writing, killed, there, unsure, capsys, pytestconfig):
     meant = {"create": len(ROOMS), "tokens": TOKENS, "purge": 0}
     with capsys.disabled():
         line = pytestconfig.get_terminal_writer().line
@@ -76,21 +76,21 @@ def test_the_counts(killed, there, unsure, capsys, pytestconfig):
         for name, found in there.items():
             twice = sum(count > 1 for count in found.values())
             unclear = len(unsure) if name == "invite" else 0
-            line(f"{name:10}{meant.get(name, len(PEOPLE)):8}{len(found):8}{twice:8}{unclear:8}{killed[name]:8}")
-    assert sum(killed.values()) == KILLS
+            line(f"{name:10}{meant.get(name, len(writing.people)):8}{len(found):8}{twice:8}{unclear:8}{killed[name]:8}")
+    assert sum(killed.values()) == writing.kills
 
 
-def test_everything_was_made_once(there):
+def test_everything_was_made_once(writing, there):
     assert there["create"] == Counter(ROOMS)
     assert len(there["tokens"]) == TOKENS
-    assert there["register"] == there["contacts"] == Counter(PEOPLE)
+    assert there["register"] == there["contacts"] == Counter(writing.people)
     assert there["purge"] == Counter()
 
 
-def test_nobody_got_a_second_mail_and_who_may_have_got_none_is_named(there, unsure):
+def test_nobody_got_a_second_mail_and_who_may_have_got_none_is_named(writing, there, unsure):
     assert [who for name in ("its mails", "invite") for who, count in there[name].items() if count > 1] == []
-    assert {*PEOPLE} - unsure <= there["invite"].keys()
-    assert len(unsure) < len(PEOPLE) / 2
+    assert {*writing.people} - unsure <= there["invite"].keys()
+    assert len(unsure) < len(writing.people) / 2
 
 
 def test_the_update_was_done(killed, sandbox, rooms, mocker):

@@ -11,15 +11,9 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 BATCH_SIZE = 5
-KILLS = {"file": 20, "s3": 3}
 # seconds; on S3, a process needs one or two before it sends
 KILLED_AFTER = {"file": (0.2, 0.5), "s3": (1.0, 3.0)}
 LATENCY = {"file": 0.05, "s3": 0.1}
-# as many as cannot all be invited before the last kill, on the fastest machine
-PEOPLE = {
-    storage: int(BATCH_SIZE * KILLS[storage] * KILLED_AFTER[storage][1] / LATENCY[storage]) + BATCH_SIZE
-    for storage in KILLS
-}
 TROUBLE = [
     ("lost", {}),
     ("reset", {}),
@@ -31,6 +25,18 @@ TROUBLE = [
 @pytest.fixture
 def room_id(clickmeeting_sandbox):
     return clickmeeting_sandbox.add_room(name="Talk", permanent_room=True)["id"]
+
+
+@pytest.fixture
+def kills(storage, thorough):
+    return {"file": 20 if thorough else 6, "s3": 3}[storage]
+
+
+@pytest.fixture
+def addresses(storage, kills):
+    """More people than can be invited before the last kill, on the fastest machine."""
+    count = int(BATCH_SIZE * kills * KILLED_AFTER[storage][1] / LATENCY[storage]) + BATCH_SIZE
+    return [f"visitor{number}@example.com" for number in range(count)]
 
 
 @pytest.fixture
@@ -49,22 +55,21 @@ def ledger(storage, request, people, monkeypatch):
 
 
 @pytest.fixture
-def killed_until_done(forking, clickmeeting_sandbox, room_id, people, storage, ledger):
+def killed_until_done(forking, clickmeeting_sandbox, room_id, people, addresses, kills, storage, ledger):
     """Invite in processes that are killed until there were enough kills, then to the end; return the result."""
     chance = random.Random(2027)
-    addresses = [f"visitor{number}@example.com" for number in range(PEOPLE[storage])]
 
     def killed_until_done(on_uncertain):
         clickmeeting_sandbox.switch(latency=LATENCY[storage])
-        kills = 0
+        killed = 0
         with forking("inviter.py", room_id, people, on_uncertain, BATCH_SIZE) as run:
             people.write_text("\n".join(["email", *addresses, ""]))
-            while kills < KILLS[storage]:
+            while killed < kills:
                 kind, options = chance.choice(TROUBLE)
                 clickmeeting_sandbox.fault("send_invitation", kind, skip=chance.randrange(10), **options)
                 ended = run(killed_after=chance.uniform(*KILLED_AFTER[storage]))
                 assert ended in (0, -signal.SIGKILL)
-                kills += ended != 0
+                killed += ended != 0
             clickmeeting_sandbox.clear_faults()
             clickmeeting_sandbox.fault("send_invitation", "lost")  # if none was killed while it sent
             assert run() == 0
@@ -79,24 +84,26 @@ def mails(clickmeeting_sandbox):
 
 
 @pytest.mark.parametrize("storage", ["file", "s3"])
-def test_nobody_gets_two_mails_and_who_is_not_named_got_one(killed_until_done, mails, ledger, storage, capsys):
+def test_nobody_gets_two_mails_and_who_is_not_named_got_one(
+    killed_until_done, mails, ledger, addresses, kills, storage, capsys
+):
     result = killed_until_done("skip")
     entries = [json.loads(line) for line in ledger.read_bytes().splitlines()[1:]]
     uncertain = {entry["email"] for entry in entries if entry["outcome"] == "uncertain"}
     rows = {entry["row"] for entry in entries if entry["outcome"] == "uncertain"}
     got = mails()
     assert set(got.values()) == {1}
-    assert {f"visitor{number}@example.com" for number in range(PEOPLE[storage])} - got.keys() <= uncertain
+    assert {*addresses} - got.keys() <= uncertain
     assert result["uncertain"] == len(uncertain) > 0
     assert {*result["uncertain_rows"]} == {*sorted(rows)[:100]}
-    assert result["sent"] + result["unchanged"] == PEOPLE[storage] - len(uncertain)
-    told = f"{len(got)} of {PEOPLE[storage]} got one mail, {len(uncertain)} named as uncertain"
+    assert result["sent"] + result["unchanged"] == len(addresses) - len(uncertain)
+    told = f"{len(got)} of {len(addresses)} got one mail, {len(uncertain)} named as uncertain"
     with capsys.disabled():
-        print(f"{KILLS[storage]} kills on {storage}: {told}")  # noqa: T201
+        print(f"{kills} kills on {storage}: {told}")  # noqa: T201
 
 
 @pytest.mark.parametrize("storage", ["file"])
-def test_everybody_gets_one_at_least_where_what_is_uncertain_is_sent_again(killed_until_done, mails, storage):
+def test_everybody_gets_one_at_least_where_what_is_uncertain_is_sent_again(killed_until_done, mails, addresses):
     result = killed_until_done("resend")
     assert result["uncertain"] == 0
-    assert len(mails()) == PEOPLE[storage] == result["sent"] + result["unchanged"]
+    assert len(mails()) == len(addresses) == result["sent"] + result["unchanged"]

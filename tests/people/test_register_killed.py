@@ -9,7 +9,6 @@ from collections import Counter
 
 import pytest
 
-KILLS = 20
 DONE = {"created", "already_registered"}
 
 
@@ -41,7 +40,7 @@ def run(forking, room_id, people, tmp_path):
         yield run
 
 
-def test_killed_at_random_moments(clickmeeting_sandbox, run, people, tmp_path, capsys):
+def test_killed_at_random_moments(clickmeeting_sandbox, run, people, thorough, tmp_path, capsys):
     chance = random.Random(2027)
     asked = ["ada0@example.com"]
 
@@ -53,7 +52,7 @@ def test_killed_at_random_moments(clickmeeting_sandbox, run, people, tmp_path, c
         return {line["email"]: line["outcome"] for line in lines}
 
     kills = 0
-    while kills < KILLS:
+    while kills < (20 if thorough else 8):
         asked += people(range(len(asked), len(asked) + 50))
         ended = run(killed_after=chance.uniform(0.0, 0.25))
         assert ended in (0, -signal.SIGKILL)

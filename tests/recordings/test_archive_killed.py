@@ -29,11 +29,13 @@ def room_id(clickmeeting_sandbox):
 
 
 @pytest.fixture(params=["file", "s3"])
-def place(request, tmp_path):
+def place(request, thorough, tmp_path):
     if request.param == "s3":
         bucket = request.getfixturevalue("bucket")
-        return Place(f"{bucket.url}/", bucket.read, 1.0, 8)
-    return Place(str(tmp_path), lambda: {path.name: path.read_bytes() for path in tmp_path.iterdir()}, 0.3, 20)
+        return Place(f"{bucket.url}/", bucket.read, 1.0, 8 if thorough else 3)
+    return Place(
+        str(tmp_path), lambda: {path.name: path.read_bytes() for path in tmp_path.iterdir()}, 0.3, 20 if thorough else 8
+    )
 
 
 @pytest.fixture

@@ -25,6 +25,14 @@ class Warehouse:
     def __init__(self, engine: sa.Engine, conn_id: str) -> None:
         self.engine = engine
         self.conn_id = conn_id
+        # DuckDB takes longer to open a file than for most statements, unless this process has the file open already
+        self._open = engine.connect() if self.kind == "duckdb" else None
+
+    def close(self) -> None:
+        """Let another process open a file of DuckDB."""
+        if self._open:
+            self._open.close()
+        self.engine.dispose()
 
     @property
     def kind(self) -> str:
@@ -79,8 +87,9 @@ def warehouse(request: pytest.FixtureRequest, connect: Callable[..., str], tmp_p
         query = {"charset": "utf8mb4"} if request.param == "mysql" else {}
         address = address.set(database=where["schema"], query=query)
     engine = sa.create_engine(address, poolclass=sa.NullPool)
-    yield Warehouse(engine, connect(None, "warehouse", **where))
-    engine.dispose()
+    warehouse = Warehouse(engine, connect(None, "warehouse", **where))
+    yield warehouse
+    warehouse.close()
 
 
 def _create_database(server: sa.URL, name: str) -> None:

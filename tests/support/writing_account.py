@@ -17,8 +17,6 @@ from local_airflow import LocalAirflow, until
 
 from airflow_clickmeeting.sandbox.handle import Sandbox
 
-KILLS = 50
-PEOPLE = [f"person{number}@example.com" for number in range(300)]
 WRITES = (
     "create_conference",
     "update_conference",
@@ -36,13 +34,17 @@ class Writing:
 
     :param airflow: where it runs.
     :param sandbox: the account, which has old rooms and trouble, a room for everybody, and one for tokens.
+    :param people: how many people there are.
+    :param kills: how many tries are killed.
     """
 
-    def __init__(self, airflow: LocalAirflow, sandbox: Sandbox) -> None:
+    def __init__(self, airflow: LocalAirflow, sandbox: Sandbox, people: int, kills: int) -> None:
         self.sandbox = sandbox
+        self.people = [f"person{number}@example.com" for number in range(people)]
+        self.kills = kills
         self.place = airflow.home / "writing"
         (self.place / "tries").mkdir(parents=True)
-        rows = [f"{email},{email.partition('@')[0]},Example" for email in PEOPLE]
+        rows = [f"{email},{email.partition('@')[0]},Example" for email in self.people]
         (self.place / "people.csv").write_text("\n".join(["Email Address,First Name,Last Name", *rows]))
         everybody = sandbox.add_room(name="Everybody", permanent_room=True, registration={"enabled": 1})
         tokens = sandbox.add_room(name="Tokens", permanent_room=True, access_type=3)
@@ -57,7 +59,7 @@ class Writing:
             sandbox.fault(operation, "status", status=503, times=3, skip=4)
             sandbox.fault(operation, "lost", skip=6)
         self._airflow = airflow
-        self._killer = Killer(self.place / "tries", KILLS)
+        self._killer = Killer(self.place / "tries", kills)
 
     def start(self, add_dags: Callable[..., None]) -> None:
         """Start the run, and the kills."""

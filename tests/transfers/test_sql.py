@@ -475,6 +475,7 @@ class TestDuckDB:
 
     def test_a_file_that_another_process_has_open_is_an_error_of_the_database(self, sandbox, warehouse, load):
         path = warehouse.engine.url.database
+        warehouse.close()
         script = f"import duckdb; found = duckdb.connect({path!r}); print(flush=True); input()"
         with Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE) as other:
             other.stdout.readline()
