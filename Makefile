@@ -37,6 +37,8 @@ comma = ,
 export NO_PROXY := 127.0.0.1,localhost$(addprefix $(comma),$(NO_PROXY))
 export no_proxy := $(NO_PROXY)
 export UV_PYTHON_DOWNLOADS = never
+# Some machines forbid it, and then each process of Airflow and of the tests compiles the package again.
+export PYTHONDONTWRITEBYTECODE :=
 # A company's proxy signs with a certificate that the system knows, and uv's own list does not.
 export UV_SYSTEM_CERTS ?= 1
 

@@ -69,7 +69,7 @@ def add_dags(airflow) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def writing(airflow, add_dags, thorough) -> Iterator[Writing]:
     """The run of `test_writing.py`; it goes on while other tests wait."""
-    size = {"people": 300, "kills": 50} if thorough else {"people": 100, "kills": 12}
+    size = {"people": 300, "kills": 50} if thorough else {"people": 200, "kills": 12}
     with Sandbox() as sandbox, closing(Writing(airflow, sandbox, **size)) as writing:
         writing.start(add_dags)
         yield writing

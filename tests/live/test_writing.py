@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from writing_account import Writing
+from writing_account import UNCLEAR, Writing
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.sandbox.handle import Sandbox
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.live
 
 ROOMS = [f"Talk {number}" for number in range(8)]
 TOKENS = 3500
+BATCH_SIZE = 10  # of the invitations in `dags/writes.py`
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +88,11 @@ def test_everything_was_made_once(writing, there):
     assert there["purge"] == Counter()
 
 
-def test_nobody_got_a_second_mail_and_who_may_have_got_none_is_named(writing, there, unsure):
+def test_nobody_got_a_second_mail_and_who_may_have_got_none_is_named(writing, killed, there, unsure):
     assert [who for name in ("its mails", "invite") for who, count in there[name].items() if count > 1] == []
     assert {*writing.people} - unsure <= there["invite"].keys()
-    assert len(unsure) < len(writing.people) / 2
+    # a batch is unclear when its process was killed, or when its response was an error or was lost
+    assert len(unsure) <= BATCH_SIZE * (killed["invite"] + UNCLEAR)
 
 
 def test_the_update_was_done(killed, sandbox, rooms, mocker):
