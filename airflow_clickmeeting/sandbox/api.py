@@ -31,7 +31,7 @@ from airflow_clickmeeting.sandbox.operations import (
 )
 from airflow_clickmeeting.sandbox.world import World
 
-Handler = Callable[[World, Call], "Response | Any"]
+Handler = Callable[[Call], Any]
 
 
 _ROOM = "conferences/{room_id}"
@@ -101,7 +101,7 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
     inner = path.removeprefix("/v1").removesuffix(".json").strip("/")
     operation, ids = _find(request.method, inner) if path.startswith("/v1/") else (None, {})
     name = operation.__name__ if operation else "unknown"
-    call = await read_call(request, ids, has_extension=path.endswith(".json"))
+    call = await read_call(world, request, ids, has_extension=path.endswith(".json"))
     entry = world.requests.add(name, request, call.loggable, world.clock.now)
     await asyncio.sleep(world.switches.number("latency"))
     connection = Connection(scope, receive, send, entry)
@@ -110,27 +110,27 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
             seconds = math.ceil(wait) if world.switches.on("rate_limit_retry_after") else None
             await too_many(world, connection, seconds).send(connection)
         else:
-            await deliver(world, name, connection, functools.partial(_respond, world, operation, call))
+            await deliver(world, name, connection, functools.partial(_respond, operation, call))
     finally:
         if call.upload:
             await call.upload.close()
 
 
-def _respond(world: World, operation: Handler | None, call: Call) -> Response:
+def _respond(operation: Handler | None, call: Call) -> Response:
+    world = call.world
     try:
-        _check_key(world, operation, call)
+        if operation is not account.ping or world.switches.on("ping_checks_key"):
+            _check_key(call)
         if not operation:
             raise not_found("Resource")
         schedule.add_started_sessions(world)
-        result = operation(world, call)
+        result = operation(call)
     except ApiError as error:
         as_string = world.switches.word("error_code") == "string"
         return json_response(error.body(code_as_string=as_string), error.status)
     return result if isinstance(result, Response) else json_response(result)
 
 
-def _check_key(world: World, operation: Handler | None, call: Call) -> None:
-    if operation is account.ping and not world.switches.on("ping_checks_key"):
-        return
-    if not hmac.compare_digest(call.key.encode(), world.api_key.encode()):
+def _check_key(call: Call) -> None:
+    if not hmac.compare_digest(call.key.encode(), call.world.api_key.encode()):
         raise plain(401, "Wrong API key.")

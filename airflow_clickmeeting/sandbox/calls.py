@@ -10,7 +10,11 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
+from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.forms import Form, nest, read_object
+from airflow_clickmeeting.sandbox.model import Room, Session, StoredFile
+from airflow_clickmeeting.sandbox.schedule import visible_sessions
+from airflow_clickmeeting.sandbox.world import World
 
 MAX_PARTS = 1_000_000
 
@@ -19,9 +23,11 @@ MAX_PARTS = 1_000_000
 class Call:
     """Hold the parameters of one request: the ids of its path, its form, its upload and its API key.
 
-    `has_extension` says whether the path ended in `.json`.
+    `has_extension` says whether the path ended in `.json`. What the path names in the account is looked up when an
+    operation asks for it, with the error 404 if it does not exist.
     """
 
+    world: World
     ids: dict[str, str]
     form: Form
     upload: UploadFile | None = None
@@ -37,8 +43,29 @@ class Call:
         """Return an id of the path as a number."""
         return int(self.ids[name])
 
+    @property
+    def room(self) -> Room:
+        room = self.world.account.rooms.get(self.id())
+        if not room or (self.world.switches.word("archived") == "gone" and room.archived(self.world.clock.now)):
+            raise not_found()
+        return room
 
-async def read_call(request: Request, ids: dict[str, str], *, has_extension: bool) -> Call:
+    @property
+    def session(self) -> Session:
+        for session in visible_sessions(self.world, self.room):
+            if session.id == self.id("session_id"):
+                return session
+        raise not_found("Session")
+
+    @property
+    def file(self) -> StoredFile:
+        stored = self.world.account.files.get(self.id("file_id"))
+        if not stored:
+            raise not_found("File")
+        return stored
+
+
+async def read_call(world: World, request: Request, ids: dict[str, str], *, has_extension: bool) -> Call:
     """Read the body of a request, and return its parameters as a call.
 
     If the query and the body have the same parameter, the body's value is used. A body that cannot be read counts as
@@ -53,7 +80,7 @@ async def read_call(request: Request, ids: dict[str, str], *, has_extension: boo
     else:
         form |= _read_body(await request.body(), content_type)
     parameter = form.pop("api_key", "")
-    return Call(ids, form, upload, request.headers.get("x-api-key") or str(parameter), has_extension)
+    return Call(world, ids, form, upload, request.headers.get("x-api-key") or str(parameter), has_extension)
 
 
 async def _read_parts(request: Request, content_type: str) -> tuple[list[tuple[str, str]], UploadFile | None]:

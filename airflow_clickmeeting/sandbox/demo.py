@@ -79,7 +79,7 @@ def demo(world: World) -> None:
     add_field(launch, "Company", required=False)
     _register(world, launch, ("ada", "grace", "marie"))
     board = _webinar(world, "Board meeting", hour + 3 * DAY, access_type=3, duration=2, registration={})
-    generate_tokens(world, Call({"room_id": str(board.id)}, {"how_many": 5}))
+    generate_tokens(Call(world, {"room_id": str(board.id)}, {"how_many": 5}))
     _invite(world, board, "grace", "linus")
     _add_other_states(world, now, team)
 
@@ -157,12 +157,12 @@ def _register(world: World, room: Room, people: Iterable[str]) -> None:
     for person in people:
         first, _, last = CUSTOMERS[person].partition(" ")
         answers = {"1": first, "2": last, "3": f"{person}@example.com"}
-        register_participant(world, Call({"room_id": str(room.id)}, {"registration": answers}))
+        register_participant(Call(world, {"room_id": str(room.id)}, {"registration": answers}))
 
 
 def _invite(world: World, room: Room, *people: str) -> None:
     invited = [{"email": f"{person}@example.com"} for person in people]
-    send_invitation(world, Call({"room_id": str(room.id), "lang": "en"}, {"attendees": invited}))
+    send_invitation(Call(world, {"room_id": str(room.id), "lang": "en"}, {"attendees": invited}))
 
 
 SEEDS: dict[str, Callable[[World], None] | None] = {"empty": None, "demo": demo}

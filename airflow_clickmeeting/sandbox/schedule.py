@@ -1,4 +1,4 @@
-"""Add the sessions of scheduled rooms, and their recordings, when the clock reaches their start."""
+"""Add the sessions of scheduled rooms, and their recordings, when the clock reaches their start, and list them."""
 
 from __future__ import annotations
 
@@ -79,3 +79,14 @@ def drop_automatic(room: Room, since: datetime = LONG_AGO) -> None:
     room.recordings = {
         id_: recording for id_, recording in room.recordings.items() if recording.session_id not in removed
     }
+
+
+def session_time(world: World) -> datetime:
+    """Return the time that session lists show. It is earlier than now by the switch `sessions_delay`."""
+    return world.clock.now - timedelta(seconds=world.switches.number("sessions_delay"))
+
+
+def visible_sessions(world: World, room: Room) -> list[Session]:
+    """Return the sessions that have started, the earliest first."""
+    now = session_time(world)
+    return sorted((one for one in room.sessions if one.start <= now), key=lambda one: (one.start, one.id))

@@ -11,13 +11,12 @@ from zoneinfo import available_timezones
 from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found, require, require_address
 from airflow_clickmeeting.sandbox.forms import text
-from airflow_clickmeeting.sandbox.world import World
 
 CONTACT = ("email", "firstname", "lastname", "phone", "company", "country")
 _REGIONS = r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/.+|UTC"
 
 
-def ping(world: World, call: Call) -> Any:
+def ping(call: Call) -> Any:
     """Return `pong`, so that a client can check the URL and the API key."""
     return {"ping": "pong"}
 
@@ -38,12 +37,12 @@ def _countries() -> dict[str, list[str]]:
     return countries
 
 
-def list_timezones(world: World, call: Call) -> Any:
+def list_timezones(call: Call) -> Any:
     """List all time zones."""
     return timezones()
 
 
-def list_timezones_by_country(world: World, call: Call) -> Any:
+def list_timezones_by_country(call: Call) -> Any:
     """List the time zones of a country."""
     zones = _countries().get(call.ids["country"].upper())
     if not zones:
@@ -51,7 +50,7 @@ def list_timezones_by_country(world: World, call: Call) -> Any:
     return sorted(zones)
 
 
-def list_phone_gateways(world: World, call: Call) -> Any:
+def list_phone_gateways(call: Call) -> Any:
     """List the dial-in phone numbers."""
     return [
         {"code": code, "location": location, "value": number, "geo": {"lat": latitude, "long": longitude}}
@@ -63,7 +62,7 @@ def list_phone_gateways(world: World, call: Call) -> Any:
     ]
 
 
-def list_skins(world: World, call: Call) -> Any:
+def list_skins(call: Call) -> Any:
     """List the skins of rooms."""
     images = "https://account-panel.clickmeeting.example/images/skins"
     return [
@@ -72,10 +71,10 @@ def list_skins(world: World, call: Call) -> Any:
     ]
 
 
-def create_contact(world: World, call: Call) -> Any:
+def create_contact(call: Call) -> Any:
     """Add a contact, or update the contact with the same e-mail address."""
     contact = {name: text(call.form, name) for name in CONTACT if name in call.form}
     require(contact, *CONTACT[:3])
     require_address(contact["email"])
-    world.account.contacts.setdefault(contact["email"].lower(), {}).update(contact)
+    call.world.account.contacts.setdefault(contact["email"].lower(), {}).update(contact)
     return {"status": "OK"}

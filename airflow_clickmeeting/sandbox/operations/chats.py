@@ -14,7 +14,7 @@ from airflow_clickmeeting.sandbox.answers import Response
 from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import ChatLine, Room, Session
-from airflow_clickmeeting.sandbox.operations.lookup import visible_sessions
+from airflow_clickmeeting.sandbox.schedule import visible_sessions
 from airflow_clickmeeting.sandbox.world import World
 
 HEADER = ["Date", "E-mail", "Nickname", "Message"]
@@ -29,7 +29,7 @@ def _chats(world: World) -> Iterator[tuple[Room, Session, list[ChatLine]]]:
                 yield room, session, lines
 
 
-def list_chats(world: World, call: Call) -> Any:
+def list_chats(call: Call) -> Any:
     """List the ended sessions that have a chat."""
     return [
         {
@@ -38,20 +38,20 @@ def list_chats(world: World, call: Call) -> Any:
             "timezone": room.timezone,
             "date": session.start.astimezone(room.zone).strftime("%Y-%m-%d"),
             "time": session.start.astimezone(room.zone).strftime("%H:%M"),
-            "download_link": f"{world.api_url}chats/{session.id}",
+            "download_link": f"{call.world.api_url}chats/{session.id}",
         }
-        for room, session, _ in _chats(world)
+        for room, session, _ in _chats(call.world)
     ]
 
 
-def download_chat(world: World, call: Call) -> Any:
+def download_chat(call: Call) -> Any:
     """Return the chat of a session as a ZIP archive with a CSV file."""
-    for room, session, lines in _chats(world):
+    for room, session, lines in _chats(call.world):
         if session.id == call.id("session_id"):
             stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
             disposition = f"attachment; filename=chat_history_{session.id}_{stamp}.zip"
             headers = {"content-type": "application/zip", "content-disposition": disposition}
-            return Response(iter((_archive(room, lines, world.switches.word("chat_format")),)), headers=headers)
+            return Response(iter((_archive(room, lines, call.world.switches.word("chat_format")),)), headers=headers)
     raise not_found("Chat")
 
 

@@ -12,7 +12,6 @@ from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.errors import invalid_dates, not_found, plain, require
 from airflow_clickmeeting.sandbox.forms import Form, flag, integer
 from airflow_clickmeeting.sandbox.model import Room
-from airflow_clickmeeting.sandbox.operations.lookup import room_of
 from airflow_clickmeeting.sandbox.operations.room_form import apply_changes, duration, free_slug, moment, read_changes
 from airflow_clickmeeting.sandbox.operations.shapes import room_object
 from airflow_clickmeeting.sandbox.schedule import drop_automatic, end_running
@@ -22,8 +21,9 @@ PAGE = 250
 MANDATORY = ("name", "room_type", "permanent_room", "access_type")
 
 
-def list_conferences(world: World, call: Call) -> Any:
+def list_conferences(call: Call) -> Any:
     """List the rooms of one status in pages of 250. Without a status, list all rooms, grouped by status."""
+    world = call.world
     if "status" not in call.ids:
         return {f"{status}_conferences": _shown(world, _rooms(world, status)) for status in ("active", "inactive")}
     # the published component for elastic.io asks for "Active"; whether ClickMeeting accepts that is unproven
@@ -51,20 +51,20 @@ def _shown(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
     return [room_object(world, room) for room in rooms]
 
 
-def get_conference(world: World, call: Call) -> Any:
+def get_conference(call: Call) -> Any:
     """Return one room in the shape that the switch `room_answer` sets."""
-    shown = room_object(world, room_of(world, call))
-    return shown if world.switches.word("room_answer") == "flat" else {"conference": shown}
+    shown = room_object(call.world, call.room)
+    return shown if call.world.switches.word("room_answer") == "flat" else {"conference": shown}
 
 
-def create_conference(world: World, call: Call) -> Any:
+def create_conference(call: Call) -> Any:
     """Create a room, unless a mandatory parameter is missing or the limit of rooms is reached."""
-    limit = world.switches.number("max_rooms")
-    if limit and len(_rooms(world, "active")) >= limit:
+    limit = call.world.switches.number("max_rooms")
+    if limit and len(_rooms(call.world, "active")) >= limit:
         raise plain(403, "The limit of rooms is reached.", "LIMIT_REACHED")
     require(call.form, *MANDATORY)
-    room = new_room(world, call.form)
-    return json_response({"room": room_object(world, room)}, int(world.switches.word("created_status")))
+    room = new_room(call.world, call.form)
+    return json_response({"room": room_object(call.world, room)}, int(call.world.switches.word("created_status")))
 
 
 def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
@@ -86,13 +86,13 @@ def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
     return room
 
 
-def update_conference(world: World, call: Call) -> Any:
+def update_conference(call: Call) -> Any:
     """Change the sent parameters of a room, and nothing else."""
-    room, form = room_of(world, call), call.form
+    room, form = call.room, call.form
     if "starts_at" in form or "duration" in form:
         require(form, "permanent_room")
-    now = floor(world.clock.now, timedelta(seconds=1))
-    changes = read_changes(world, form, room)
+    now = floor(call.world.clock.now, timedelta(seconds=1))
+    changes = read_changes(call.world, form, room)
     permanent = flag(form["permanent_room"]) if "permanent_room" in form else room.permanent_room
     new_duration = duration(form, room.duration)
     start = moment(form, "starts_at", ZoneInfo(changes.get("timezone", room.timezone)), room.starts_at or now)
@@ -101,15 +101,15 @@ def update_conference(world: World, call: Call) -> Any:
         raise invalid_dates("Start date is in the past.")
     if changes.get("access_type", room.access_type) == 2:
         require({"password": changes.get("password") or room.password}, "password")
-    _reschedule(room, starts_at, new_duration, world)
+    _reschedule(room, starts_at, new_duration, call.world)
     renamed = changes.get("name", room.name) != room.name
     apply_changes(room, changes)
-    if renamed and "name_url" not in changes and world.switches.word("renamed_room") == "new":
-        room.name_url = free_slug(world, room.name)
+    if renamed and "name_url" not in changes and call.world.switches.word("renamed_room") == "new":
+        room.name_url = free_slug(call.world, room.name)
     if room.set_status == "inactive":
         end_running(room, now, now)
     room.updated_at = now
-    return get_conference(world, call)
+    return get_conference(call)
 
 
 def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta, world: World) -> None:
@@ -122,22 +122,22 @@ def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta,
     room.starts_at, room.duration, room.set_status = starts_at, new_duration, None
 
 
-def delete_conference(world: World, call: Call) -> Any:
+def delete_conference(call: Call) -> Any:
     """Delete a room with its sessions, recordings, tokens and registrations."""
-    answer = world.switches.word("delete_answer")
+    answer = call.world.switches.word("delete_answer")
     as_string = answer == "string" or (answer == "by_extension" and not call.has_extension)
-    if as_string and call.id() not in world.account.rooms:
+    if as_string and call.id() not in call.world.account.rooms:
         return json_response("404 Not Found", 404)
-    del world.account.rooms[room_of(world, call).id]
+    del call.world.account.rooms[call.room.id]
     return "200 OK" if as_string else {"result": "OK"}
 
 
-def check_availability(world: World, call: Call) -> Any:
+def check_availability(call: Call) -> Any:
     """Return OK if no other scheduled room overlaps this time, and an error if one does."""
     require(call.form, "start_time", "duration")
-    start, length = moment(call.form, "start_time", UTC, world.clock.now), duration(call.form, timedelta())
+    start, length = moment(call.form, "start_time", UTC, call.world.clock.now), duration(call.form, timedelta())
     ignored = integer(call.form.get("id"))
-    for room in _rooms(world, "active"):
+    for room in _rooms(call.world, "active"):
         taken = room.starts_at and room.ends_at and room.starts_at < start + length and start < room.ends_at
         if taken and room.id != ignored:
             raise plain(422, "This time is already booked.", "NOT_AVAILABLE")

@@ -11,7 +11,6 @@ from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_fields
 from airflow_clickmeeting.sandbox.media import file_bytes
 from airflow_clickmeeting.sandbox.model import StoredFile
-from airflow_clickmeeting.sandbox.operations.lookup import file_of, room_of
 from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, signed_url
 from airflow_clickmeeting.sandbox.world import World
 
@@ -33,20 +32,20 @@ def document_type(name: str) -> str:
     return _TYPE_OF.get(name.rpartition(".")[2].lower(), "document")
 
 
-def list_files(world: World, call: Call) -> Any:
+def list_files(call: Call) -> Any:
     """List all files of the account."""
-    return [_item(world, stored) for stored in world.account.files.values()]
+    return [_item(call.world, stored) for stored in call.world.account.files.values()]
 
 
-def list_conference_files(world: World, call: Call) -> Any:
+def list_conference_files(call: Call) -> Any:
     """List the files of a room."""
-    room = room_of(world, call)
-    return [_item(world, stored) for stored in world.account.files.values() if stored.room_id == room.id]
+    room = call.room
+    return [_item(call.world, stored) for stored in call.world.account.files.values() if stored.room_id == room.id]
 
 
-def get_file(world: World, call: Call) -> Any:
+def get_file(call: Call) -> Any:
     """Return the entry of one file, with the progress of its conversion."""
-    return _item(world, file_of(world, call))
+    return _item(call.world, call.file)
 
 
 def _item(world: World, stored: StoredFile) -> dict[str, Any]:
@@ -78,22 +77,22 @@ def store(world: World, name: str, size: int, content: IO[bytes], room_id: int |
     return stored
 
 
-def upload_file(world: World, call: Call) -> Any:
+def upload_file(call: Call) -> Any:
     """Add the uploaded file to the library, or to the files of a room."""
-    room_id = room_of(world, call).id if "room_id" in call.ids else None
+    room_id = call.room.id if "room_id" in call.ids else None
     upload = call.upload
     if not upload or not upload.filename:
         raise invalid_fields([("uploaded", REQUIRED)])
     call.upload = None  # the account keeps the file, so the API must not close it after the request
-    stored = store(world, upload.filename, upload.size or 0, upload.file, room_id)
-    return {**_entry(stored, 0, converted=False), "url": f"{world.api_url}file-library/{stored.id}/download"}
+    stored = store(call.world, upload.filename, upload.size or 0, upload.file, room_id)
+    return {**_entry(stored, 0, converted=False), "url": f"{call.world.api_url}file-library/{stored.id}/download"}
 
 
-def download_file(world: World, call: Call) -> Any:
+def download_file(call: Call) -> Any:
     """Return the bytes of a file, or a redirect to the file host."""
-    stored = file_of(world, call)
-    if world.switches.on("media_redirect"):
-        location = signed_url(world, links.file_path(stored.id, stored.name))
+    stored = call.file
+    if call.world.switches.on("media_redirect"):
+        location = signed_url(call.world, links.file_path(stored.id, stored.name))
         return Response(status=302, headers={"location": location})
     name = "".join(letter for letter in stored.name if letter.isprintable() and letter != '"')
     return Response(
@@ -108,9 +107,9 @@ def download_file(world: World, call: Call) -> Any:
     )
 
 
-def delete_file(world: World, call: Call) -> Any:
+def delete_file(call: Call) -> Any:
     """Delete a file from the library."""
-    stored = file_of(world, call)
-    del world.account.files[stored.id]
+    stored = call.file
+    del call.world.account.files[stored.id]
     stored.content.close()
     return {"response": "OK"}

@@ -8,16 +8,14 @@ from typing import Any
 from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Recording, Room
-from airflow_clickmeeting.sandbox.operations.lookup import room_of
 from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, ready_recordings, recording_url
 from airflow_clickmeeting.sandbox.world import World
 
 
-def list_recordings(world: World, call: Call) -> Any:
+def list_recordings(call: Call) -> Any:
     """List the recordings of a room. For a room without recordings, ClickMeeting sends an error with status 200."""
-    room = room_of(world, call)
-    listed = [_item(world, recording) for recording in _listed(world, room)]
-    none = world.switches.word("no_recordings")
+    listed = [_item(call.world, recording) for recording in _listed(call.world, call.room)]
+    none = call.world.switches.word("no_recordings")
     if listed or none == "empty":
         return listed
     error = not_found()
@@ -25,15 +23,15 @@ def list_recordings(world: World, call: Call) -> Any:
     raise error
 
 
-def list_all_recordings(world: World, call: Call) -> Any:
+def list_all_recordings(call: Call) -> Any:
     """List all recordings of the account. The switch `all_recordings` sets the key of the room's id."""
-    key = world.switches.word("all_recordings")
+    key = call.world.switches.word("all_recordings")
     if key == "404":
         raise not_found("Resource")
     return [
-        {**_item(world, recording), **({} if key == "bare" else {key: room.id})}
-        for room in world.account.rooms.values()
-        for recording in _listed(world, room)
+        {**_item(call.world, recording), **({} if key == "bare" else {key: room.id})}
+        for room in call.world.account.rooms.values()
+        for recording in _listed(call.world, room)
     ]
 
 
@@ -68,17 +66,16 @@ def _size(world: World, recording: Recording) -> int | str | None:
     return size if world.switches.word("sizes") == "int" else str(size)
 
 
-def delete_recording(world: World, call: Call) -> Any:
+def delete_recording(call: Call) -> Any:
     """Delete one recording of a room."""
-    room = room_of(world, call)
-    if not room.recordings.pop(call.id("recording_id"), None):
+    if not call.room.recordings.pop(call.id("recording_id"), None):
         raise not_found("Recording")
     return {"STATUS": "OK"}
 
 
-def delete_all_recordings(world: World, call: Call) -> Any:
+def delete_all_recordings(call: Call) -> Any:
     """Delete the recordings that the list of a room shows. Hidden recordings stay."""
-    room = room_of(world, call)
-    for recording in _listed(world, room):
+    room = call.room
+    for recording in _listed(call.world, room):
         del room.recordings[recording.id]
     return {"STATUS": "OK"}

@@ -9,9 +9,9 @@ from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid_fields, plain, require, require_address
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
 from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Registration, Room
-from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
 from airflow_clickmeeting.sandbox.operations.tokens import bind_token
+from airflow_clickmeeting.sandbox.schedule import visible_sessions
 from airflow_clickmeeting.sandbox.world import World
 
 
@@ -19,9 +19,9 @@ def _disabled() -> ApiError:
     return plain(422, "Registration is disabled.", "REGISTRATION_DISABLED")
 
 
-def register_participant(world: World, call: Call) -> Any:
+def register_participant(call: Call) -> Any:
     """Register a person and return a join link. A second registration returns the same link."""
-    room = room_of(world, call)
+    room = call.room
     if not room.registration_enabled:
         raise _disabled()
     answers = group(call.form, "registration")
@@ -31,12 +31,12 @@ def register_participant(world: World, call: Call) -> Any:
     confirmation = group(call.form, "confirmation_email")
     mailed = flag(confirmation.get("enabled"))
     known = room.registrations.get(email.lower())
-    limit = world.switches.number("max_registrations")
+    limit = call.world.switches.number("max_registrations")
     if limit and not known and len(room.registrations) >= limit:
         raise plain(403, "The limit of registrations is reached.", "LIMIT_REACHED")
-    registration = known or _register(world, room, email, answers, confirmed=not mailed)
+    registration = known or _register(call.world, room, email, answers, confirmed=not mailed)
     if mailed:
-        _mail(world, room, email, "confirmation", lang=text(confirmation, "lang") or "en")
+        _mail(call.world, room, email, "confirmation", lang=text(confirmation, "lang") or "en")
     return {"status": "OK", "exist": int(known is not None), "url": _url(room, registration), "r": registration.r}
 
 
@@ -62,26 +62,26 @@ def _url(room: Room, registration: Registration) -> str:
     return f"https://{ACCOUNT_HOST}/{room.pin}?r={registration.r}"
 
 
-def list_registrations(world: World, call: Call) -> Any:
+def list_registrations(call: Call) -> Any:
     """List the registrations. With the status `active`, list only people who have not attended a session."""
-    room = room_of(world, call)
+    room = call.room
     if not room.registration_enabled:
         raise _disabled()
     attended: dict[str, int] = {}
-    for session in visible_sessions(world, room):
-        for email in attendance.first_entries(room, session, world.clock.now):
+    for session in visible_sessions(call.world, room):
+        for email in attendance.first_entries(room, session, call.world.clock.now):
             attended.setdefault(email, session.id)
-    listed = [_item(world, room, one, attended.get(email)) for email, one in room.registrations.items()]
+    listed = [_item(call.world, room, one, attended.get(email)) for email, one in room.registrations.items()]
     if call.ids.get("status") == "active":
         return [item for item in listed if item["session_id"] is None]
     return listed
 
 
-def list_session_registrations(world: World, call: Call) -> Any:
+def list_session_registrations(call: Call) -> Any:
     """List the registrations of the people who attended a session."""
-    room, session = session_of(world, call)
-    attended = attendance.first_entries(room, session, world.clock.now)
-    return [_item(world, room, one, session.id) for email, one in room.registrations.items() if email in attended]
+    room, session = call.room, call.session
+    attended = attendance.first_entries(room, session, call.world.clock.now)
+    return [_item(call.world, room, one, session.id) for email, one in room.registrations.items() if email in attended]
 
 
 def _item(world: World, room: Room, registration: Registration, session_id: int | None) -> dict[str, Any]:
@@ -102,9 +102,9 @@ def _item(world: World, room: Room, registration: Registration, session_id: int 
     }
 
 
-def send_invitation(world: World, call: Call) -> Any:
+def send_invitation(call: Call) -> Any:
     """Add invitations to the outbox. In a room with tokens, each e-mail address gets a token."""
-    room, form = room_of(world, call), call.form
+    room, form = call.room, call.form
     people = [one if isinstance(one, dict) else {} for one in items(form.get("attendees"))]
     if not people or not all(text(one, "email") for one in people):
         raise invalid_fields([("attendees", REQUIRED)])
@@ -119,7 +119,7 @@ def send_invitation(world: World, call: Call) -> Any:
     for one, own_role in zip(people, roles, strict=True):
         email = text(one, "email")
         name = f"{text(one, 'firstname')} {text(one, 'lastname')}".strip() or email.partition("@")[0]
-        attendance.get_or_add_guest(world, room, email, name).role = own_role
-        bind_token(world, room, email)
-        _mail(world, room, email, "invitation", lang=call.ids["lang"], role=own_role, template=template)
+        attendance.get_or_add_guest(call.world, room, email, name).role = own_role
+        bind_token(call.world, room, email)
+        _mail(call.world, room, email, "invitation", lang=call.ids["lang"], role=own_role, template=template)
     return {"status": "OK"}

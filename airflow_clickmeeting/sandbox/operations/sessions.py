@@ -16,8 +16,8 @@ from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.clock import floor
 from airflow_clickmeeting.sandbox.errors import not_found
 from airflow_clickmeeting.sandbox.model import Room, Session, Visit
-from airflow_clickmeeting.sandbox.operations.lookup import room_of, session_of, session_time, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
+from airflow_clickmeeting.sandbox.schedule import session_time, visible_sessions
 from airflow_clickmeeting.sandbox.world import World
 
 ROWS_AT_ONCE = 500
@@ -26,13 +26,13 @@ Row = Callable[["World", Visit, datetime, ZoneInfo], dict[str, Any]]
 minute = lru_cache(maxsize=10_000)(instant)
 
 
-def list_sessions(world: World, call: Call) -> Any:
+def list_sessions(call: Call) -> Any:
     """List the sessions of a room, the earliest first."""
-    room = room_of(world, call)
-    sessions = visible_sessions(world, room)
-    if not sessions and world.switches.word("no_sessions") == "404":
+    room = call.room
+    sessions = visible_sessions(call.world, room)
+    if not sessions and call.world.switches.word("no_sessions") == "404":
         raise not_found("Session")
-    return [{"id": session.id, **_summary(world, room, session)} for session in sessions]
+    return [{"id": session.id, **_summary(call.world, room, session)} for session in sessions]
 
 
 def _summary(world: World, room: Room, session: Session) -> dict[str, Any]:
@@ -57,24 +57,23 @@ def _span(world: World, start: datetime, end: datetime, now: datetime, zone: Zon
     return span
 
 
-def get_session(world: World, call: Call) -> Any:
+def get_session(call: Call) -> Any:
     """Return one session with its attendees and reports."""
-    room, session = session_of(world, call)
+    room, session = call.room, call.session
 
     def pieces() -> Iterator[bytes]:
-        summary = json.dumps(_summary(world, room, session))
+        summary = json.dumps(_summary(call.world, room, session))
         yield f'{summary[:-1]}, "attendees": '.encode()
-        yield from _array(world, room, session, _short_row)
-        reported = {lang: _report(world, room, session, lang) for lang in reports.LANGUAGES}
+        yield from _array(call.world, room, session, _short_row)
+        reported = {lang: _report(call.world, room, session, lang) for lang in reports.LANGUAGES}
         yield f', "pdf": {json.dumps(reported)}}}'.encode()
 
     return Response(pieces(), headers=JSON)
 
 
-def list_session_attendees(world: World, call: Call) -> Any:
+def list_session_attendees(call: Call) -> Any:
     """List every entry of every person. A person who rejoined has several rows."""
-    room, session = session_of(world, call)
-    return Response(_array(world, room, session, _row), headers=JSON)
+    return Response(_array(call.world, call.room, call.session, _row), headers=JSON)
 
 
 def _array(world: World, room: Room, session: Session, row: Row) -> Iterator[bytes]:
@@ -116,14 +115,14 @@ def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str,
     return row
 
 
-def generate_session_report(world: World, call: Call) -> Any:
+def generate_session_report(call: Call) -> Any:
     """Start the PDF report of a session, or return the status of a started one."""
-    room, session = session_of(world, call)
+    room, session = call.room, call.session
     lang = call.ids["lang"].lower()
     if lang not in reports.LANGUAGES:
         raise not_found("Language")
-    reports.request(session, lang, world.clock.now)
-    state = _report(world, room, session, lang)
+    reports.request(session, lang, call.world.clock.now)
+    state = _report(call.world, room, session, lang)
     if state["progress"] < 100:
         del state["url"]
     return state if state["progress"] else {**state, "status": "NEW"}

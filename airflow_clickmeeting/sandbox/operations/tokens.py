@@ -10,8 +10,8 @@ from airflow_clickmeeting.sandbox.calls import Call
 from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found, require, require_address
 from airflow_clickmeeting.sandbox.forms import integer, items, text
 from airflow_clickmeeting.sandbox.model import Room
-from airflow_clickmeeting.sandbox.operations.lookup import room_of, visible_sessions
 from airflow_clickmeeting.sandbox.operations.shapes import instant
+from airflow_clickmeeting.sandbox.schedule import visible_sessions
 from airflow_clickmeeting.sandbox.world import World
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -19,20 +19,20 @@ MAX_TOKENS_PER_CALL = 1000
 ROLES = {"listener", "presenter", "host", "moderator", "guest_speaker"}
 
 
-def _token_room(world: World, call: Call) -> Room:
-    room = room_of(world, call)
+def _token_room(call: Call) -> Room:
+    room = call.room
     if room.access_type != 3:
         raise invalid("This room is not protected by tokens.")
     return room
 
 
-def generate_tokens(world: World, call: Call) -> Any:
+def generate_tokens(call: Call) -> Any:
     """Add tokens to a room, and return only the new tokens."""
-    room = _token_room(world, call)
+    room = _token_room(call)
     how_many = integer(call.form.get("how_many", 1))
     if how_many is None or not 1 <= how_many <= MAX_TOKENS_PER_CALL:
         raise invalid_fields([("how_many", f"This value should be from 1 to {MAX_TOKENS_PER_CALL}.")])
-    added = [_add_token(world, room, None) for _ in range(how_many)]
+    added = [_add_token(call.world, room, None) for _ in range(how_many)]
     return {"access_tokens": [_token(code, None, None) for code in added]}
 
 
@@ -44,12 +44,12 @@ def _add_token(world: World, room: Room, email: str | None) -> str:
             return code
 
 
-def list_tokens(world: World, call: Call) -> Any:
+def list_tokens(call: Call) -> Any:
     """List the tokens of a room, with the time of their first use."""
-    room = _token_room(world, call)
+    room = _token_room(call)
     used: dict[str, str] = {}
-    for session in visible_sessions(world, room):
-        for email, joined in attendance.first_entries(room, session, world.clock.now).items():
+    for session in visible_sessions(call.world, room):
+        for email, joined in attendance.first_entries(room, session, call.world.clock.now).items():
             used.setdefault(email, instant(joined, room.zone))
     shown = [_token(code, email, used.get((email or "").lower())) for code, email in room.tokens.items()]
     return {"access_tokens": shown}
@@ -76,21 +76,21 @@ def bind_token(world: World, room: Room, email: str) -> None:
         _add_token(world, room, email)
 
 
-def get_token_by_email(world: World, call: Call) -> Any:
+def get_token_by_email(call: Call) -> Any:
     """Return the token of an e-mail address, in the shape that the switch `token_answer` sets."""
-    room, email = _token_room(world, call), text(call.form, "email")
+    room, email = _token_room(call), text(call.form, "email")
     require(call.form, "email")
     found = bound_tokens(room, email)
     if not found:
         raise not_found("Token")
-    return {"array": found, "object": {"token": found[0]}, "string": found[0]}[world.switches.word("token_answer")]
+    return {"array": found, "object": {"token": found[0]}, "string": found[0]}[call.world.switches.word("token_answer")]
 
 
-def deactivate_tokens(world: World, call: Call) -> Any:
+def deactivate_tokens(call: Call) -> Any:
     """Delete the named tokens. With the switch `empty_deactivate`, an empty list can delete all tokens."""
-    room = _token_room(world, call)
+    room = _token_room(call)
     named = [str(token) for token in items(call.form.get("tokens"))]
-    if not named and world.switches.word("empty_deactivate") == "wipe":
+    if not named and call.world.switches.word("empty_deactivate") == "wipe":
         named = list(room.tokens)
     if not named:
         raise invalid_fields([("tokens", REQUIRED)])
@@ -99,9 +99,9 @@ def deactivate_tokens(world: World, call: Call) -> Any:
     return {"status": "deleted", "message": "The tokens is not accessible anymore"}
 
 
-def generate_autologin_url(world: World, call: Call) -> Any:
+def generate_autologin_url(call: Call) -> Any:
     """Return an auto-login hash for one person with one role."""
-    room, form = room_of(world, call), call.form
+    room, form = call.room, call.form
     needed = ["email", "nickname", "role", *{2: ["password"], 3: ["token"]}.get(room.access_type, [])]
     require(form, *needed)
     require_address(text(form, "email"))
