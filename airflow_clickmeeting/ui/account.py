@@ -120,10 +120,6 @@ class _Questions:
         async with self._parallel:
             return await self.hook.run(call)
 
-    async def ask_list(self, call: Call[list[T]]) -> list[T]:
-        # the hook would ask for the room once more, to tell an empty list from a missing room
-        return await self.ask(replace(call, empty_if_ok=None, treat_as={"not_found": []}))
-
     async def account(self) -> Account:
         errors: list[str] = []
         active, inactive, recordings = await asyncio.gather(
@@ -199,11 +195,11 @@ class _Questions:
 
     async def _list_or_error(self, call: Call[list[T]] | None, errors: list[str]) -> list[T] | None:
         """Return a list; or None, with an error if it cannot be read."""
-        try:
-            return None if call is None else await self.ask_list(call)
-        except ClickMeetingError as error:
-            errors.append(error.explanation)
+        if call is None:
             return None
-        except ValueError as error:
-            errors.append(str(error))
+        try:
+            # the hook would ask for the room once more, to tell an empty list from a missing room
+            return await self.ask(replace(call, empty_if_ok=None, treat_as={"not_found": []}))
+        except (ClickMeetingError, ValueError) as error:
+            errors.append(error.explanation if isinstance(error, ClickMeetingError) else str(error))
             return None

@@ -41,7 +41,6 @@ NOTICES = {
     404: ("There is no such page", "Choose Webinars in Airflow's menu to begin again."),
 }
 
-ConnectionId = Annotated[str, Path()]
 Number = Annotated[int, Path(ge=1)]
 
 app = FastAPI(title="ClickMeeting", docs_url=None, redoc_url=None, openapi_url=None)
@@ -64,13 +63,13 @@ def no_such_page(request: Request, _: RequestValidationError) -> Response:
 @app.get("/webinars")
 def first(accounts: Accounts) -> Response:
     """Lead to the first account that the user may see."""
-    if accounts:
-        return RedirectResponse(f"{PAGE}/{quote(accounts[0], safe='')}", 303, HEADERS)
-    return _page("notice.html", 403, title=NOTICES[403][0], text=NOTICES[403][1])
+    if not accounts:
+        raise HTTPException(403)
+    return RedirectResponse(_address(accounts[0]), 303, HEADERS)
 
 
 @app.get("/webinars/{connection_id}", dependencies=[may_read_connection])
-async def account(connection_id: ConnectionId, accounts: Accounts, name: str = "") -> Response:
+async def account(connection_id: str, accounts: Accounts, name: str = "") -> Response:
     """Show an account; the form of the filter comes here, too, and is led to a path that can be sent to others."""
     if name := name.strip():
         return RedirectResponse(f"{_address(connection_id)}/find/{quote(name, safe='')}", 303, HEADERS)
@@ -78,61 +77,43 @@ async def account(connection_id: ConnectionId, accounts: Accounts, name: str = "
 
 
 @app.get("/webinars/{connection_id}/all", dependencies=[may_read_connection])
-async def all_rooms(connection_id: ConnectionId, accounts: Accounts) -> Response:
+async def all_rooms(connection_id: str, accounts: Accounts) -> Response:
     """Show an account with all its rooms."""
     return await _overview(connection_id, accounts, show_all=True)
 
 
 @app.get("/webinars/{connection_id}/find/{name:path}", dependencies=[may_read_connection])
-async def find(connection_id: ConnectionId, accounts: Accounts, name: str) -> Response:
+async def find(connection_id: str, accounts: Accounts, name: str) -> Response:
     """Show the rooms of an account whose names have a text in them."""
     return await _overview(connection_id, accounts, name=name, show_all=True)
 
 
 @app.get("/webinars/{connection_id}/rooms/{room_id}", dependencies=[may_read_connection])
-async def room(connection_id: ConnectionId, accounts: Accounts, room_id: Number) -> Response:
+async def room(connection_id: str, accounts: Accounts, room_id: Number) -> Response:
     """Show a room with its latest session."""
-    return await _room(connection_id, accounts, room_id)
+    return await _answer("room.html", connection_id, accounts, read_room, report, room_id)
 
 
 @app.get("/webinars/{connection_id}/rooms/{room_id}/sessions/{session_id}", dependencies=[may_read_connection])
-async def session(connection_id: ConnectionId, accounts: Accounts, room_id: Number, session_id: Number) -> Response:
+async def session(connection_id: str, accounts: Accounts, room_id: Number, session_id: Number) -> Response:
     """Show a room with one of its sessions."""
-    return await _room(connection_id, accounts, room_id, session_id)
+    return await _answer("room.html", connection_id, accounts, read_room, report, room_id, session_id)
 
 
 async def _overview(connection_id: str, accounts: list[str], **wanted: Any) -> Response:
-    return await _answer(
-        "overview.html",
-        (connection_id,),
-        partial(read_account, connection_id),
-        partial(overview, **wanted),
-        connection_id=connection_id,
-        accounts=accounts,
-    )
-
-
-async def _room(connection_id: str, accounts: list[str], room_id: int, session_id: int | None = None) -> Response:
-    return await _answer(
-        "room.html",
-        (connection_id, room_id, session_id),
-        partial(read_room, connection_id, room_id, session_id),
-        report,
-        connection_id=connection_id,
-        accounts=accounts,
-    )
+    return await _answer("overview.html", connection_id, accounts, read_account, partial(overview, **wanted))
 
 
 async def _answer(
     template: str,
-    key: tuple[Any, ...],
-    ask: Callable[[], Awaitable[Any]],
-    view: Callable[[Any], dict[str, Any]],
-    *,
     connection_id: str,
     accounts: list[str],
+    read: Callable[..., Awaitable[Any]],
+    view: Callable[[Any], dict[str, Any]],
+    *ids: int,
 ) -> Response:
-    answer: Answer[Any] = await cache().get(key, ask)
+    """Show what `read` returns for the connection and the ids of the path, as `view` and the template have it."""
+    answer: Answer[Any] = await cache().get((connection_id, *ids), partial(read, connection_id, *ids))
     # an account that is named in the path only, such as one of an environment variable, has a tab, too
     about: dict[str, Any] = {
         "connection_id": connection_id,

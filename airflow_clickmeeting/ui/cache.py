@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -72,8 +72,7 @@ class Cache:
             patience = PATIENCE if entry.answer.value is None else NEWER_PATIENCE
             await asyncio.wait({entry.question}, timeout=patience)
         self._forget_oldest()
-        known = entry.answer
-        return Answer(known.value, known.received_at, known.error, is_pending=entry.question is not None)
+        return replace(entry.answer, is_pending=entry.question is not None)
 
     async def _ask(self, entry: _Entry, ask: Callable[[], Awaitable[Any]]) -> None:
         try:
@@ -81,7 +80,7 @@ class Cache:
                 entry.answer = Answer(await ask(), datetime.now(UTC))
             entry.expires_at = time.monotonic() + FRESH
         except Exception as error:  # noqa: BLE001 - the page shows every error
-            entry.answer = Answer(entry.answer.value, entry.answer.received_at, error)
+            entry.answer = replace(entry.answer, error=error)
             entry.expires_at = time.monotonic() + FAILURE_FRESH
         finally:
             entry.question = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from airflow_clickmeeting.api import times
-from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.api.types import Room
+from airflow_clickmeeting.ui.facts import time_of
 
 State = Literal["now", "coming", "open", "over"]
 
@@ -40,9 +40,9 @@ class WebinarRoom:
             id=room["id"],
             name=str(room.get("name") or f"Room {room['id']}"),
             is_active=room.get("status", "active") == "active",
-            starts_at=_time(room.get("starts_at")),
-            ends_at=_time(room.get("ends_at")),
-            changed_at=_time(room.get("updated_at") or room.get("created_at")),
+            starts_at=time_of(room, "starts_at"),
+            ends_at=time_of(room, "ends_at"),
+            changed_at=time_of(room, "updated_at" if room.get("updated_at") else "created_at"),
             timezone=str(room.get("timezone") or ""),
             has_registration=bool(room.get("registration_enabled")),
             # it becomes a link, and a link may hold a script
@@ -63,13 +63,6 @@ class WebinarRoom:
         return "now" if self.ends_at is None or now <= self.ends_at + LATE else "over"
 
 
-def _time(written: Any) -> datetime | None:
-    try:
-        return times.parse(written) if written else None
-    except ParseError:
-        return None
-
-
 def by_state(rooms: Iterable[WebinarRoom], now: datetime) -> dict[State, list[WebinarRoom]]:
     """Return the rooms of each state: coming ones by their start, and the others with the latest first."""
     found: dict[State, list[WebinarRoom]] = {"now": [], "coming": [], "open": [], "over": []}
@@ -77,16 +70,13 @@ def by_state(rooms: Iterable[WebinarRoom], now: datetime) -> dict[State, list[We
         found[room.state(now)].append(room)
     found["coming"].sort(key=attrgetter("starts_at"))
     for state, key in (("now", "starts_at"), ("open", "changed_at"), ("over", "ends_at")):
-        found[state].sort(key=_latest_first(key))  # type: ignore[index]
+        found[state].sort(key=partial(_latest_first, key))  # type: ignore[index]
     return found
 
 
-def _latest_first(name: str) -> Callable[[WebinarRoom], tuple[float, int]]:
-    def key(room: WebinarRoom) -> tuple[float, int]:
-        moment = getattr(room, name) or room.changed_at
-        return -(moment.timestamp() if moment else 0), -room.id
-
-    return key
+def _latest_first(name: str, room: WebinarRoom) -> tuple[float, int]:
+    moment = getattr(room, name) or room.changed_at
+    return -(moment.timestamp() if moment else 0), -room.id
 
 
 class Wanted(NamedTuple):
