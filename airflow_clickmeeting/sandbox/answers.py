@@ -78,7 +78,6 @@ class Response:
             self.headers.setdefault("content-length", str(len(self.body)))
 
     async def send(self, connection: Connection) -> None:
-        """Send the response."""
         raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
         connection.entry["status"] = self.status
         await connection.send({"type": "http.response.start", "status": self.status, "headers": raw})
@@ -95,7 +94,6 @@ class Response:
             await connection.close()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body in parts."""
         return iter((self.body,)) if isinstance(self.body, bytes) else self.body
 
     @property

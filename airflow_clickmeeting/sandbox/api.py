@@ -103,11 +103,11 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
     name = operation.__name__ if operation else "unknown"
     call = await read_call(world, request, ids, has_extension=path.endswith(".json"))
     entry = world.requests.add(name, request, call.loggable, world.clock.now)
-    await asyncio.sleep(world.switches.number("latency"))
+    await asyncio.sleep(world.switches["latency"])
     connection = Connection(scope, receive, send, entry)
     try:
         if wait := world.rate_limit.wait(world.switches, monotonic()):
-            seconds = math.ceil(wait) if world.switches.on("rate_limit_retry_after") else None
+            seconds = math.ceil(wait) if world.switches["rate_limit_retry_after"] else None
             await too_many(world, connection, seconds).send(connection)
         else:
             await deliver(world, name, connection, functools.partial(_respond, operation, call))
@@ -119,14 +119,14 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
 def _respond(operation: Handler | None, call: Call) -> Response:
     world = call.world
     try:
-        if operation is not account.ping or world.switches.on("ping_checks_key"):
+        if operation is not account.ping or world.switches["ping_checks_key"]:
             _check_key(call)
         if not operation:
             raise not_found("Resource")
         schedule.add_started_sessions(world)
         result = operation(call)
     except ApiError as error:
-        as_string = world.switches.word("error_code") == "string"
+        as_string = world.switches["error_code"] == "string"
         return json_response(error.body(code_as_string=as_string), error.status)
     return result if isinstance(result, Response) else json_response(result)
 

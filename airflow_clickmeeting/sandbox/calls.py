@@ -46,7 +46,7 @@ class Call:
     @property
     def room(self) -> Room:
         room = self.world.account.rooms.get(self.id())
-        if not room or (self.world.switches.word("archived") == "gone" and room.archived(self.world.clock.now)):
+        if not room or (self.world.switches["archived"] == "gone" and room.archived(self.world.clock.now)):
             raise not_found()
         return room
 

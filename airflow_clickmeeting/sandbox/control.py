@@ -63,20 +63,12 @@ def _add_field(world: World, body: Body) -> Any:
     return {"id": scripts.add_field(_room(world, body), str(body["label"]), required=required)}
 
 
-def _play(world: World, body: Body) -> Any:
-    return {"id": scripts.play(world, _room(world, body), body).id}
-
-
 def _add_mail(world: World, body: Body) -> Any:
     texts = {key: body[key] for key in ("sender", "recipient", "subject")}
     texts |= {key: body.get(key, "") for key in ("text", "html")}
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError(f"{', '.join(texts)} must be texts.")
     world.account.outbox.append({"kind": "other", "time": world.clock.now.isoformat(), **texts})
-
-
-def _add_recording(world: World, body: Body) -> Any:
-    return {"id": scripts.add_recording(world, _room(world, body), body).id}
 
 
 def _state(world: World, body: Body) -> Any:
@@ -135,11 +127,11 @@ ENDPOINTS: dict[tuple[str, str], tuple[Endpoint, str]] = {
         'add a question to a form: {"room_id": ..., "label": "Age", "required": true}',
     ),
     ("POST", "sessions"): (
-        _play,
+        lambda world, body: {"id": scripts.play(world, _room(world, body), body).id},
         'add a scripted session: {"room_id": ..., "start", "end", "attendees", "count", "recordings", "chat"}',
     ),
     ("POST", "recordings"): (
-        _add_recording,
+        lambda world, body: {"id": scripts.add_recording(world, _room(world, body), body).id},
         'add a recording: {"room_id": ..., "size": bytes, "duration", "ready_at", "name"}',
     ),
     ("POST", "bulk"): (

@@ -44,10 +44,11 @@ SESSIONS = {
     "Team room": 7000008,
 }
 
-PEOPLE = {name.split()[0].lower(): name for name in ("Ada Lovelace", "Grace Hopper", "Linus Example", "Marie Curie")}
-CUSTOMERS = PEOPLE | {
+PEOPLE = ("ada", "grace", "linus", "marie")
+CUSTOMERS = {
     name.split()[0].lower(): name
     for name in (
+        *("Ada Lovelace", "Grace Hopper", "Linus Example", "Marie Curie"),
         *("Alan Turing", "Hedy Lamarr", "Katherine Johnson", "Margaret Hamilton", "Barbara Liskov", "Donald Knuth"),
         *("Edsger Dijkstra", "Frances Allen", "Tim Lee", "Radia Perlman", "Dennis Ritchie", "Ken Thompson"),
         *("Joan Clarke", "Niklaus Wirth", "Sophie Wilson", "Vint Cerf", "Leslie Lamport", "Shafi Goldwasser"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_clickmeeting.sandbox.forms import Form, text
 
+INVALID = "VALIDATION_ERRORS"
 REQUIRED = "This field is required."
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
@@ -49,14 +50,9 @@ def not_found(what: str = "Meeting room") -> ApiError:
     return plain(404, f"{what} not found.")
 
 
-def invalid(message: str) -> ApiError:
-    """Return the error 422 for an invalid value."""
-    return plain(422, message, "VALIDATION_ERRORS")
-
-
-def invalid_fields(errors: Sequence[tuple[str | int, str]]) -> ApiError:
-    """Return the error 422 with a (name, message) pair for each invalid field."""
-    return ApiError(422, "VALIDATION_ERRORS", errors)
+def invalid(message: str, field: str = INVALID) -> ApiError:
+    """Return the error 422 for an invalid value, which may be that of a field."""
+    return ApiError(422, INVALID, [(field, message)])
 
 
 def invalid_dates(message: str) -> ApiError:
@@ -67,7 +63,7 @@ def invalid_dates(message: str) -> ApiError:
 def require(form: Form, *names: str | int) -> None:
     """Raise the error 422 if a parameter is missing or empty."""
     if missing := [(name, REQUIRED) for name in names if not text(form, str(name))]:
-        raise invalid_fields(missing)
+        raise ApiError(422, INVALID, missing)
 
 
 def require_address(email: str) -> None:

@@ -201,10 +201,6 @@ async def _hang(world: World, connection: Connection, respond: Respond, seconds:
         await respond().send(connection)
 
 
-async def _reset(world: World, connection: Connection, respond: Respond) -> None:
-    await connection.abort()
-
-
 async def _lost(world: World, connection: Connection, respond: Respond) -> None:
     respond()
     await connection.abort()
@@ -213,6 +209,6 @@ async def _lost(world: World, connection: Connection, respond: Respond) -> None:
 AROUND: dict[str, Callable[..., Any]] = {
     "changed_file": _changed_file,
     "hang": _hang,
-    "reset": _reset,
+    "reset": lambda world, connection, respond: connection.abort(),
     "lost": _lost,
 }

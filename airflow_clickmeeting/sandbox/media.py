@@ -83,7 +83,7 @@ def respond(world: World, request: Request) -> Response:
     query = request.query_params
     valid = world.signer.check(path, query.get("st", ""), query.get("e", ""), world.clock.unhurried)
     if not valid:
-        status = int(world.switches.word("expired_link")) if valid is None else 403
+        status = int(world.switches["expired_link"]) if valid is None else 403
         return html_response("Link expired" if valid is None else "403 Forbidden", status)
     return _ranged(world, request, file)
 
@@ -118,7 +118,7 @@ def _ranged(world: World, request: Request, file: File) -> Response:
     """Return a file, or the part that is asked for, if it is a part of this version of the file (RFC 9110)."""
     start, stop, status = 0, file.size, 200
     headers = {"content-type": file.content_type, "etag": file.etag, "last-modified": file.modified}
-    if world.switches.on("ranges"):
+    if world.switches["ranges"]:
         headers["accept-ranges"] = "bytes"
         part = _part(request, file.size)
         if part and request.headers.get("if-range", file.etag) in {file.etag, file.modified}:

@@ -25,9 +25,8 @@ WORDING = {
 
 def overview(world: World) -> dict[str, Any]:
     """Return the newest rooms, mails and requests, each with the number of all."""
-    now, account = world.clock.now, world.account
-    schedule.add_started_sessions(world)
     coming = next_event(world)
+    now, account = world.clock.now, world.account
     rooms = sorted(account.rooms.values(), key=lambda room: _last_time(room, now), reverse=True)
     entries = islice(reversed(world.requests.entries), MAX_REQUESTS)
     keys = ("time", "method", "path", "operation", "status")
@@ -79,7 +78,7 @@ def _room(room: Room, now: datetime) -> dict[str, Any]:
         "state": _state(room, running, now),
         "starts_at": room.starts_at and room.starts_at.isoformat(),
         "ends_at": room.ends_at and room.ends_at.isoformat(),
-        "present": running and _present(room, running, now),
+        "present": running and sum(visit.join <= now < visit.leave for visit in attendance.visits(room, running)),
         "registrations": len(room.registrations),
         "sessions": [session.id for session in room.sessions if session.start <= now],
         "recordings_ready": ready,
@@ -95,10 +94,6 @@ def _state(room: Room, running: Session | None, now: datetime) -> str:
     if room.permanent_room:
         return "permanent"
     return "ended" if room.ends_at and room.ends_at <= now else "planned"
-
-
-def _present(room: Room, session: Session, now: datetime) -> int:
-    return sum(visit.join <= now < visit.leave for visit in attendance.visits(room, session))
 
 
 def _mail(world: World, mail: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class RateLimit:
         """
         elapsed, self._now = now - self._now, now
         waits = [0.0]
-        limits = {name: limit for name in PERIODS if (limit := switches.number(name))}
+        limits = {name: limit for name in PERIODS if (limit := switches[name])}
         for name, limit in limits.items():
             per_second = limit / PERIODS[name]
             self._used[name] = max(self._used[name] - elapsed * per_second, 0)

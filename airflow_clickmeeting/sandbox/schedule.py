@@ -13,7 +13,7 @@ BYTES_PER_SECOND = 1000
 
 def add_started_sessions(world: World) -> None:
     """Add the session of each scheduled room whose start has passed, unless it was added before."""
-    if not world.switches.on("auto_sessions"):
+    if not world.switches["auto_sessions"]:
         return
     now = world.clock.now
     # every request comes here, and an account may have thousands of rooms
@@ -34,7 +34,7 @@ def _add_session(world: World, room: Room, opened: datetime, end: datetime) -> N
     room.sessions.append(session)
     if room.settings["recorder_autostart_enabled"]:
         length = int(room.duration.total_seconds())
-        ready_at = end + timedelta(seconds=world.switches.number("recordings_delay"))
+        ready_at = end + timedelta(seconds=world.switches["recordings_delay"])
         size = length * BYTES_PER_SECOND
         record(world, room, size=size, duration=length, ready_at=ready_at, session=session)
 
@@ -83,7 +83,7 @@ def drop_automatic(room: Room, since: datetime = LONG_AGO) -> None:
 
 def session_time(world: World) -> datetime:
     """Return the time that session lists show. It is earlier than now by the switch `sessions_delay`."""
-    return world.clock.now - timedelta(seconds=world.switches.number("sessions_delay"))
+    return world.clock.now - timedelta(seconds=world.switches["sessions_delay"])
 
 
 def visible_sessions(world: World, room: Room) -> list[Session]:

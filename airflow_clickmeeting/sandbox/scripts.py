@@ -119,7 +119,7 @@ def _chat_line(line: Body, start: datetime) -> ChatLine:
 
 def _recording(world: World, session: Session, wanted: Body) -> dict[str, Any]:
     length = int((session.end - session.start).total_seconds())
-    wait = _number(wanted, "ready_after", MAX_SECONDS, world.switches.number("recordings_delay"))
+    wait = _number(wanted, "ready_after", MAX_SECONDS, world.switches["recordings_delay"])
     return {
         "size": _number(wanted, "size", MAX_SIZE, length * schedule.BYTES_PER_SECOND),
         "duration": _number(wanted, "duration", MAX_SECONDS, length),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_clickmeeting.sandbox.forms import flag, number, one_of
 
@@ -89,7 +90,7 @@ SWITCHES: dict[str, Switch] = {
 
 
 class Switches:
-    """Hold the current value of every switch."""
+    """Hold the current value of every switch: a word, a boolean or a number."""
 
     def __init__(self, values: Mapping[str, object] | None = None) -> None:
         self._values = {name: switch.default for name, switch in SWITCHES.items()}
@@ -100,17 +101,8 @@ class Switches:
         self._values |= {name: _read(name, value) for name, value in values.items()}
         return self.as_dict()
 
-    def word(self, name: str) -> str:
-        """Return the value of a switch that has words as values."""
-        return str(self._values[name])
-
-    def on(self, name: str) -> bool:
-        """Return the value of a boolean switch."""
-        return bool(self._values[name])
-
-    def number(self, name: str) -> float:
-        """Return the value of a numeric switch."""
-        return float(self._values[name])
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
 
     def as_dict(self) -> dict[str, Value]:
         """Return the name and the value of every switch."""

@@ -42,16 +42,13 @@ class Account:
         return first
 
     def close(self) -> None:
-        """Close the uploaded files."""
         for stored in self.files.values():
             stored.content.close()
 
     def sessions(self) -> Iterator[tuple[Room, Session]]:
-        """Yield every session with its room."""
         return ((room, session) for room in self.rooms.values() for session in room.sessions)
 
     def recordings(self) -> Iterator[Recording]:
-        """Yield every recording."""
         return (recording for room in self.rooms.values() for recording in room.recordings.values())
 
 

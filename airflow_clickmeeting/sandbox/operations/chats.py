@@ -51,7 +51,7 @@ def download_chat(call: Call) -> Any:
             stamp = session.start.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
             disposition = f"attachment; filename=chat_history_{session.id}_{stamp}.zip"
             headers = {"content-type": "application/zip", "content-disposition": disposition}
-            return Response(iter((_archive(room, lines, call.world.switches.word("chat_format")),)), headers=headers)
+            return Response(iter((_archive(room, lines, call.world.switches["chat_format"]),)), headers=headers)
     raise not_found("Chat")
 
 

@@ -30,10 +30,10 @@ def list_conferences(call: Call) -> Any:
     status = call.ids["status"].lower()
     rooms = _rooms(world, status)
     page = max(integer(call.form.get("page")) or 1, 1)
-    if status == "active" and world.switches.word("active_pages") == "ignored":
+    if status == "active" and world.switches["active_pages"] == "ignored":
         page = 1
     if page > 1 and (page - 1) * PAGE >= len(rooms):
-        past_last = world.switches.word("past_last_page")
+        past_last = world.switches["past_last_page"]
         if past_last == "404":
             raise not_found("Page")
         if past_last == "repeat":
@@ -54,17 +54,17 @@ def _shown(world: World, rooms: list[Room]) -> list[dict[str, Any]]:
 def get_conference(call: Call) -> Any:
     """Return one room in the shape that the switch `room_answer` sets."""
     shown = room_object(call.world, call.room)
-    return shown if call.world.switches.word("room_answer") == "flat" else {"conference": shown}
+    return shown if call.world.switches["room_answer"] == "flat" else {"conference": shown}
 
 
 def create_conference(call: Call) -> Any:
     """Create a room, unless a mandatory parameter is missing or the limit of rooms is reached."""
-    limit = call.world.switches.number("max_rooms")
+    limit = call.world.switches["max_rooms"]
     if limit and len(_rooms(call.world, "active")) >= limit:
         raise plain(403, "The limit of rooms is reached.", "LIMIT_REACHED")
     require(call.form, *MANDATORY)
     room = new_room(call.world, call.form)
-    return json_response({"room": room_object(call.world, room)}, int(call.world.switches.word("created_status")))
+    return json_response({"room": room_object(call.world, room)}, int(call.world.switches["created_status"]))
 
 
 def new_room(world: World, form: Form, *, past_allowed: bool = False) -> Room:
@@ -104,7 +104,7 @@ def update_conference(call: Call) -> Any:
     _reschedule(room, starts_at, new_duration, call.world)
     renamed = changes.get("name", room.name) != room.name
     apply_changes(room, changes)
-    if renamed and "name_url" not in changes and call.world.switches.word("renamed_room") == "new":
+    if renamed and "name_url" not in changes and call.world.switches["renamed_room"] == "new":
         room.name_url = free_slug(call.world, room.name)
     if room.set_status == "inactive":
         end_running(room, now, now)
@@ -124,7 +124,7 @@ def _reschedule(room: Room, starts_at: datetime | None, new_duration: timedelta,
 
 def delete_conference(call: Call) -> Any:
     """Delete a room with its sessions, recordings, tokens and registrations."""
-    answer = call.world.switches.word("delete_answer")
+    answer = call.world.switches["delete_answer"]
     as_string = answer == "string" or (answer == "by_extension" and not call.has_extension)
     if as_string and call.id() not in call.world.account.rooms:
         return json_response("404 Not Found", 404)

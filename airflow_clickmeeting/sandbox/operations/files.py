@@ -8,7 +8,7 @@ from typing import IO, Any
 from airflow_clickmeeting.sandbox import links
 from airflow_clickmeeting.sandbox.answers import Response
 from airflow_clickmeeting.sandbox.calls import Call
-from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid_fields
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid
 from airflow_clickmeeting.sandbox.media import file_bytes
 from airflow_clickmeeting.sandbox.model import StoredFile
 from airflow_clickmeeting.sandbox.operations.shapes import instant, naive_utc, signed_url
@@ -82,7 +82,7 @@ def upload_file(call: Call) -> Any:
     room_id = call.room.id if "room_id" in call.ids else None
     upload = call.upload
     if not upload or not upload.filename:
-        raise invalid_fields([("uploaded", REQUIRED)])
+        raise invalid(REQUIRED, "uploaded")
     call.upload = None  # the account keeps the file, so the API must not close it after the request
     stored = store(call.world, upload.filename, upload.size or 0, upload.file, room_id)
     return {**_entry(stored, 0, converted=False), "url": f"{call.world.api_url}file-library/{stored.id}/download"}
@@ -91,7 +91,7 @@ def upload_file(call: Call) -> Any:
 def download_file(call: Call) -> Any:
     """Return the bytes of a file, or a redirect to the file host."""
     stored = call.file
-    if call.world.switches.on("media_redirect"):
+    if call.world.switches["media_redirect"]:
         location = signed_url(call.world, links.file_path(stored.id, stored.name))
         return Response(status=302, headers={"location": location})
     name = "".join(letter for letter in stored.name if letter.isprintable() and letter != '"')

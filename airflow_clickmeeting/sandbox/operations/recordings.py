@@ -15,7 +15,7 @@ from airflow_clickmeeting.sandbox.world import World
 def list_recordings(call: Call) -> Any:
     """List the recordings of a room. For a room without recordings, ClickMeeting sends an error with status 200."""
     listed = [_item(call.world, recording) for recording in _listed(call.world, call.room)]
-    none = call.world.switches.word("no_recordings")
+    none = call.world.switches["no_recordings"]
     if listed or none == "empty":
         return listed
     error = not_found()
@@ -25,7 +25,7 @@ def list_recordings(call: Call) -> Any:
 
 def list_all_recordings(call: Call) -> Any:
     """List all recordings of the account. The switch `all_recordings` sets the key of the room's id."""
-    key = call.world.switches.word("all_recordings")
+    key = call.world.switches["all_recordings"]
     if key == "404":
         raise not_found("Resource")
     return [
@@ -38,7 +38,7 @@ def list_all_recordings(call: Call) -> Any:
 def _listed(world: World, room: Room) -> list[Recording]:
     """Return the recordings that lists show now: the ready ones and, depending on a switch, the unready ones."""
     now = world.clock.now
-    if world.switches.word("unready_recordings") == "hidden":
+    if world.switches["unready_recordings"] == "hidden":
         return ready_recordings(room, now)
     return [recording for recording in room.recordings.values() if min(recording.ended, recording.ready_at) <= now]
 
@@ -59,11 +59,11 @@ def _size(world: World, recording: Recording) -> int | str | None:
     """Return the current size. The size of an unready recording is null or grows from one byte."""
     size, now = recording.size, world.clock.now
     if now < recording.ready_at:
-        if world.switches.word("unready_recordings") == "sizeless":
+        if world.switches["unready_recordings"] == "sizeless":
             return None
         share = (now - recording.ended) / (recording.ready_at - recording.ended)
         size = 1 + int((recording.size - 1) * share)
-    return size if world.switches.word("sizes") == "int" else str(size)
+    return size if world.switches["sizes"] == "int" else str(size)
 
 
 def delete_recording(call: Call) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance, links
 from airflow_clickmeeting.sandbox.calls import Call
-from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid_fields, plain, require, require_address
+from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid, plain, require, require_address
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
 from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Registration, Room
 from airflow_clickmeeting.sandbox.operations.shapes import instant
@@ -31,7 +31,7 @@ def register_participant(call: Call) -> Any:
     confirmation = group(call.form, "confirmation_email")
     mailed = flag(confirmation.get("enabled"))
     known = room.registrations.get(email.lower())
-    limit = call.world.switches.number("max_registrations")
+    limit = call.world.switches["max_registrations"]
     if limit and not known and len(room.registrations) >= limit:
         raise plain(403, "The limit of registrations is reached.", "LIMIT_REACHED")
     registration = known or _register(call.world, room, email, answers, confirmed=not mailed)
@@ -86,7 +86,7 @@ def list_session_registrations(call: Call) -> Any:
 
 def _item(world: World, room: Room, registration: Registration, session_id: int | None) -> dict[str, Any]:
     confirmed = registration.confirmed or (registration.at if session_id else None)
-    unconfirmed = "null" if world.switches.word("unconfirmed") == "string" else None
+    unconfirmed = "null" if world.switches["unconfirmed"] == "string" else None
     return {
         "id": registration.id,
         "visitor_nickname": registration.nickname,
@@ -107,13 +107,13 @@ def send_invitation(call: Call) -> Any:
     room, form = call.room, call.form
     people = [one if isinstance(one, dict) else {} for one in items(form.get("attendees"))]
     if not people or not all(text(one, "email") for one in people):
-        raise invalid_fields([("attendees", REQUIRED)])
+        raise invalid(REQUIRED, "attendees")
     template, role = text(form, "template") or "advanced", text(form, "role") or "listener"
     if template not in {"basic", "advanced"}:
-        raise invalid_fields([("template", "This template is unknown.")])
+        raise invalid("This template is unknown.", "template")
     roles = [text(one, "role") or role for one in people]
     if not {role, *roles} <= {"listener", "presenter"}:
-        raise invalid_fields([("role", "This role is unknown.")])
+        raise invalid("This role is unknown.", "role")
     for one in people:
         require_address(text(one, "email"))
     for one, own_role in zip(people, roles, strict=True):

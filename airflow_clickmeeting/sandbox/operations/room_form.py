@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from airflow_clickmeeting.sandbox.clock import floor, read_moment
-from airflow_clickmeeting.sandbox.errors import invalid_dates, invalid_fields
+from airflow_clickmeeting.sandbox.errors import INVALID, ApiError, invalid, invalid_dates
 from airflow_clickmeeting.sandbox.forms import Form, Reader, flag, group, integer, one_of, text
 from airflow_clickmeeting.sandbox.model import SETTINGS, Room
 from airflow_clickmeeting.sandbox.operations.account import timezones
@@ -63,7 +63,7 @@ def read_changes(world: World, form: Form, room: Room | None = None) -> dict[str
             errors.append(("custom_room_url_name", "This address is taken."))
         changes["name_url"] = slug
     if errors:
-        raise invalid_fields(errors)
+        raise ApiError(422, INVALID, errors)
     registration = group(form, "registration")
     if "enabled" in registration:
         changes["registration_enabled"] = flag(registration["enabled"])
@@ -110,7 +110,7 @@ def duration(form: Form, default: timedelta) -> timedelta:
     match = _DURATION.fullmatch(value)
     length = timedelta(hours=float(match[3] or match[1]), minutes=int(match[2] or 0)) if match else None
     if not length:
-        raise invalid_fields([("duration", "This duration is invalid.")])
+        raise invalid("This duration is invalid.", "duration")
     return length
 
 

@@ -30,7 +30,7 @@ def list_sessions(call: Call) -> Any:
     """List the sessions of a room, the earliest first."""
     room = call.room
     sessions = visible_sessions(call.world, room)
-    if not sessions and call.world.switches.word("no_sessions") == "404":
+    if not sessions and call.world.switches["no_sessions"] == "404":
         raise not_found("Session")
     return [{"id": session.id, **_summary(call.world, room, session)} for session in sessions]
 
@@ -47,7 +47,7 @@ def _summary(world: World, room: Room, session: Session) -> dict[str, Any]:
 
 def _span(world: World, start: datetime, end: datetime, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
     span: dict[str, str | None] = {"start_date": minute(start, zone)}
-    running_end = world.switches.word("running_end")
+    running_end = world.switches["running_end"]
     if end <= now:
         span["end_date"] = minute(end, zone)
     elif running_end == "now":
@@ -78,7 +78,7 @@ def list_session_attendees(call: Call) -> Any:
 
 def _array(world: World, room: Room, session: Session, row: Row) -> Iterator[bytes]:
     """Yield the attendees as JSON in parts, so that a million rows need little memory."""
-    now = world.clock.now - timedelta(seconds=world.switches.number("attendees_delay"))
+    now = world.clock.now - timedelta(seconds=world.switches["attendees_delay"])
     listed = (visit for visit in attendance.visits(room, session) if visit.join <= now)
     separator = "["
     while rows := [row(world, visit, now, room.zone) for visit in itertools.islice(listed, ROWS_AT_ONCE)]:
@@ -97,7 +97,7 @@ def _short_row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dic
 
 
 def _row(world: World, visit: Visit, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    person, polls = visit.person, world.switches.word("polls")
+    person, polls = visit.person, world.switches["polls"]
     row: dict[str, Any] = {
         "uid": str(person.uid),
         "role": person.role,

@@ -26,14 +26,14 @@ def room_object(world: World, room: Room) -> dict[str, Any]:
     now, zone = world.clock.now, room.zone
     status = room.status(now)
     lobby: bool | str = room.lobby_enabled
-    if world.switches.word("lobby_enabled") == "string":
+    if world.switches["lobby_enabled"] == "string":
         lobby = "1" if room.lobby_enabled else "0"
     login = links.autologin_hash()
     shown: dict[str, Any] = {
         "id": room.id,
         "room_type": room.room_type,
         "room_pin": room.pin,
-        "name": html.escape(room.name) if world.switches.on("escape_names") else room.name,
+        "name": html.escape(room.name) if world.switches["escape_names"] else room.name,
         "name_url": room.name_url,
         **_schedule(room),
         "access_type": room.access_type,

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance, links
 from airflow_clickmeeting.sandbox.calls import Call
-from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, invalid_fields, not_found, require, require_address
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, not_found, require, require_address
 from airflow_clickmeeting.sandbox.forms import integer, items, text
 from airflow_clickmeeting.sandbox.model import Room
 from airflow_clickmeeting.sandbox.operations.shapes import instant
@@ -31,7 +31,7 @@ def generate_tokens(call: Call) -> Any:
     room = _token_room(call)
     how_many = integer(call.form.get("how_many", 1))
     if how_many is None or not 1 <= how_many <= MAX_TOKENS_PER_CALL:
-        raise invalid_fields([("how_many", f"This value should be from 1 to {MAX_TOKENS_PER_CALL}.")])
+        raise invalid(f"This value should be from 1 to {MAX_TOKENS_PER_CALL}.", "how_many")
     added = [_add_token(call.world, room, None) for _ in range(how_many)]
     return {"access_tokens": [_token(code, None, None) for code in added]}
 
@@ -68,7 +68,7 @@ def bind_token(world: World, room: Room, email: str) -> None:
     """Bind a token of the room to an e-mail address, unless the address has one; `guest_token` decides which."""
     if room.access_type != 3 or bound_tokens(room, email):
         return
-    which = world.switches.word("guest_token")
+    which = world.switches["guest_token"]
     free = next((code for code, bound in room.tokens.items() if bound is None), None)
     if free and which != "new":
         room.tokens[free] = email
@@ -83,17 +83,17 @@ def get_token_by_email(call: Call) -> Any:
     found = bound_tokens(room, email)
     if not found:
         raise not_found("Token")
-    return {"array": found, "object": {"token": found[0]}, "string": found[0]}[call.world.switches.word("token_answer")]
+    return {"array": found, "object": {"token": found[0]}, "string": found[0]}[call.world.switches["token_answer"]]
 
 
 def deactivate_tokens(call: Call) -> Any:
     """Delete the named tokens. With the switch `empty_deactivate`, an empty list can delete all tokens."""
     room = _token_room(call)
     named = [str(token) for token in items(call.form.get("tokens"))]
-    if not named and call.world.switches.word("empty_deactivate") == "wipe":
+    if not named and call.world.switches["empty_deactivate"] == "wipe":
         named = list(room.tokens)
     if not named:
-        raise invalid_fields([("tokens", REQUIRED)])
+        raise invalid(REQUIRED, "tokens")
     for token in named:
         room.tokens.pop(token, None)
     return {"status": "deleted", "message": "The tokens is not accessible anymore"}
@@ -106,9 +106,9 @@ def generate_autologin_url(call: Call) -> Any:
     require(form, *needed)
     require_address(text(form, "email"))
     if text(form, "role") not in ROLES:
-        raise invalid_fields([("role", "This role is unknown.")])
+        raise invalid("This role is unknown.", "role")
     if room.access_type == 2 and text(form, "password") != room.password:
-        raise invalid_fields([("password", "This password is wrong.")])
+        raise invalid("This password is wrong.", "password")
     if room.access_type == 3 and text(form, "token") not in room.tokens:
-        raise invalid_fields([("token", "This token is wrong.")])
+        raise invalid("This token is wrong.", "token")
     return {"autologin_hash": links.autologin_hash()}
