@@ -28,6 +28,9 @@ class PageLink(BaseOperatorLink):
     task runs, and take no XCom.
     """
 
+    #: whether the button leads to the session of its task; a task without one has no such button
+    of_session = False
+
     @cached_property
     def operators(self) -> list[Any]:  # type: ignore[override]
         """The operators and sensors of this provider; Airflow shows the button on no other tasks.
@@ -53,18 +56,12 @@ class PageLink(BaseOperatorLink):
         account = quote(str(fields.get("clickmeeting_conn_id") or DEFAULT_CONN_ID), safe="")
         room_id = str(fields.get("room_id") or found.get("id"))
         session_id = str(found.get("session_id") or fields.get("session_id"))
-        room = f"/rooms/{room_id}" if room_id.isdecimal() else ""
-        session = f"/sessions/{session_id}" if room and session_id.isdecimal() else ""
-        path = self.path(room, session)
-        return "" if path is None else f"plugin/webinars{PAGE}/{account}{path}"
-
-    def path(self, room: str, session: str) -> str | None:
-        """Return the path below the account's page, or None if the task has no such button.
-
-        :param room: the path of the room that the task is about, or an empty text.
-        :param session: the path of its session below that of the room, or an empty text.
-        """
-        raise NotImplementedError
+        path = f"/rooms/{room_id}" if room_id.isdecimal() else ""
+        if self.of_session:
+            if not path or not session_id.isdecimal():
+                return ""
+            path += f"/sessions/{session_id}"
+        return f"plugin/webinars{PAGE}/{account}{path}"
 
 
 class WebinarsLink(PageLink):
@@ -72,14 +69,9 @@ class WebinarsLink(PageLink):
 
     name = "Webinars"
 
-    def path(self, room: str, session: str) -> str | None:
-        return room
-
 
 class SessionStatisticsLink(PageLink):
     """Leads from a task to the numbers of its session on the page, as no address of ClickMeeting for them is known."""
 
     name = "Session statistics"
-
-    def path(self, room: str, session: str) -> str | None:
-        return room + session if session else None
+    of_session = True
