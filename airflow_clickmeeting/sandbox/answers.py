@@ -29,11 +29,6 @@ class Connection:
     send: Send
     entry: dict[str, Any]
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the server has closed its end, because the client did or because the sandbox asked for it."""
-        return self._tcp.fileno() < 0
-
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, by the client or by the sandbox."""
         while (await self.receive())["type"] != "http.disconnect":
@@ -43,19 +38,14 @@ class Connection:
         """Close the connection after what was sent, and wait until it is closed."""
         # The socket belongs to the server. An end of input makes the server close it, as if the client had closed it.
         with suppress(OSError):  # the client was faster
-            self._tcp.shutdown(socket.SHUT_RD)
+            self.scope["socket"].shutdown(socket.SHUT_RD)
         await self.wait_closed()
 
     async def abort(self) -> None:
         """Reset the connection, as a crashed server or a firewall does, and wait until it is closed."""
         with suppress(OSError):
-            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.scope["socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         await self.close()
-
-    @property
-    def _tcp(self) -> socket.socket:
-        tcp: socket.socket = self.scope["socket"]
-        return tcp
 
 
 @dataclass
@@ -85,7 +75,7 @@ class Response:
         for piece in () if is_empty else limited(self.pieces(), self.stop_after):
             await connection.send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(self.pause)  # also lets the server notice that the client has closed the connection
-            if connection.is_closed:
+            if connection.scope["socket"].fileno() < 0:  # the server has closed its end
                 await connection.wait_closed()
                 return
         if self.stop_after is None:

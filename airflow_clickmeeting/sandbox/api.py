@@ -102,7 +102,8 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
     operation, ids = _find(request.method, inner) if path.startswith("/v1/") else (None, {})
     name = operation.__name__ if operation else "unknown"
     call = await read_call(world, request, ids, has_extension=path.endswith(".json"))
-    entry = world.requests.add(name, request, call.loggable, world.clock.now)
+    uploaded = {"uploaded": call.upload.filename} if call.upload else {}
+    entry = world.requests.add(name, request, call.form | uploaded, world.clock.now)
     await asyncio.sleep(world.switches["latency"])
     connection = Connection(scope, receive, send, entry)
     try:

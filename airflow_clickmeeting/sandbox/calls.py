@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
@@ -33,11 +32,6 @@ class Call:
     upload: UploadFile | None = None
     key: str = ""
     has_extension: bool = False
-
-    @property
-    def loggable(self) -> dict[str, Any]:
-        """Return the form, and the name of the uploaded file."""
-        return self.form if not self.upload else {**self.form, "uploaded": self.upload.filename}
 
     def id(self, name: str = "room_id") -> int:
         """Return an id of the path as a number."""

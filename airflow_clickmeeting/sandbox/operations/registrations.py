@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_clickmeeting.sandbox import attendance, links
 from airflow_clickmeeting.sandbox.calls import Call
-from airflow_clickmeeting.sandbox.errors import REQUIRED, ApiError, invalid, plain, require, require_address
+from airflow_clickmeeting.sandbox.errors import REQUIRED, invalid, plain, require, require_address
 from airflow_clickmeeting.sandbox.forms import flag, group, items, text
 from airflow_clickmeeting.sandbox.model import ACCOUNT_HOST, EMAIL, FIRST_NAME, LAST_NAME, Registration, Room
 from airflow_clickmeeting.sandbox.operations.shapes import instant
@@ -15,15 +15,16 @@ from airflow_clickmeeting.sandbox.schedule import visible_sessions
 from airflow_clickmeeting.sandbox.world import World
 
 
-def _disabled() -> ApiError:
-    return plain(422, "Registration is disabled.", "REGISTRATION_DISABLED")
+def _open_room(call: Call) -> Room:
+    room = call.room
+    if not room.registration_enabled:
+        raise plain(422, "Registration is disabled.", "REGISTRATION_DISABLED")
+    return room
 
 
 def register_participant(call: Call) -> Any:
     """Register a person and return a join link. A second registration returns the same link."""
-    room = call.room
-    if not room.registration_enabled:
-        raise _disabled()
+    room = _open_room(call)
     answers = group(call.form, "registration")
     require(answers, *(field.id for field in room.fields if field.required))
     email = text(answers, str(EMAIL))
@@ -64,9 +65,7 @@ def _url(room: Room, registration: Registration) -> str:
 
 def list_registrations(call: Call) -> Any:
     """List the registrations. With the status `active`, list only people who have not attended a session."""
-    room = call.room
-    if not room.registration_enabled:
-        raise _disabled()
+    room = _open_room(call)
     attended: dict[str, int] = {}
     for session in visible_sessions(call.world, room):
         for email in attendance.first_entries(room, session, call.world.clock.now):
