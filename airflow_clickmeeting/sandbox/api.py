@@ -120,8 +120,9 @@ async def serve(world: World, scope: Scope, receive: Receive, send: Send) -> Non
 def _respond(operation: Handler | None, call: Call) -> Response:
     world = call.world
     try:
-        if operation is not account.ping or world.switches["ping_checks_key"]:
-            _check_key(call)
+        needs_key = operation is not account.ping or world.switches["ping_checks_key"]
+        if needs_key and not hmac.compare_digest(call.key.encode(), world.api_key.encode()):
+            raise plain(401, "Wrong API key.")
         if not operation:
             raise not_found("Resource")
         schedule.add_started_sessions(world)
@@ -130,8 +131,3 @@ def _respond(operation: Handler | None, call: Call) -> Response:
         as_string = world.switches["error_code"] == "string"
         return json_response(error.body(code_as_string=as_string), error.status)
     return result if isinstance(result, Response) else json_response(result)
-
-
-def _check_key(call: Call) -> None:
-    if not hmac.compare_digest(call.key.encode(), call.world.api_key.encode()):
-        raise plain(401, "Wrong API key.")

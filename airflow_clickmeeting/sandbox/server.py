@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from airflow_clickmeeting.sandbox import api, media, page
 from airflow_clickmeeting.sandbox.access import page_refusal
@@ -48,13 +48,14 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, world: World, port: int = 0, allowed_hosts: Collection[str] = ()) -> None:
-        self._world = world
-        self._listeners = (_listen(port), _listen(0))
-        api_port, media_port = (listener.getsockname()[1] for listener in self._listeners)
+        self._world, self._allowed_hosts = world, allowed_hosts
+        self._listeners = {listener.getsockname()[1]: listener for listener in (_listen(port), _listen(0))}
+        api_port, self._media_port = self._listeners
         self.url = world.api_url = f"http://{LOOPBACK}:{api_port}/v1/"
-        world.media_url = f"http://{LOOPBACK}:{media_port}/"
+        world.media_url = f"http://{LOOPBACK}:{self._media_port}/"
         config = uvicorn.Config(
-            _application(world, *self._listeners, allowed_hosts),
+            self._application,
+            interface="asgi3",
             http="h11",
             ws="none",
             proxy_headers=False,  # the client's address is that of its socket
@@ -72,9 +73,35 @@ class Server(uvicorn.Server):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `should_exit` is set, then close the files of the account."""
         try:
-            asyncio.run(self.serve(sockets or [*self._listeners]))
+            asyncio.run(self.serve(sockets or [*self._listeners.values()]))
         finally:
             self._world.account.close()
+
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                always = {b"date": http_date(self._world.clock.now).encode(), SANDBOX_HEADER.encode(): b"1"}
+                headers = always | dict(message.get("headers", []))
+                # a fault can remove a header by an empty value
+                message["headers"] = [(name, value) for name, value in headers.items() if value]
+            await send(message)
+
+        port = scope["server"][1]
+        is_media = port == self._media_port
+        scope["socket"] = self._listeners[port].accepted.get(scope["client"])
+        if not scope["socket"]:  # the client has closed the connection
+            return
+        serve: Any = media.serve if is_media else api.serve
+        if not is_media and scope["path"].startswith("/_sandbox"):
+            serve = control
+        is_page = not is_media and page.is_page(scope)
+        with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
+            if refusal := page_refusal(scope, self._allowed_hosts, is_link=is_media or is_page):
+                await JSONResponse({"error": refusal}, 403)(scope, receive, send_with_headers)
+            elif is_page:
+                await page.serve(scope, receive, send_with_headers)
+            else:
+                await serve(self._world, scope, receive, send_with_headers)
 
 
 def _listen(port: int) -> _Listener:
@@ -87,36 +114,3 @@ def _listen(port: int) -> _Listener:
         listener.close()
         raise
     return listener
-
-
-def _application(
-    world: World, api_listener: _Listener, media_listener: _Listener, allowed_hosts: Collection[str]
-) -> ASGIApp:
-    media_port = media_listener.getsockname()[1]
-
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                always = {b"date": http_date(world.clock.now).encode(), SANDBOX_HEADER.encode(): b"1"}
-                headers = always | dict(message.get("headers", []))
-                # a fault can remove a header by an empty value
-                message["headers"] = [(name, value) for name, value in headers.items() if value]
-            await send(message)
-
-        is_media = scope["server"][1] == media_port
-        scope["socket"] = (media_listener if is_media else api_listener).accepted.get(scope["client"])
-        if not scope["socket"]:  # the client has closed the connection
-            return
-        serve: Any = media.serve if is_media else api.serve
-        if not is_media and scope["path"].startswith("/_sandbox"):
-            serve = control
-        is_page = not is_media and page.is_page(scope)
-        with suppress(ClientDisconnect):  # a client that was killed cannot receive a response
-            if refusal := page_refusal(scope, allowed_hosts, is_link=is_media or is_page):
-                await JSONResponse({"error": refusal}, 403)(scope, receive, send_with_headers)
-            elif is_page:
-                await page.serve(scope, receive, send_with_headers)
-            else:
-                await serve(world, scope, receive, send_with_headers)
-
-    return application
