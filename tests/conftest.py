@@ -90,14 +90,15 @@ def _register(dag: DAG) -> None:
     sync_bag_to_db(bag, "dags-folder", None)
 
 
-def _sleep(really_sleep: Callable[[float], None], seconds: float) -> None:
-    """Sleep, but only briefly where `dag.test` waits for a task to become ready: it would look once a second."""
-    by_dag_test = sys._getframe(1).f_globals["__name__"] == "airflow.sdk.definitions.dag"
-    really_sleep(0.02 if by_dag_test else seconds)
+@pytest.fixture
+def short_sleeps(mocker: MockerFixture) -> None:
+    """Let pauses last milliseconds, also those of `dag.test`, which looks once a second for a task that is ready."""
+    sleep = time.sleep
+    mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture
-def run_dag(airflow_db: None, mocker: MockerFixture) -> Callable[..., DagRun]:
+def run_dag(airflow_db: None, short_sleeps: None) -> Callable[..., DagRun]:
     """Run a DAG from beginning to end in this process, and return its run; arguments are those of `dag.test`."""
 
     def run(dag: DAG, **kwargs: Any) -> DagRun:
@@ -111,7 +112,6 @@ def run_dag(airflow_db: None, mocker: MockerFixture) -> Callable[..., DagRun]:
         for task in dag.tasks:
             if not task.is_mapped:
                 task.params = copy.deepcopy(task.params)
-        mocker.patch("time.sleep", functools.partial(_sleep, time.sleep))
         return dag.test(**kwargs)
 
     return run

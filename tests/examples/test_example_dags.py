@@ -118,15 +118,13 @@ def test_several_accounts(examples, run_dag, clickmeeting_sandbox, connect):
 
 
 @pytest.fixture
-def hasty(examples, mocker) -> None:
+def hasty(examples, short_sleeps, mocker) -> None:
     """Let sensors look again at once, also those that `dag.test` runs anew for each look."""
     mocker.patch("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.05)
     for dag in examples.dags.values():
         for task in dag.tasks:
             if isinstance(task, BaseSensorOperator):
                 mocker.patch.object(task, "poke_interval", 0.05)
-    sleep = time.sleep
-    mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture

@@ -25,12 +25,10 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def short_pauses(mocker: MockerFixture) -> None:
-    """Let pauses last milliseconds, also those of `dag.test` between the passes of a rescheduled task."""
+def short_pauses(short_sleeps: None, mocker: MockerFixture) -> None:
+    """Let triggers and `dag.test` pause for milliseconds between two polls."""
     mocker.patch("airflow_clickmeeting.triggers.condition.MIN_INTERVAL", 0.02)
     mocker.patch("airflow_clickmeeting.waiting.polling.FIRST_PAUSE_AFTER_FAILURE", 0.02)
-    sleep = time.sleep
-    mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
 
 
 @pytest.fixture
