@@ -35,8 +35,7 @@ KINDS: tuple[Any, ...] = (
     [[]],
     {"x": "y"},
 )
-SAMPLED = 5
-_step = SAMPLED
+_step = 5
 #: the place of a value: the keys and indices that lead to it
 Place = tuple[str | int, ...]
 
@@ -97,7 +96,8 @@ def bodies(value: Any) -> Iterator[bytes]:
 
 def pytest_configure(config: pytest.Config) -> None:
     global _step
-    _step = 1 if config.getoption("--thorough") else SAMPLED
+    if config.getoption("--thorough"):
+        _step = 1
 
 
 # --- the count, which is printed at the end, also of tests that ran side by side -----------------------------
