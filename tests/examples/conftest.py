@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from local_airflow import free_port
 from webinars import PEOPLE, Mailbox, registering
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
+NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,19 @@ def run_example(request, storage, examples, run_dag, tmp_path, mocker) -> Callab
             return run_dag(examples.dags[name], run_conf=conf or {}, **arguments)
 
     return run_example
+
+
+@pytest.fixture
+def run_at_noon(run_example, clickmeeting_sandbox) -> Callable[..., Any]:
+    """Set the sandbox's clock to a noon, and run an example at its time, whatever the time is here.
+
+    A nightly DAG takes the day that ended in the last night. So what `ended` holds a day ago belongs to it at noon, but
+    not within an hour of the DAG's own time.
+    """
+    clickmeeting_sandbox.set_time(NOON)
+    return lambda name, conf=None, **arguments: run_example(
+        name, conf, **{"logical_date": clickmeeting_sandbox.now, **arguments}
+    )
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -15,7 +16,6 @@ from webinars import on_both_storages
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
 NIGHT = timedelta(days=1)
-NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 POLLS = [{"name": "Feedback", "questions": [{"question": "How was it?", "answers": [{"points": 1, "value": "Good"}]}]}]
 ADA = {"email": "ada@example.com", "nickname": "Ada", "visits": [(0, 20), (30, None)], "polls": POLLS}
 TABLES = ("conferences", "registrations", "sessions", "attendees", "poll_answers", "attendance")
@@ -29,9 +29,8 @@ def server():
 
 
 @pytest.fixture
-def account(clickmeeting_sandbox) -> dict[str, int]:
+def account(run_night, clickmeeting_sandbox) -> dict[str, int]:
     """Create two rooms: one with sessions of yesterday and of last week, one without; Ada has registered."""
-    clickmeeting_sandbox.set_time(NOON)
     yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT
     room_id = clickmeeting_sandbox.add_room(permanent_room=True, registration={"enabled": True})["id"]
     clickmeeting_sandbox.add_room(permanent_room=True)
@@ -44,15 +43,13 @@ def account(clickmeeting_sandbox) -> dict[str, int]:
 
 
 @pytest.fixture
-def run_night(run_example, connect, server, clickmeeting_sandbox) -> Callable[..., Any]:
+def run_night(run_at_noon, connect, server) -> Callable[..., Any]:
     """Run the DAG for the night after yesterday, and return the run."""
     connect(None, "warehouse", **server)
     hook = BaseHook.get_connection("warehouse").get_hook()
     for name in TABLES:
         hook.run(f"DROP TABLE IF EXISTS clickmeeting_{name}")
-    return lambda **arguments: run_example(
-        "webinars_to_warehouse", **{"logical_date": clickmeeting_sandbox.now, **arguments}
-    )
+    return functools.partial(run_at_noon, "webinars_to_warehouse")
 
 
 def tables() -> dict[str, list[Any]]:
@@ -107,7 +104,6 @@ def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, cl
 
 def test_a_large_account_needs_few_tasks_and_few_requests(run_night, clickmeeting_sandbox):
     """Both grow with the rooms that met, and only the search for them with the others that may have met."""
-    clickmeeting_sandbox.set_time(NOON)
     yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT
     for number in range(510):
         clickmeeting_sandbox.add_room(starts_at=yesterday - (3 + number % 90) * NIGHT)

@@ -9,9 +9,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwa
 
 
 @pytest.fixture
-def export(run_example, connect, sink):
+def export(run_at_noon, connect, sink):
     connect(None, "crm", conn_type="http", host=sink.url, password="crm-token")
-    return lambda **params: run_example("crm_export", params)
+    return lambda **params: run_at_noon("crm_export", params)
 
 
 def contacts(sink):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from webinars import on_both_storages
 
 duckdb = pytest.importorskip("duckdb")
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_helpers.determine_kwargs. attribute is deprecated")
-
-NOON = datetime(2027, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -19,10 +17,8 @@ def database(duckdb_folder):
 
 
 @pytest.fixture
-def run(run_example, database, clickmeeting_sandbox):
-    """Run the DAG for the night before the sandbox's noon; `ended` holds a session a day earlier."""
-    clickmeeting_sandbox.set_time(NOON)
-    return lambda: run_example("parquet_to_duckdb", logical_date=clickmeeting_sandbox.now)
+def run(run_at_noon, database):
+    return lambda: run_at_noon("parquet_to_duckdb")
 
 
 def counts(path):
@@ -39,7 +35,7 @@ ONE = {"conferences": 1, "sessions": 1, "attendance": 6, "registrations": 3}
 def test_two_nights_are_in_the_tables_once(run, ended, database, clickmeeting_sandbox):
     for night in (1, 1, 2):
         if night > len(clickmeeting_sandbox.state["rooms"]):
-            clickmeeting_sandbox.set_time(NOON + timedelta(days=night))
+            clickmeeting_sandbox.advance(timedelta(days=1))
             ended()
         assert run().state == "success"
         assert counts(database) == {name: night * count for name, count in ONE.items()}
