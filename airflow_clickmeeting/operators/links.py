@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.types import Room
     from airflow_clickmeeting.datasets.table import Row
     from airflow_clickmeeting.failures import Failure
-    from airflow_clickmeeting.people.links import Link, Links
+    from airflow_clickmeeting.people.links import Link, LinkOf
     from airflow_clickmeeting.people.people_list import Person
     from airflow_clickmeeting.storage import Path
 
@@ -177,7 +177,7 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         from airflow_clickmeeting.failures import FailureLog
         from airflow_clickmeeting.hooks.transport_requests import MAX_CONNECTIONS
         from airflow_clickmeeting.output.writers import format_of, rows_to
-        from airflow_clickmeeting.people.links import links_for
+        from airflow_clickmeeting.people.links import COLUMNS, TOKEN_COLUMNS, links_for
         from airflow_clickmeeting.storage import is_local, located, open_atomic
 
         room_id = validate.identifier("room_id", self.room_id)
@@ -191,17 +191,20 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
         path = located(self.path, f"links-{room_id}.{self.file_format or 'csv'}")
         file_format = format_of(path.name, self.file_format, FORMATS)
         people_list = self.people_list()
-        links = self._read_links(link_type, room_id)
+        link_of = self._read_links(link_type, room_id)
+        columns = TOKEN_COLUMNS if link_type == "token" else COLUMNS
         if not is_local(path):
             self.log.info("file_mode does not apply to %s, which is not a local file; its storage's rules apply", path)
         self.hook.log_level = logging.DEBUG  # the hook would log a line for each person
         failures = FailureLog(self.log, missing_may_pass=True)  # the room is there
         for row, reason, _ in people_list.invalid:
             failures.add(reason, True, row=row)
-        found = self._mask_links(links_for(people_list.people, links, max_parallel, failures), people_list.people.count)
+        found = self._mask_links(
+            links_for(people_list.people, link_of, max_parallel, failures), people_list.people.count
+        )
         with (
             open_atomic(path, file_mode) as file,
-            rows_to(file, links.columns, file_format, escape_formulas=escape_formulas) as out,
+            rows_to(file, columns, file_format, escape_formulas=escape_formulas) as out,
         ):
             written = out.write(_row(person, link) for person, link in found)
         self.log.info("Wrote %d links into room %s to %s; %d rows have no link", written, room_id, path, failures.count)
@@ -223,13 +226,13 @@ class ClickMeetingExportJoinLinksOperator(RoomPeopleOperator):
             "failure_count": failures.count,
         }
 
-    def _read_links(self, link_type: str, room_id: int) -> Links:
-        from airflow_clickmeeting.people.links import AutologinLinks, RegistrationLinks, TokenLinks
+    def _read_links(self, link_type: str, room_id: int) -> LinkOf:
+        from airflow_clickmeeting.people.links import autologin_links, registration_links, token_links
 
         room: Room = self.hook.get_conference(room_id)
         if link_type == "autologin":
-            return AutologinLinks(self.hook, room, self.role, self.password)
-        return (TokenLinks if link_type == "token" else RegistrationLinks)(self.hook, room)
+            return autologin_links(self.hook, room, self.role, self.password)
+        return (token_links if link_type == "token" else registration_links)(self.hook, room)
 
     def _mask_links(self, found: Iterator[tuple[Person, Link]], count: int) -> Iterable[tuple[Person, Link]]:
         """Mask the links in logs, if they are few, and return them.
