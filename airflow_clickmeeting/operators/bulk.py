@@ -14,7 +14,7 @@ from airflow_clickmeeting.operators.base import ClickMeetingOperator, StatefulOp
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.people.people_list import People, PeopleList
-    from airflow_clickmeeting.people.results import BulkResult
+    from airflow_clickmeeting.people.register import BulkResult
     from airflow_clickmeeting.storage import Path
 
 

@@ -14,9 +14,8 @@ from airflow_clickmeeting.operators.bulk import RoomPeopleOperator
 
 if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
-    from airflow_clickmeeting.people.invite import BulkInviter
+    from airflow_clickmeeting.people.invite import BulkInviter, InviteResult
     from airflow_clickmeeting.people.people_list import PeopleList, Person
-    from airflow_clickmeeting.people.results import InviteResult
     from airflow_clickmeeting.storage import Path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.redact import without_addresses
@@ -17,7 +17,7 @@ from airflow_clickmeeting.exceptions import (
     NotFoundError,
     RateLimitedError,
 )
-from airflow_clickmeeting.failures import FailureLog
+from airflow_clickmeeting.failures import Failure, FailureLog
 from airflow_clickmeeting.people.ledger import Entry, Ledger
 from airflow_clickmeeting.people.people_list import InvalidRow, Person, format_rows
 
@@ -33,6 +33,23 @@ IN_DOUBT = ("sending", "uncertain")
 SMALLER = 10
 # errors that would concern every batch
 OF_ALL = (AuthenticationError, NotFoundError, RateLimitedError, ConnectionFailedError)
+
+
+class InviteResult(TypedDict):
+    """The numbers of rows by outcome, and the first hundred rows that are uncertain or failed."""
+
+    room_id: int
+    rows: int
+    sent: int
+    unchanged: int
+    duplicates: int
+    invalid: int
+    failed: int
+    uncertain: int
+    uncertain_rows: list[int]
+    failures: list[Failure]
+    failure_count: int
+    ledger: str
 
 
 class BulkInviter:

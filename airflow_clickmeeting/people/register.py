@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from airflow_clickmeeting.datasets.fetch import registration_is_off
 from airflow_clickmeeting.exceptions import (
@@ -20,12 +20,11 @@ from airflow_clickmeeting.exceptions import (
     ServerError,
     UnexpectedAnswerError,
 )
-from airflow_clickmeeting.failures import FailureLog
+from airflow_clickmeeting.failures import Failure, FailureLog
 from airflow_clickmeeting.hooks import policy
 from airflow_clickmeeting.people.forms import Target
 from airflow_clickmeeting.people.ledger import Ledger
 from airflow_clickmeeting.people.people_list import PeopleList, Person, Spool
-from airflow_clickmeeting.people.results import BulkResult, check_failures
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -44,6 +43,21 @@ WORDS = {
 ROWS_BETWEEN_LOGS = 1000
 # after these errors the request may have had its effect, or may succeed later
 UNSURE = (ConnectionFailedError, RateLimitedError, ServerError, UnexpectedAnswerError)
+ADVICE = "A retry with the same ledger sends only those that failed. Correct the rows, or raise max_failures"
+
+
+class BulkResult(TypedDict):
+    """The numbers of rows by outcome, duplicates included, and the first hundred failures."""
+
+    rows: int
+    duplicates: int
+    created: int
+    unchanged: int
+    invalid: int
+    failed: int
+    ledger: str | None
+    failures: list[Failure]
+    failure_count: int
 
 
 class CircuitBreaker:
@@ -146,7 +160,8 @@ class BulkRegistrar:
         counts, failures = self._counts, self._failures
         self._log.info("%s", self._summary())
         if failures.count:
-            check_failures(failures, max_failures, counts, self._summary())
+            failures.log_counts()
+            failures.check(max_failures, counts.total(), f"All {self._summary()}. {ADVICE}")
         return {
             "rows": counts.total(),
             "duplicates": counts["duplicate"],
