@@ -328,10 +328,7 @@ class Ledger:
     def _load(self, file: VersionedFile, found: Found) -> None:
         self._version = found.version
         first, *rest = found.body.splitlines(keepends=True) or [b""]
-        try:
-            self._header = _parse_line(first)
-        except _DamagedLine as error:
-            raise self._damaged(file.path.name, 1, error) from None
+        self._header = self._parse_line(file.path.name, 1, first)
         if self._header.get("ledger") != FORMAT:
             raise self._damaged(file.path.name, 1, "is not the header of a ledger that this version can read")
         if any(self._header.get(name) != value for name, value in self._of.items()):
@@ -359,15 +356,23 @@ class Ledger:
     def _read_lines(self, name: str, lines: Iterable[bytes], start: int) -> dict[str, bytes]:
         found = {}
         for number, line in enumerate(lines, start):
-            try:
-                email = _email_of(_parse_line(line))
-            except _DamagedLine as error:
-                raise self._damaged(name, number, error) from None
-            if email is not None:
-                found[validate.email_key(email)] = line
+            entry = self._parse_line(name, number, line)
+            if not {"email", "row", "outcome"} <= entry.keys() or not isinstance(entry["email"], str | None):
+                raise self._damaged(name, number, "has no email, row or outcome")
+            if entry["email"] is not None:
+                found[validate.email_key(entry["email"])] = line
         return found
 
-    def _damaged(self, name: str, number: int, why: object) -> ValueError:
+    def _parse_line(self, name: str, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not line.endswith(b"\n"):
+            raise self._damaged(name, number, "is not a complete JSON object")
+        return found
+
+    def _damaged(self, name: str, number: int, why: str) -> ValueError:
         return ValueError(
             f"The ledger {self.path} is damaged. Line {number} of {name} {why}. Fix the line; or start over (people "
             f"may then be contacted twice) with a file that has this one line: {self._first_line}"
@@ -417,26 +422,6 @@ def _started(number: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if status in "ZX" else values[18]
-
-
-class _DamagedLine(Exception):  # noqa: N818 - becomes a ValueError with the number of the line
-    pass
-
-
-def _parse_line(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not line.endswith(b"\n"):
-        raise _DamagedLine("is not a complete JSON object")
-    return found
-
-
-def _email_of(entry: Mapping[str, Any]) -> str | None:
-    if not {"email", "row", "outcome"} <= entry.keys() or not isinstance(entry["email"], str | None):
-        raise _DamagedLine("has no email, row or outcome")
-    return entry["email"]
 
 
 def _describe(header: Mapping[str, Any]) -> str:
