@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
@@ -78,7 +78,6 @@ class RoomArchive:
         self._result = done
         self._audit = audit
         self._failures = failures
-        self._tried = 1  # The room itself counts as one.
         self._wanted = wanted
         #: the ids of the recordings that `download_missing` found or put in the archive, and that may be deleted
         self.proved: set[int] = set()
@@ -90,39 +89,30 @@ class RoomArchive:
 
         :return: the number of things that can fail, which is 1 for the room, plus the recordings that are ready.
         """
+        tried, proved = 1, set()
         with self._collecting_failures():
-            self.proved = self._download_missing()
-        return self._tried
-
-    def delete_proved(self) -> None:
-        """Delete from ClickMeeting the recordings that are proved to be in the archive; an error becomes a failure."""
-        if self.proved:
-            with self._collecting_failures():
-                self._delete(self.proved)
-
-    def _download_missing(self) -> set[int]:
-        """Download the missing recordings, and return the ids of all that are proved to be in the archive."""
-        manifest = Manifest(self._folder, self._room_id)
-        listed = {recording["id"]: recording for recording in self._hook.list_recordings(self._room_id)}
-        manifest.note_deleted(manifest.unconfirmed_deletions - listed.keys(), self._hook.now())
-        wanted = [*filter(self._wanted, listed.values())]
-        ready = [*filter(recorded, wanted)]
-        self._result["pending"] += len(wanted) - len(ready)
-        self._tried += len(ready)
-        proved = set()
-        for recording in ready:
-            with self._collecting_failures(recording["id"]):
-                if manifest.holds(recording):
-                    self._result["unchanged"] += 1
-                else:
-                    self._download(recording, manifest)
-                if manifest.proves(recording, self._hook.earliest_now()):
-                    proved.add(recording["id"])
-                else:
-                    self._hook.log.warning(NOT_PROVED, recording["id"], self._room_id, recording["recording_file_size"])
-        if manifest:
-            self._result["manifests"].append(str(manifest.path))
-        return proved
+            manifest = Manifest(self._folder, self._room_id)
+            listed = {recording["id"]: recording for recording in self._hook.list_recordings(self._room_id)}
+            manifest.note_deleted(manifest.unconfirmed_deletions - listed.keys(), self._hook.now())
+            wanted = [*filter(self._wanted, listed.values())]
+            ready = [*filter(recorded, wanted)]
+            self._result["pending"] += len(wanted) - len(ready)
+            tried += len(ready)
+            for recording in ready:
+                with self._collecting_failures(recording["id"]):
+                    if manifest.holds(recording):
+                        self._result["unchanged"] += 1
+                    else:
+                        self._download(recording, manifest)
+                    if manifest.proves(recording, self._hook.earliest_now()):
+                        proved.add(recording["id"])
+                    else:
+                        size = recording["recording_file_size"]
+                        self._hook.log.warning(NOT_PROVED, recording["id"], self._room_id, size)
+            if manifest:
+                self._result["manifests"].append(str(manifest.path))
+            self.proved = proved
+        return tried
 
     def _download(self, recording: Recording, manifest: Manifest) -> None:
         # ClickMeeting has recordings in this format only. With :d, no text of a response gets into the path.
@@ -146,15 +136,21 @@ class RoomArchive:
                 return recording["recording_url"]
         raise LookupError("ClickMeeting no longer lists this recording")
 
-    def _delete(self, proved: Collection[int]) -> None:
-        """Delete the recordings whose size is still the archived one; ClickMeeting still processes one that grows."""
-        manifest = Manifest(self._folder, self._room_id)
-        for recording in self._hook.list_recordings(self._room_id):
-            if recording["id"] in proved and manifest.proves(recording, self._hook.earliest_now()):
-                with self._collecting_failures(recording["id"]):
-                    self._delete_one(recording["id"], manifest)
+    def delete_proved(self) -> None:
+        """Delete from ClickMeeting the recordings in `proved` whose size is still the archived one.
 
-    def _delete_one(self, recording_id: int, manifest: Manifest) -> None:
+        ClickMeeting still processes a recording that grows. An error is added to the failures; it is not raised.
+        """
+        if not self.proved:
+            return
+        with self._collecting_failures():
+            manifest = Manifest(self._folder, self._room_id)
+            for recording in self._hook.list_recordings(self._room_id):
+                if recording["id"] in self.proved and manifest.proves(recording, self._hook.earliest_now()):
+                    with self._collecting_failures(recording["id"]):
+                        self._delete(recording["id"], manifest)
+
+    def _delete(self, recording_id: int, manifest: Manifest) -> None:
         if not manifest.is_intact(recording_id):
             manifest.remove(recording_id)
             raise OSError(
