@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_clickmeeting.api import calls, compare, urls, validate
 from airflow_clickmeeting.api.errors import ApiError, ParseError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 IF_EXISTS = ("reuse", "update", "fail", "create")
 ADDRESS = "custom_room_url_name"
+#: the key of the notes in Airflow's task state
+NOTES = "clickmeeting_room"
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,6 @@ class EnsureResult:
         """Return the keys of the room, and those of this result."""
         result = {name: value for name, value in vars(self).items() if name != "room"}
         return {**self.room, **result}
-
-
-class TaskNotes:
-    """What a task keeps for its next try, in Airflow's task state; before Airflow 3.3 nothing is kept."""
-
-    KEY = "clickmeeting_room"
-
-    def __init__(self, context: Context) -> None:
-        self._store: Any = context.get("task_state_store")
-
-    def read(self) -> dict[str, Any]:
-        """Return the notes of the last try, an empty dict if there are none."""
-        return dict(self._store.get(self.KEY) or {}) if self._store is not None else {}
-
-    def write(self, **notes: Any) -> None:
-        """Replace the notes."""
-        if self._store is not None:
-            self._store.set(self.KEY, notes)
-
-    def clear(self) -> None:
-        """Delete the notes."""
-        if self._store is not None:
-            self._store.delete(self.KEY)
 
 
 class EnsureRoom:
@@ -102,8 +81,10 @@ class EnsureRoom:
         self._hook = hook
         self._wanted = drift.wanted_values(**parameters)
         self._log = log
-        self._notes = TaskNotes(context)
-        self._earlier_notes = self._notes.read()
+        #: what a task keeps for its next try; None before Airflow 3.3
+        self._store: Any = context.get("task_state_store")
+        notes = {} if self._store is None else self._store.get(NOTES) or {}
+        self._earlier_notes = cast("dict[str, Any]", notes)
         # the URL name of a create request that may have worked: an earlier try sent it, or was about to send it
         self._requested_address: str | None = self._earlier_notes.get("begun")
 
@@ -124,6 +105,15 @@ class EnsureRoom:
             return self._create()
         except ParseError as error:
             raise self._hook.error(ApiError("unexpected", str(error)), self._call) from None
+
+    def _note(self, **notes: Any) -> None:
+        """Replace the notes for the next try; without new ones, delete them."""
+        if self._store is None:
+            return
+        if notes:
+            self._store.set(NOTES, notes)
+        else:
+            self._store.delete(NOTES)
 
     def _get_noted_room(self) -> Found | None:
         if "room_id" not in self._earlier_notes:
@@ -158,12 +148,12 @@ class EnsureRoom:
     def _create(self) -> EnsureResult:
         if self._address:
             # before the request, so that the next try knows the room as its own even if the worker dies now
-            self._notes.write(begun=self._address)
+            self._note(begun=self._address)
         try:
             room = self._hook.run(self._call)
         except ClickMeetingError as error:
             return self._find_after_error(error)
-        self._notes.write(room_id=room["id"], created=True)
+        self._note(room_id=room["id"], created=True)
         return EnsureResult(room, created=True)
 
     def _find_after_error(self, error: ClickMeetingError) -> EnsureResult:
@@ -175,7 +165,7 @@ class EnsureRoom:
             self._requested_address = self._address
         elif self._address and not self._requested_address:
             # this request had no effect, so a room at this URL would not be the task's own
-            self._notes.clear()
+            self._note()
         # after a refusal, another run or an earlier try of this task may have taken the URL name just now
         may_exist = error.may_have_worked or (self._address and isinstance(error, ValidationError))
         if may_exist and (found := self._search_rooms()) is not None:
@@ -208,7 +198,7 @@ class EnsureRoom:
                 "accept it",
                 f"Set if_exists to 'reuse' or 'update', or set another {ADDRESS}",
             )
-        self._notes.write(room_id=room_id, created=own)
+        self._note(room_id=room_id, created=own)
         room = found.room if found.by == "task_state" else self._hook.get_conference(room_id)
         self._log.info("Found the existing room %d by %s", room_id, found.by)
         if room.get("status") == "inactive":

@@ -101,7 +101,7 @@ class RoomQuery:
         for room in rooms:
             if (by := self._match_url(room)) is not None:
                 return Found(room, by)
-            if self._has_same_name_and_start(room):
+            if self._has_name and _is_same(room, self.name, self.starts_at, self.permanent):
                 matches[room["id"]] = room
         if not matches:
             return None
@@ -115,9 +115,6 @@ class RoomQuery:
         if self.marker and compare.ends_alike(address, self.marker[-MARKER_DIGITS:]):
             return "marker"
         return None
-
-    def _has_same_name_and_start(self, room: Room) -> bool:
-        return self._has_name and _is_same(room, self.name, self.starts_at, self.permanent)
 
 
 def fits(room: Room, form: Mapping[str, Any]) -> bool:
