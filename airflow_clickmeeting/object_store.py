@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-__all__ = ["BLOCK_SIZE", "OBJECT_STORES", "ObjectUpload", "naming_right"]
+__all__ = ["BLOCK_SIZE", "OBJECT_STORES", "MissingRightError", "ObjectUpload", "naming_right"]
 
 #: bytes of a file to hold in memory. S3 takes parts of 5 MiB or more, and 10,000 of them: files of up to 80 GB.
 BLOCK_SIZE = 8 << 20
@@ -39,13 +39,17 @@ DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
 log = logging.getLogger(__name__)
 
 
+class MissingRightError(PermissionError):
+    """An object storage refuses access; the message names the right that is missing, and says what to do."""
+
+
 @contextmanager
 def naming_right(path: ObjectStoragePath, action: Literal["read", "write"]) -> Iterator[None]:
     """Turn an error of the block into one that names the missing right, if the object storage refuses access.
 
     :param path: the file.
     :param action: what the block does with it.
-    :raises PermissionError: naming the right and the file. A retry may help, because new rights need a while.
+    :raises MissingRightError: naming the right and the file. A retry may help, because new rights need a while.
     :raises FileNotFoundError: naming the file, if S3 says that its bucket does not exist.
     """
     try:
@@ -63,7 +67,7 @@ def naming_right(path: ObjectStoragePath, action: Literal["read", "write"]) -> I
             f"The storage does not let its connection {verb} {path}: the right {RIGHTS[path.protocol][action]} is "
             "missing. Give the connection's user or role this right on the bucket, then clear this task."
         )
-        raise PermissionError(message) from error
+        raise MissingRightError(message) from error
 
 
 def _is_denied(error: BaseException) -> bool:

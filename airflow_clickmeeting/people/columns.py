@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from airflow_clickmeeting.api import validate
@@ -13,6 +13,8 @@ from airflow_clickmeeting.api.redact import without_addresses
 
 Fields = dict[str, str]
 RawPerson = Mapping[str, Any]
+# rows with their numbers: a person, the reason why the row cannot be read, or None for a blank row
+Rows = Iterator[tuple[int, RawPerson | str | None]]
 
 
 class Columns:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow_clickmeeting.api import validate
 from airflow_clickmeeting.failures import MAX_FAILURES_KEPT
-from airflow_clickmeeting.people.columns import Columns, Fields, RawPerson
+from airflow_clickmeeting.people.columns import Columns, Fields, Rows
 from airflow_clickmeeting.scratch import ScratchFile
 
 if TYPE_CHECKING:
@@ -130,10 +130,6 @@ class PeopleList:
     def rows(self) -> int:
         """How many rows are not blank."""
         return self.people.count + self.invalid.count + self.duplicates
-
-
-#: rows with their numbers; a text says why a row cannot be read, and None is a blank row
-Rows = Iterable[tuple[int, RawPerson | str | None]]
 
 
 def read_rows(

@@ -14,14 +14,12 @@ from itertools import chain, zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_clickmeeting.api import validate
-from airflow_clickmeeting.object_store import naming_right
+from airflow_clickmeeting.object_store import MissingRightError, naming_right
+from airflow_clickmeeting.people.columns import Rows
 from airflow_clickmeeting.storage import WRITE_FIRST, UnreadableFileError, located
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
-
-# a row with its number: a person, the reason why it cannot be read, or None for a blank row
-Rows = Iterator[tuple[int, Mapping[str, Any] | str | None]]
 
 DELIMITERS = (",", ";", "\t")
 UTF_8 = codecs.lookup("utf-8-sig")
@@ -130,9 +128,8 @@ def _opened(path: ObjectStoragePath, read: Callable[[Iterator[str]], Rows], code
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read, row {number + 1}: {error}.") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, PermissionError) as error:
+        cure = "" if isinstance(error, MissingRightError) else f" {WRITE_FIRST}"
         reason = str(error).rstrip(".")
-        # a missing right says itself what to do
-        cure = "" if "clear this task" in reason else f" {WRITE_FIRST}"
         raise UnreadableFileError(f"{path} cannot be read, row {number + 1}: {reason}.{cure}") from error
 
 
