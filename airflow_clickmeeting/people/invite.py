@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_clickmeeting.api import calls
 from airflow_clickmeeting.api.redact import without_addresses
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.api.call import Call
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-
-T = TypeVar("T")
 
 ON_UNCERTAIN = ("skip", "resend", "fail")
 IN_DOUBT = ("sending", "uncertain")
@@ -126,7 +123,8 @@ class BulkInviter:
             size = max(1, refused // SMALLER) if refused else self._batch_size
             groups[min(size, self._batch_size), person.role].append(person)
         for (size, _), group in sorted(groups.items(), reverse=True):
-            yield from _parts(group, size)
+            for start in range(0, len(group), size):
+                yield group[start : start + size]
 
     def _send(self, number: int, batch: list[Person]) -> None:
         call = self._invitation(batch)
@@ -216,9 +214,3 @@ def _had_no_effect(error: ClickMeetingError) -> bool:
 def _kept_values(entry: Entry) -> dict[str, Any]:
     kept = {name: value for name, value in entry.items() if name in ("batch", "at")}
     return {**kept, "why": entry.get("why") or "the task ended before it had a response"}
-
-
-def _parts(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    left = iter(items)
-    while part := list(islice(left, size)):
-        yield part
