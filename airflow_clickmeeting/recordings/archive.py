@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from airflow_clickmeeting.api import calls, times
@@ -48,6 +49,7 @@ class Archive(TypedDict):
     failure_count: int
 
 
+@dataclass
 class RoomArchive:
     """Downloads, verifies and deletes the recordings of one room.
 
@@ -62,25 +64,15 @@ class RoomArchive:
     :param wanted: a function that returns whether to archive a recording; None archives all of them.
     """
 
-    def __init__(
-        self,
-        hook: ClickMeetingHook,
-        room_id: int,
-        folder: ObjectStoragePath,
-        done: Archive,
-        audit: Audit,
-        failures: FailureLog,
-        wanted: Callable[[Recording], bool] | None = None,
-    ) -> None:
-        self._hook = hook
-        self._room_id = room_id
-        self._folder = folder
-        self._result = done
-        self._audit = audit
-        self._failures = failures
-        self._wanted = wanted
-        #: the ids of the recordings that `download_missing` found or put in the archive, and that may be deleted
-        self.proved: set[int] = set()
+    hook: ClickMeetingHook
+    room_id: int
+    folder: ObjectStoragePath
+    done: Archive
+    audit: Audit
+    failures: FailureLog
+    wanted: Callable[[Recording], bool] | None = None
+    #: the ids of the recordings that `download_missing` found or put in the archive, and that may be deleted
+    proved: set[int] = field(default_factory=set, init=False)
 
     def download_missing(self) -> int:
         """Download the missing recordings, and note in `proved` all that are proved to be in the archive.
@@ -89,49 +81,50 @@ class RoomArchive:
 
         :return: the number of things that can fail, which is 1 for the room, plus the recordings that are ready.
         """
-        tried, proved = 1, set()
+        tried = 1
+        proved: set[int] = set()
         with self._collecting_failures():
-            manifest = Manifest(self._folder, self._room_id)
-            listed = {recording["id"]: recording for recording in self._hook.list_recordings(self._room_id)}
-            manifest.note_deleted(manifest.unconfirmed_deletions - listed.keys(), self._hook.now())
-            wanted = [*filter(self._wanted, listed.values())]
+            manifest = Manifest(self.folder, self.room_id)
+            listed = {recording["id"]: recording for recording in self.hook.list_recordings(self.room_id)}
+            manifest.note_deleted(manifest.unconfirmed_deletions - listed.keys(), self.hook.now())
+            wanted = [*filter(self.wanted, listed.values())]
             ready = [*filter(recorded, wanted)]
-            self._result["pending"] += len(wanted) - len(ready)
+            self.done["pending"] += len(wanted) - len(ready)
             tried += len(ready)
             for recording in ready:
                 with self._collecting_failures(recording["id"]):
                     if manifest.holds(recording):
-                        self._result["unchanged"] += 1
+                        self.done["unchanged"] += 1
                     else:
                         self._download(recording, manifest)
-                    if manifest.proves(recording, self._hook.earliest_now()):
+                    if manifest.proves(recording, self.hook.earliest_now()):
                         proved.add(recording["id"])
                     else:
                         size = recording["recording_file_size"]
-                        self._hook.log.warning(NOT_PROVED, recording["id"], self._room_id, size)
+                        self.hook.log.warning(NOT_PROVED, recording["id"], self.room_id, size)
             if manifest:
-                self._result["manifests"].append(str(manifest.path))
+                self.done["manifests"].append(str(manifest.path))
             self.proved = proved
         return tried
 
     def _download(self, recording: Recording, manifest: Manifest) -> None:
         # ClickMeeting has recordings in this format only. With :d, no text of a response gets into the path.
-        path = f"recording-{self._room_id:d}-{recording['id']:d}.mp4"
+        path = f"recording-{self.room_id:d}-{recording['id']:d}.mp4"
         started = time.perf_counter()
-        file = self._hook.download_link(
-            lambda: self._request_link(recording["id"]), self._folder / path, size=recording["recording_file_size"]
+        file = self.hook.download_link(
+            lambda: self._request_link(recording["id"]), self.folder / path, size=recording["recording_file_size"]
         )
         seconds = time.perf_counter() - started
-        manifest.add(recording, path, file["size"], file["sha256"], self._hook.now())
-        self._result["archived"] += 1
-        self._result["bytes"] += file["size"]
+        manifest.add(recording, path, file["size"], file["sha256"], self.hook.now())
+        self.done["archived"] += 1
+        self.done["bytes"] += file["size"]
         speed = file["size"] / MIB / seconds
         message = "Recording %d of room %d archived: %d bytes in %.1f s, %.1f MiB/s"
-        self._hook.log.info(message, recording["id"], self._room_id, file["size"], seconds, speed)
+        self.hook.log.info(message, recording["id"], self.room_id, file["size"], seconds, speed)
 
     def _request_link(self, recording_id: int) -> str:
         """Request a new signed link, because a link is valid only for minutes, and a retry needs another one."""
-        for recording in self._hook.list_recordings(self._room_id):
+        for recording in self.hook.list_recordings(self.room_id):
             if recording["id"] == recording_id:
                 return recording["recording_url"]
         raise LookupError("ClickMeeting no longer lists this recording")
@@ -144,9 +137,9 @@ class RoomArchive:
         if not self.proved:
             return
         with self._collecting_failures():
-            manifest = Manifest(self._folder, self._room_id)
-            for recording in self._hook.list_recordings(self._room_id):
-                if recording["id"] in self.proved and manifest.proves(recording, self._hook.earliest_now()):
+            manifest = Manifest(self.folder, self.room_id)
+            for recording in self.hook.list_recordings(self.room_id):
+                if recording["id"] in self.proved and manifest.proves(recording, self.hook.earliest_now()):
                     with self._collecting_failures(recording["id"]):
                         self._delete(recording["id"], manifest)
 
@@ -157,27 +150,27 @@ class RoomArchive:
                 "its file does not have the checksum of the download, so it has changed since then; the recording was "
                 "not deleted from ClickMeeting, and the next run downloads it again"
             )
-        manifest.note_delete_request(recording_id, self._hook.now())
-        self._audit.delete(calls.delete_recording(self._room_id, recording_id), self._room_id, [recording_id])
-        manifest.note_deleted({recording_id}, self._hook.now())
-        self._result["deleted"] += 1
-        self._hook.log.info("Recording %d of room %d deleted from ClickMeeting", recording_id, self._room_id)
+        manifest.note_delete_request(recording_id, self.hook.now())
+        self.audit.delete(calls.delete_recording(self.room_id, recording_id), self.room_id, [recording_id])
+        manifest.note_deleted({recording_id}, self.hook.now())
+        self.done["deleted"] += 1
+        self.hook.log.info("Recording %d of room %d deleted from ClickMeeting", recording_id, self.room_id)
 
     @contextmanager
     def _collecting_failures(self, recording_id: int | None = None) -> Iterator[None]:
         """Add an error of the block to the failures, so that the run continues with the other recordings and rooms."""
         try:
-            with naming_right(self._folder, "read"):  # writing names its right itself
+            with naming_right(self.folder, "read"):  # writing names its right itself
                 yield
         except DiskFullError:  # the other recordings have no space either
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {summary_of(error)}"
-            permanent = self._failures.is_permanent(error)
-            self._failures.add(reason, permanent, room_id=self._room_id, recording_id=recording_id)
+            permanent = self.failures.is_permanent(error)
+            self.failures.add(reason, permanent, room_id=self.room_id, recording_id=recording_id)
             # The message of any other error does not say enough to find its cause.
             if not isinstance(error, ClickMeetingError | OSError | ValueError):
-                self._hook.log.exception("Traceback of this failure:")
+                self.hook.log.exception("Traceback of this failure:")
 
 
 def delete_archived(rooms: Sequence[RoomArchive], max_deletions: int) -> None:
