@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_clickmeeting.api import calls
@@ -17,7 +18,7 @@ from airflow_clickmeeting.exceptions import (
     RateLimitedError,
 )
 from airflow_clickmeeting.failures import Failure, FailureLog
-from airflow_clickmeeting.people.ledger import Entry, Ledger
+from airflow_clickmeeting.people.ledger import Ledger
 from airflow_clickmeeting.people.people_list import InvalidRow, Person, format_rows
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class InviteResult(TypedDict):
     ledger: str
 
 
+@dataclass
 class BulkInviter:
     """Sends invitations to people, except those who have or may have their invitation, according to the ledger.
 
@@ -60,30 +62,23 @@ class BulkInviter:
     :param batch_size: the highest number of people in a request.
     """
 
-    def __init__(
-        self,
-        hook: ClickMeetingHook,
-        room_id: int,
-        invitation: Callable[[Sequence[Person]], Call[Any]],
-        ledger: Ledger,
-        on_uncertain: str,
-        batch_size: int,
-    ) -> None:
-        self._hook = hook
-        self._room_id = room_id
-        self._invitation = invitation
-        self._ledger = ledger
-        self._on_uncertain = on_uncertain
-        self._batch_size = batch_size
-        self.rows: dict[str, list[int]] = defaultdict(list)
-        self.failures = FailureLog(hook.log)
-        # the keys of people whom an earlier run may have invited
-        self._uncertain_before: set[str] = set()
+    hook: ClickMeetingHook
+    room_id: int
+    invitation: Callable[[Sequence[Person]], Call[Any]]
+    ledger: Ledger
+    on_uncertain: str
+    batch_size: int
+    rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list), init=False)
+    # the keys of people whom an earlier run may have invited
+    _uncertain_before: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.failures = FailureLog(self.hook.log)
 
     def add_invalid(self, rows: Iterable[InvalidRow]) -> None:
         """Record rows without a valid person."""
         for row, reason, given in rows:
-            self._ledger.put(None, row=row, outcome="invalid", why=reason, given=given)
+            self.ledger.put(None, row=row, outcome="invalid", why=reason, given=given)
             self.rows["invalid"].append(row)
             self.failures.add(reason, True, row=row)
 
@@ -94,48 +89,50 @@ class BulkInviter:
         :raises AirflowFailException: if a batch is uncertain, and `on_uncertain` is `fail`.
         """
         wanted = [person for person in people if self._is_wanted(person)]
-        if self._on_uncertain == "fail" and self.rows["uncertain"]:
+        if self.on_uncertain == "fail" and self.rows["uncertain"]:
             raise self._uncertain_error("nothing was sent")
         if not wanted:
             return
-        self._hook.run(calls.get_conference(self._room_id))
+        self.hook.run(calls.get_conference(self.room_id))
         for number, batch in enumerate(self._batches(wanted), start=1):
             self._send(number, batch)
 
     def _is_wanted(self, person: Person) -> bool:
-        entry = self._ledger.get(person.key)
+        entry = self.ledger.get(person.key)
         if entry is None or entry["outcome"] not in ("sent", *IN_DOUBT):
             return True
         if entry["outcome"] == "sent":
             self.rows["already_sent"].append(person.row)
-        elif self._on_uncertain == "resend":
+        elif self.on_uncertain == "resend":
             self._uncertain_before.add(person.key)
             return True
         else:
-            self._settle([person], "uncertain", **_kept_values(entry))
+            kept: dict[str, Any] = {name: value for name, value in entry.items() if name in ("batch", "at")}
+            why = entry.get("why") or "the task ended before it had a response"
+            self._settle([person], "uncertain", why, **kept)
         return False
 
     def _batches(self, people: Iterable[Person]) -> Iterator[list[Person]]:
         """Split people into batches of one role; those of a refused batch go in smaller ones, in the end alone."""
         groups: dict[tuple[int, str], list[Person]] = defaultdict(list)
         for person in people:
-            refused: Any = (self._ledger.get(person.key) or {}).get("refused")
-            size = max(1, refused // SMALLER) if refused else self._batch_size
-            groups[min(size, self._batch_size), person.role].append(person)
+            refused: Any = (self.ledger.get(person.key) or {}).get("refused")
+            size = max(1, refused // SMALLER) if refused else self.batch_size
+            groups[min(size, self.batch_size), person.role].append(person)
         for (size, _), group in sorted(groups.items(), reverse=True):
             for start in range(0, len(group), size):
                 yield group[start : start + size]
 
     def _send(self, number: int, batch: list[Person]) -> None:
-        call = self._invitation(batch)
-        more: dict[str, Any] = {"batch": number, "at": self._hook.now().isoformat(timespec="seconds")}
+        call = self.invitation(batch)
+        more: dict[str, Any] = {"batch": number, "at": self.hook.now().isoformat(timespec="seconds")}
         self._put(batch, "sending", **more)
         # This also writes the outcome of the previous batch, and fails if another task holds the ledger by now. A task
         # that takes the ledger over after this write reads here that the batch may have been sent.
-        self._ledger.flush()
-        self._ledger.check()
+        self.ledger.flush()
+        self.ledger.check()
         try:
-            self._hook.run(call)
+            self.hook.run(call)
         except ClickMeetingError as error:
             if _had_no_effect(error):
                 self._refuse(batch, error, more)
@@ -159,29 +156,29 @@ class BulkInviter:
 
     def _doubt(self, call: Call[Any], batch: list[Person], error: ClickMeetingError, more: dict[str, Any]) -> None:
         """Handle a batch that may have been sent."""
-        if self._on_uncertain == "resend":
-            self._hook.log.warning(
+        if self.on_uncertain == "resend":
+            self.hook.log.warning(
                 "Sending a batch again, since its outcome is uncertain and on_uncertain is resend: %s",
                 without_addresses(error.summary),
             )
-            self._ledger.check()
+            self.ledger.check()
             try:
-                self._hook.run(call)
+                self.hook.run(call)
             except ClickMeetingError as again:
                 error = again
             else:
                 return self._settle(batch, "sent", **more)
         self._settle(batch, "uncertain", error.summary, **more)
         rows = format_rows(person.row for person in batch)
-        self._hook.log.warning(
+        self.hook.log.warning(
             "It is uncertain whether %s were invited; on_uncertain decides what happens to them: %s",
             rows,
             without_addresses(error.summary),
         )
-        if self._on_uncertain == "fail":
+        if self.on_uncertain == "fail":
             raise self._uncertain_error("the remaining batches were not tried") from error
         # stop here if ClickMeeting still does not respond, so that not every batch becomes uncertain
-        self._hook.run(calls.get_conference(self._room_id))
+        self.hook.run(calls.get_conference(self.room_id))
         return None
 
     def _settle(
@@ -195,13 +192,13 @@ class BulkInviter:
 
     def _put(self, people: Iterable[Person], outcome: str, why: str | None = None, **more: Any) -> None:
         for person in people:
-            self._ledger.put(person.key, row=person.row, outcome=outcome, why=why, **more)
+            self.ledger.put(person.key, row=person.row, outcome=outcome, why=why, **more)
 
     def _uncertain_error(self, rest: str) -> AirflowFailException:
         rows = self.rows["uncertain"]
         return AirflowFailException(
             f"It is uncertain whether {len(rows)} people got their invitation, {format_rows(rows)}; {rest}. The ledger "
-            f"{self._ledger.path} names them. Set on_uncertain='skip' to leave them out, or 'resend' to write again, "
+            f"{self.ledger.path} names them. Set on_uncertain='skip' to leave them out, or 'resend' to write again, "
             "then clear this task."
         )
 
@@ -209,8 +206,3 @@ class BulkInviter:
 def _had_no_effect(error: ClickMeetingError) -> bool:
     """Return whether certainly nothing was sent: the request did not arrive, or ClickMeeting refused it."""
     return error.problem.no_effect or 400 <= (error.code or 0) < 500
-
-
-def _kept_values(entry: Entry) -> dict[str, Any]:
-    kept = {name: value for name, value in entry.items() if name in ("batch", "at")}
-    return {**kept, "why": entry.get("why") or "the task ended before it had a response"}
