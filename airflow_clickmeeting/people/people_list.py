@@ -140,11 +140,11 @@ def read_rows(
         raise ValueError(f"{name} must be given, or else sql with sql_conn_id; not both.")
     if sql is None and sql_conn_id is not None:
         validate.bad_argument("sql_conn_id", sql_conn_id, "left out where there is no sql")
-    is_list = isinstance(people, Sequence) and not isinstance(people, str)
-    if encoding is not None and (is_list or sql is not None):
+    given = people if isinstance(people, Sequence) and not isinstance(people, str) else None
+    if encoding is not None and (given is not None or sql is not None):
         validate.bad_argument("encoding", encoding, f"left out where {name} is not a file")
-    if isinstance(people, Sequence) and not isinstance(people, str):
-        rows = enumerate(validate.rows(name, people, "people"), start=1)
+    if given is not None:
+        rows = enumerate(validate.rows(name, given, "people"), start=1)
         return name, (
             (number, row if isinstance(row, Mapping) else f"it is of type {type(row).__name__}, not a dict")
             for number, row in rows
