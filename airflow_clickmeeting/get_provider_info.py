@@ -38,63 +38,27 @@ def get_provider_info() -> dict[str, object]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {
-                "integration-name": "ClickMeeting",
-                "python-modules": [
-                    "airflow_clickmeeting.hooks.clickmeeting",
-                ],
-            }
-        ],
-        "operators": [
-            {
-                "integration-name": "ClickMeeting",
-                "python-modules": [
-                    "airflow_clickmeeting.operators.account",
-                    "airflow_clickmeeting.operators.chats",
-                    "airflow_clickmeeting.operators.conferences",
-                    "airflow_clickmeeting.operators.contacts",
-                    "airflow_clickmeeting.operators.files",
-                    "airflow_clickmeeting.operators.invitations",
-                    "airflow_clickmeeting.operators.links",
-                    "airflow_clickmeeting.operators.recordings",
-                    "airflow_clickmeeting.operators.registrations",
-                    "airflow_clickmeeting.operators.sessions",
-                    "airflow_clickmeeting.operators.tokens",
-                ],
-            }
-        ],
-        "sensors": [
-            {
-                "integration-name": "ClickMeeting",
-                "python-modules": ["airflow_clickmeeting.sensors.clickmeeting"],
-            }
-        ],
-        "triggers": [
-            {
-                "integration-name": "ClickMeeting",
-                "python-modules": ["airflow_clickmeeting.triggers.condition", "airflow_clickmeeting.triggers.events"],
-            }
-        ],
+        "hooks": _modules("hooks", "clickmeeting"),
+        "operators": _modules(
+            "operators",
+            "account",
+            "chats",
+            "conferences",
+            "contacts",
+            "files",
+            "invitations",
+            "links",
+            "recordings",
+            "registrations",
+            "sessions",
+            "tokens",
+        ),
+        "sensors": _modules("sensors", "clickmeeting"),
+        "triggers": _modules("triggers", "condition", "events"),
         "transfers": [
-            {
-                "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Common IO",
-                "how-to-guide": "/docs/exports.md",
-                "python-module": "airflow_clickmeeting.transfers.exports",
-            },
-            {
-                "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Common IO",
-                "how-to-guide": "/docs/access-requests.md",
-                "python-module": "airflow_clickmeeting.transfers.person",
-            },
-            {
-                "source-integration-name": "ClickMeeting",
-                "target-integration-name": "Common SQL",
-                "how-to-guide": "/docs/warehouse.md",
-                "python-module": "airflow_clickmeeting.transfers.sql",
-            },
+            _transfer("exports", "Common IO", "/docs/exports.md"),
+            _transfer("person", "Common IO", "/docs/access-requests.md"),
+            _transfer("sql", "Common SQL", "/docs/warehouse.md"),
         ],
         "asset-uris": [
             {
@@ -192,4 +156,18 @@ def get_provider_info() -> dict[str, object]:
                 },
             }
         ],
+    }
+
+
+def _modules(folder: str, *names: str) -> list[dict[str, object]]:
+    modules = [f"airflow_clickmeeting.{folder}.{name}" for name in names]
+    return [{"integration-name": "ClickMeeting", "python-modules": modules}]
+
+
+def _transfer(name: str, target: str, guide: str) -> dict[str, str]:
+    return {
+        "source-integration-name": "ClickMeeting",
+        "target-integration-name": target,
+        "how-to-guide": guide,
+        "python-module": f"airflow_clickmeeting.transfers.{name}",
     }
