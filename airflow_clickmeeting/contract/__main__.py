@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from airflow_clickmeeting.contract.probes import NOT_READABLE, PROBES, Finding, Probe, Survey
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if (refused := _refusal(reader)) is not None:
             return _stop(refused, 1)
         survey = Survey(reader)
-        findings = [finding for probe in PROBES for finding in _run(probe, survey)]
+        findings = [_run(probe, survey) for probe in PROBES]
     except ClickMeetingError as error:
         return _stop(f"{error.problem.message}. Check the network and the URL, then run the command again.", 1)
     print(_format_findings(findings))
@@ -65,7 +64,7 @@ def _read_settings(options: argparse.Namespace) -> Settings:
 
 
 def _format_plan(settings: Settings) -> str:
-    requests = [f"  GET {probe.asks}" for probe in PROBES if probe.most]
+    requests = [f"  GET {probe.asks}" for probe in PROBES if probe.asks]
     return "\n".join(
         [
             f"This command reads from {settings.url}. It sends at most {sum(probe.most for probe in PROBES)} requests,",
@@ -98,16 +97,12 @@ def _refusal(reader: Reader) -> str | None:
     return f"HTTP {reply.status} without a list of rooms. Check the URL, then run the command again."
 
 
-def _run(probe: Probe, survey: Survey) -> Iterator[Finding]:
-    """Yield the findings of a probe; a response that no source knows is no reason to lose the others."""
-    missing = dict.fromkeys(probe.switches)
+def _run(probe: Probe, survey: Survey) -> Finding:
+    """Return the finding of a probe; a response that no source knows is no reason to lose the others."""
     try:
-        for finding in probe.run(survey):
-            del missing[finding.switch]
-            yield finding
+        return Finding(probe.switch, *probe.run(survey))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"a response has an unknown shape ({type(error).__name__})"
-        yield from (Finding(switch, None, reason) for switch in missing)
+        return Finding(probe.switch, None, f"a response has an unknown shape ({type(error).__name__})")
 
 
 def _format_findings(findings: list[Finding]) -> str:

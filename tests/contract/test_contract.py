@@ -25,7 +25,7 @@ from airflow_clickmeeting.storage import upload
 
 HOUR = timedelta(hours=1)
 POLLS = [{"name": "Feedback", "questions": [{"question": "How?", "answers": [{"points": 1, "value": "Good"}]}]}]
-READABLE = sorted({switch for probe in PROBES for switch in probe.switches})
+READABLE = sorted(probe.switch for probe in PROBES)
 # what a full account shows but for the values of these two, see the test of each
 FULL = sorted(set(READABLE) - {"unready_recordings"})
 
