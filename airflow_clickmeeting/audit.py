@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
     from airflow_clickmeeting.storage import Path
 
-__all__ = ["Audit"]
-
 
 class Audit:
     """Sends the deletions of a task, and writes JSON lines about them.

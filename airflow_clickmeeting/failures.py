@@ -17,17 +17,6 @@ from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError, NotFoundEr
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-__all__ = [
-    "MAX_FAILURES_KEPT",
-    "MAX_FAILURES_SHOWN",
-    "MAX_REASONS",
-    "Failure",
-    "FailureLog",
-    "allowed_failures",
-    "format_failure",
-    "format_first",
-]
-
 MAX_FAILURES_KEPT = 100
 MAX_REASONS = 100
 MAX_FAILURES_SHOWN = 5

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-__all__ = ["BLOCK_SIZE", "OBJECT_STORES", "MissingRightError", "ObjectUpload", "naming_right"]
-
 #: bytes of a file to hold in memory. S3 takes parts of 5 MiB or more, and 10,000 of them: files of up to 80 GB.
 BLOCK_SIZE = 8 << 20
 S3 = {"write": "s3:PutObject", "read": "s3:GetObject, or s3:ListBucket if there is no such file,"}

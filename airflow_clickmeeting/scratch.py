@@ -10,8 +10,6 @@ from typing import Any
 
 from airflow_clickmeeting.storage import DiskFile, naming_full_disk
 
-__all__ = ["ScratchFile"]
-
 ADVICE = "let TMPDIR of the workers name another folder"
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from airflow_clickmeeting.storage import Path
 
-__all__ = ["TASK_FACTS", "check_shared", "recall", "remember"]
-
 #: what identifies one try of a task
 TASK_FACTS = ("dag_id", "task_id", "run_id", "map_index", "try_number")
 #: the name of what a task records, in XCom and in Airflow's task state store

@@ -32,20 +32,6 @@ if TYPE_CHECKING:
 
     Path = str | ObjectStoragePath
 
-__all__ = [
-    "AtomicFile",
-    "DiskFile",
-    "DiskFullError",
-    "UnreadableFileError",
-    "atomic_file",
-    "is_local",
-    "located",
-    "naming_full_disk",
-    "open_atomic",
-    "safe_name",
-    "upload",
-]
-
 LOCAL_PROTOCOLS = ("", "file", "local")
 OWNER_ONLY = 0o600
 #: what the system gives a new file, less the umask

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-__all__ = ["Found", "VersionedFile", "sync_folder", "versioned_file"]
-
 #: for how many seconds to wait for another process that writes the same local file
 LOCK_TIMEOUT = 30.0
 #: the HTTP status, and S3's errors, for a file that is not the version that was read
