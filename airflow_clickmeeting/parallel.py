@@ -7,46 +7,34 @@ with a million rows would need memory for all of them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, Self, TypeVar
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class OrderedExecutor:
+class OrderedExecutor(ThreadPoolExecutor):
     """A thread pool that starts work only as its results are consumed, so memory does not grow with the work.
 
     :param size: the number of threads; up to twice as many functions are started ahead of the consumer.
     """
 
     def __init__(self, size: int) -> None:
+        super().__init__(size, "clickmeeting")
         self._ahead = 2 * size
-        self._pool = ThreadPoolExecutor(size, "clickmeeting")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Wait until all functions that were started have ended, as a thread pool of the standard library does."""
-        self._pool.shutdown()
 
     def close(self) -> None:
         """Cancel the functions that wait for a thread, and wait until the others end.
 
         After this, no thread sends a request for a task that has failed already.
         """
-        self._pool.shutdown(cancel_futures=True)
-
-    def start(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a function in a thread, and return its future."""
-        return self._pool.submit(do, *args, **kwargs)
+        self.shutdown(cancel_futures=True)
 
     def ordered(self, started: Iterable[T]) -> Iterator[T]:
         """Yield the items in their order, and read up to twice as many items ahead as there are threads.
 
-        :param started: an iterable that starts work (with `start`) each time it gives an item.
+        :param started: an iterable that starts work (with `submit`) each time it gives an item.
         """
         pending: deque[T] = deque()
         for item in started:

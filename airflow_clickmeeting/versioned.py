@@ -12,7 +12,7 @@ import logging
 import os
 import pathlib
 import time
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -84,13 +84,22 @@ class VersionedFile:
         return written
 
     def _write(self, body: bytes, version: str | None) -> str | None:
-        with self._lock:
+        with self._locked():
             found = self.read()
             if (found and found.version) != version:
                 return None
-            self._fs.makedirs(str(self.path.parent.path), exist_ok=True)
-            self._fs.pipe_file(self.path.path, body)
+            self._put(body)
         return hashlib.sha256(body).hexdigest()
+
+    def _locked(self) -> AbstractContextManager[object]:
+        return self._lock
+
+    def _put(self, body: bytes) -> None:
+        self._fs.makedirs(str(self.path.parent.path), exist_ok=True)
+        self._save(self.path.path, body)
+
+    def _save(self, path: str, body: bytes) -> None:
+        self._fs.pipe_file(path, body)
 
     def age(self) -> float:
         """Return how many seconds ago the file was written, by the storage's clock: a new file beside it shows that."""
@@ -104,7 +113,7 @@ class VersionedFile:
 
     def add_part(self, name: str, body: bytes) -> None:
         """Write a file into the same folder; no other task may write a file of this name."""
-        self._fs.pipe_file(self._beside(name), body)
+        self._save(self._beside(name), body)
 
     def read_part(self, name: str) -> bytes:
         """Read a file of the same folder.
@@ -132,21 +141,10 @@ class _LocalFile(VersionedFile):
 
     slack = 0.1
 
-    def _write(self, body: bytes, version: str | None) -> str | None:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         folder = pathlib.Path(self.path.path).parent
         folder.mkdir(parents=True, exist_ok=True)
-        with self._locked(folder):
-            found = self.read()
-            if (found and found.version) != version:
-                return None
-            new = folder / f".{self.path.name}.new"
-            self._save(new, body)
-            new.replace(self.path.path)
-            sync_folder(folder)
-        return hashlib.sha256(body).hexdigest()
-
-    @contextmanager
-    def _locked(self, folder: pathlib.Path) -> Iterator[None]:
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
         name = folder / f".{self.path.name}.lock"
         descriptor = os.open(name, flags, self._mode or DEFAULT_MODE)
@@ -164,11 +162,13 @@ class _LocalFile(VersionedFile):
         finally:
             os.close(descriptor)
 
-    def add_part(self, name: str, body: bytes) -> None:
-        """Write a file into the same folder; it is on the disk when the method returns."""
-        self._save(pathlib.Path(self._beside(name)), body)
+    def _put(self, body: bytes) -> None:
+        new = self._beside(f".{self.path.name}.new")
+        self._save(new, body)
+        pathlib.Path(new).replace(self.path.path)
+        sync_folder(self.path.parent.path)
 
-    def _save(self, path: pathlib.Path, body: bytes) -> None:
+    def _save(self, path: str, body: bytes) -> None:
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
         permission = DEFAULT_MODE if self._mode is None else OWNER_ONLY
         try:
@@ -179,7 +179,7 @@ class _LocalFile(VersionedFile):
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
-            with naming_full_disk(path.parent, len(body)):
+            with naming_full_disk(self.path.parent.path, len(body)):
                 raise
 
 
@@ -189,7 +189,6 @@ class _S3File(VersionedFile):
     _denied: PermissionError | None = None
 
     def read(self) -> Found | None:
-        """Return the object as it is now; None if there is none, or if this connection may not know."""
         from fsspec.asyn import sync  # type: ignore[import-untyped]
 
         try:
@@ -230,7 +229,6 @@ class _GcsFile(VersionedFile):
     """An object on Google Cloud Storage, which answers with 412 to a write of another generation."""
 
     def read(self) -> Found | None:
-        """Return the object as it is now; None if there is none."""
         try:
             with naming_right(self.path, "read"):
                 headers, body = self._fs.call("GET", self._fs.url(self.path.path))
@@ -256,7 +254,6 @@ class _AzureFile(VersionedFile):
     """A blob on Azure, which answers with 412 to a write of another ETag."""
 
     def read(self) -> Found | None:
-        """Return the blob as it is now; None if there is none."""
         self._fs.invalidate_cache()
         try:
             with naming_right(self.path, "read"):

@@ -113,8 +113,7 @@ def get_conference(room_id: Id) -> Call[Room]:
 
     :param room_id: the room's `id`, not its `room_pin` of nine digits.
     """
-    path = _room_path(room_id)
-    return Call("GET", path, read=parse.identified(parse.room, int(room_id)))
+    return Call("GET", _room_path(room_id), read=parse.identified(parse.room, int(room_id)))
 
 
 @operation
@@ -198,7 +197,7 @@ def check_availability(*, start_time: When, hours: Id, room_id: Id | None = None
     form = {
         "start_time": times.utc_time("start_time", start_time),
         "duration": validate.whole_number("hours", hours, expected="a whole number of hours"),
-        "id": _optional_id("room_id", room_id) or 0,
+        "id": 0 if room_id is None else validate.identifier("room_id", room_id),
     }
     return Call(
         "POST",
@@ -257,13 +256,8 @@ def deactivate_tokens(room_id: Id, *, tokens: Sequence[str | Token]) -> Call[dic
     given = [token.get("token") if isinstance(token, Mapping) else token for token in tokens]
     if not all(isinstance(token, str) and token.strip() for token in given):
         raise ValueError("tokens must be a list of access tokens; one of them is blank or is not text.")
-    return Call(
-        "DELETE",
-        f"{_room_path(room_id)}/tokens",
-        form={"tokens": given},
-        read=parse.confirmed,
-        repeatable=True,
-    )
+    path = f"{_room_path(room_id)}/tokens"
+    return Call("DELETE", path, form={"tokens": given}, read=parse.confirmed, repeatable=True)
 
 
 @operation
@@ -407,14 +401,13 @@ def send_invitation(
 @operation
 def list_sessions(room_id: Id) -> Call[list[Session]]:
     """List the sessions of a room that have ended or still run; the list is empty if the room was never used."""
-    return _list_call(room_id, "{room}/sessions", parse.listed(parse.session_item))
+    return _list_call(room_id, "{room}/sessions", parse.session_item)
 
 
 @operation
 def get_session(room_id: Id, session_id: Id) -> Call[Session]:
     """Return a session, with the state of its PDF reports by language."""
-    path = _session_path(room_id, session_id)
-    return Call("GET", path, read=parse.session_of(int(session_id)))
+    return Call("GET", _session_path(room_id, session_id), read=parse.session_of(int(session_id)))
 
 
 @operation
@@ -439,8 +432,7 @@ def generate_session_report(room_id: Id, session_id: Id, *, lang: str = "en") ->
 @operation
 def list_recordings(room_id: Id) -> Call[list[Recording]]:
     """List the recordings of a room; the links to them expire after a few minutes."""
-    item = parse.recording_of(validate.identifier("room_id", room_id))
-    return _list_call(room_id, "{room}/recordings", parse.listed(item))
+    return _list_call(room_id, "{room}/recordings", parse.recording_of(validate.identifier("room_id", room_id)))
 
 
 @operation
@@ -480,14 +472,13 @@ def list_files() -> Call[list[File]]:
 @operation
 def list_conference_files(room_id: Id) -> Call[list[File]]:
     """List the files of one room."""
-    return _list_call(room_id, "file-library/{room}", parse.listed(parse.file))
+    return _list_call(room_id, "file-library/{room}", parse.file)
 
 
 @operation
 def get_file(file_id: Id) -> Call[File]:
     """Return a file's name, type and the state of its conversion, but not its content."""
-    path = _file_path(file_id)
-    return Call("GET", path, read=parse.identified(parse.file, int(file_id)))
+    return Call("GET", _file_path(file_id), read=parse.identified(parse.file, int(file_id)))
 
 
 @operation
@@ -575,15 +566,11 @@ def _file_path(file_id: Id) -> str:
     return f"file-library/{validate.identifier('file_id', file_id)}"
 
 
-def _list_call(room_id: Id, path: str, read: Callable[[Any], list[T]]) -> Call[list[T]]:
+def _list_call(room_id: Id, path: str, item: Callable[[Any], T]) -> Call[list[T]]:
     """Return a call that lists something of a room; for "not found" the list is empty if the room exists."""
     room = _room_path(room_id)
-    return Call(
-        "GET",
-        path.format(room=room),
-        read=read,
-        empty_if_ok=Call("GET", room, read=parse.room, name="get_conference"),
-    )
+    empty_if_ok = Call("GET", room, read=parse.room, name="get_conference")
+    return Call("GET", path.format(room=room), read=parse.listed(item), empty_if_ok=empty_if_ok)
 
 
 def _delete_call(path: str, ignore_missing: bool | Id) -> Call[bool]:
@@ -596,10 +583,6 @@ def _delete_call(path: str, ignore_missing: bool | Id) -> Call[bool]:
         repeatable=ignore,
         treat_as={"not_found": False} if ignore else {},
     )
-
-
-def _optional_id(name: str, value: Id | None) -> int | None:
-    return None if value is None else validate.identifier(name, value)
 
 
 def _attendee(name: str, person: str | Mapping[str, str]) -> dict[str, Any]:

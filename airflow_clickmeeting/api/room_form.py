@@ -27,24 +27,25 @@ def room_form(**parameters: Unpack[RoomParameters]) -> dict[str, Any]:
             "Use one of these, then clear this task."
         )
     given: Callable[[str], Any] = parameters.get
+
+    def checked(name: str, check: Callable[..., Any], *more: Any) -> Any:
+        return None if given(name) is None else check(name, given(name), *more)
+
     permanent = validate.flag("permanent_room", given("permanent_room"))
     if permanent and given("starts_at") is not None:
         raise ValueError(f"starts_at must be left out when permanent_room is true; got {given('starts_at')!r}.")
+    url_name = given("custom_room_url_name") or None
     return {
-        "name": _convert(given("name"), lambda value: validate.filled("name", value)),
-        "room_type": _convert(
-            given("room_type"), lambda value: validate.one_of("room_type", value, validate.ROOM_TYPES)
-        ),
+        "name": checked("name", validate.filled),
+        "room_type": checked("room_type", validate.one_of, validate.ROOM_TYPES),
         "permanent_room": permanent,
-        "access_type": _convert(given("access_type"), validate.access_type),
+        "access_type": None if given("access_type") is None else validate.access_type(given("access_type")),
         **_timing(given("starts_at"), given("duration"), given("timezone")),
-        "password": validate.secret("password", given("password")),
-        "custom_room_url_name": _convert(
-            given("custom_room_url_name") or None, lambda value: validate.filled("custom_room_url_name", value)
-        ),
-        "lobby_enabled": validate.flag("lobby_enabled", given("lobby_enabled")),
+        "password": checked("password", validate.secret),
+        "custom_room_url_name": url_name and validate.filled("custom_room_url_name", url_name),
+        "lobby_enabled": checked("lobby_enabled", validate.flag),
         "lobby_description": given("lobby_description"),
-        "skin_id": _convert(given("skin_id"), lambda value: validate.identifier("skin_id", value)),
+        "skin_id": checked("skin_id", validate.identifier),
         "registration": _registration_settings(given("registration")),
         "settings": _settings(given("settings"), given("encryption_enabled")),
     }
@@ -74,10 +75,6 @@ def start_of(form: Mapping[str, Any]) -> datetime | None:
         return None
     when = datetime.fromisoformat(form["starts_at"])
     return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(form["timezone"]))
-
-
-def _convert(value: Any, convert: Callable[[Any], Any]) -> Any:
-    return None if value is None else convert(value)
 
 
 def _timing(starts_at: When | None, duration: Length | None, timezone: str | None) -> dict[str, str | None]:

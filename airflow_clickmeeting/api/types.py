@@ -240,13 +240,12 @@ SECRET_KEYS = frozenset(
 
 def without_secrets(data: T) -> T:
     """Return a copy of a response without the keys that let somebody in or download something, at any depth."""
-    return _strip_secrets(data)  # type: ignore[no-any-return]
-
-
-def _strip_secrets(data: Any) -> Any:
+    kept: Any = data
     if isinstance(data, dict):
-        return {key: _strip_secrets(value) for key, value in data.items() if key not in SECRET_KEYS}
-    return [_strip_secrets(item) for item in data] if isinstance(data, list) else data
+        kept = {key: without_secrets(value) for key, value in data.items() if key not in SECRET_KEYS}
+    elif isinstance(data, list):
+        kept = [without_secrets(item) for item in data]
+    return kept  # type: ignore[no-any-return]
 
 
 def secrets_in(data: Any) -> set[str]:

@@ -223,10 +223,10 @@ def language(value: object) -> str:
     return code
 
 
-def country(value: object, name: str = "country") -> str:
+def country(value: object) -> str:
     """Return a two-letter country code in upper case."""
     if not re.fullmatch("[A-Z]{2}", code := str(value).strip().upper()):
-        bad_argument(name, value, "a two-letter country code such as 'PL'")
+        bad_argument("country", value, "a two-letter country code such as 'PL'")
     return code
 
 

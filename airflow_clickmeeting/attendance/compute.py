@@ -32,6 +32,18 @@ from airflow_clickmeeting.attendance.intervals import (
     total,
 )
 
+__all__ = [
+    "Attendance",
+    "AttendanceTotals",
+    "Participation",
+    "Status",
+    "Summary",
+    "SummaryOfSessions",
+    "attendance_of",
+    "attendance_of_event",
+    "person_of",
+]
+
 T = TypeVar("T")
 Status = Literal["attended", "no_show", "walk_in"]
 

@@ -64,7 +64,7 @@ class Fetcher:
             skip = cache(partial(self.failures.add, **ids))
             call = replace(call, read=replace(call.read, skip=skip))
         if self._executor:
-            return self._executor.start(self.hook.fetched, call).result
+            return self._executor.submit(self.hook.fetched, call).result
         return partial(self.hook.fetched, call)
 
     def ordered(self, started: Iterable[T]) -> Iterator[T]:

@@ -237,7 +237,7 @@ class ClickMeetingHook(BaseClickMeetingHook):
         listed = list(self.iter_conferences("all"))
         rooms = sorted((room for room in listed if facts.may_have_met(room, since, until)), key=lambda room: room["id"])
         with closing(OrderedExecutor(max_parallel)) as executor, self._quiet():
-            started = ((room, executor.start(self._has_met, room["id"], since, until)) for room in rooms)
+            started = ((room, executor.submit(self._has_met, room["id"], since, until)) for room in rooms)
             found = [room for room, has_met in executor.ordered(started) if has_met.result()]
         message = "%d rooms have sessions from %s before %s; requested the sessions of %d rooms, of %d in the account"
         self.log.info(message, len(found), since, until, len(rooms), len(listed))

@@ -144,7 +144,7 @@ def links_for(
     :param failures: gets the people without a link.
     """
     with closing(OrderedExecutor(max_parallel)) as executor:
-        for person, link in executor.ordered((person, executor.start(link_of, person)) for person in people):
+        for person, link in executor.ordered((person, executor.submit(link_of, person)) for person in people):
             try:
                 yield person, link.result()
             except NoLink as none:

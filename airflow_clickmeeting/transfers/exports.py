@@ -280,7 +280,7 @@ def _write_files(
         from airflow_clickmeeting.parallel import OrderedExecutor
 
         with OrderedExecutor(max_parallel) as executor:
-            started = ((path, executor.start(store).result) for path, store in complete_files())
+            started = ((path, executor.submit(store).result) for path, store in complete_files())
             written = {path: result() for path, result in executor.ordered(started)}
     return [written[path] for path in files if path in written]
 

@@ -71,7 +71,7 @@ def test_conferences_are_a_snapshot_whatever_the_data_interval(sandbox, collect)
 
 def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, mocker):
     running, most = set(), 0
-    original = OrderedExecutor.start
+    original = OrderedExecutor.submit
 
     def start(executor, *work):
         nonlocal most
@@ -80,7 +80,7 @@ def test_max_parallel_limits_the_requests_at_a_time(sandbox, collect, mocker):
         most = max(most, sum(each.running() for each in running))
         return future
 
-    mocker.patch.object(OrderedExecutor, "start", start)
+    mocker.patch.object(OrderedExecutor, "submit", start)
     collect("attendees", max_parallel=3)
     assert 0 < most <= 3
 
