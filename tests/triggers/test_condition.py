@@ -398,7 +398,7 @@ async def test_a_request_that_hangs_does_not_extend_the_deadline(sandbox, report
     mocker.patch.object(condition, "LAST_POLL", 0.1)
     sandbox.fault(REPORT, "hang", seconds=3600, times=None)
     assert await fired(trigger_for(report, seconds=0.1)) == {"timed_out": True}
-    assert sandbox.count(REPORT) == 1
+    assert sandbox.count(REPORT) <= 1, "none if a busy machine takes until the deadline to connect"
 
 
 async def test_what_cannot_be_understood_is_like_a_response_that_is_not_json(sandbox, ended, session_id):
