@@ -47,8 +47,8 @@ class Cursor:
 
     :param watermark: events before this moment are not reported any more.
     :param reported: the keys of reported events, with the moment of each.
-    :param started_at: when a watcher started whose feed has not polled all rooms yet. What happened before and shows
-        only now counts as reported.
+    :param started_at: when a watcher started whose feed has not read all rooms yet. What happened before and shows only
+        now counts as reported.
     """
 
     watermark: datetime
@@ -57,28 +57,35 @@ class Cursor:
 
     @classmethod
     def starting(
-        cls, events: Iterable[Event], now: datetime, lookback: timedelta, seen_until: datetime = EVERYTHING
+        cls,
+        events: Iterable[Event],
+        now: datetime,
+        lookback: timedelta,
+        seen_until: datetime = EVERYTHING,
+        *,
+        unread: bool = False,
     ) -> Cursor:
         """Return the first cursor of a watcher, which does not report what happened before.
 
         :param seen_until: as in `after`.
+        :param unread: as in `catch_up`.
         """
         now = now.replace(microsecond=0)
-        started_at = now if seen_until == NOTHING else None
+        started_at = now if unread else None
         return cls(now - lookback, {}, started_at).after([*events], lookback, seen_until)
 
-    def catch_up(self, events: Iterable[Event], lookback: timedelta, seen_until: datetime) -> Cursor:
+    def catch_up(self, events: Iterable[Event], lookback: timedelta, *, unread: bool = False) -> Cursor:
         """Return the cursor that counts as reported what happened before the watcher started.
 
-        :param events: all events that the snapshot shows.
-        :param seen_until: as in `after`.
+        :param events: all events that the snapshot shows, or those of rooms that no snapshot before showed.
+        :param unread: whether the feed has rooms that it has not read yet, or failed to read.
         """
         if (started_at := self.started_at) is None:
             return self
         old = [each for each in self.new_events(events) if each.at is None or each.at < started_at]
         # the watermark must not pass events that the caller is about to report
         later = self.after(old, lookback, NOTHING)
-        return later if seen_until == NOTHING else replace(later, started_at=None)
+        return later if unread else replace(later, started_at=None)
 
     def new_events(self, events: Iterable[Event]) -> list[Event]:
         """Return the events that have not been reported, the oldest first."""

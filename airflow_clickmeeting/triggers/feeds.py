@@ -55,6 +55,7 @@ class Snapshot:
     :param seen_until: the items are at least those that ClickMeeting had then, which is earlier than `now` if there are
         more rooms than one poll can read; `NOTHING` if some were never polled.
     :param problems: which rooms and items could not be read, and why; they are left out, or are as they were before.
+    :param unread: the rooms that were not read yet, so that what they will show first may be old.
     """
 
     now: datetime
@@ -63,6 +64,7 @@ class Snapshot:
     on_persisted: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     seen_until: datetime = EVERYTHING
     problems: list[str] = field(default_factory=list)
+    unread: frozenset[int] = frozenset()
 
     def name_of(self, room_id: int) -> str:
         """Return the name of a room, or an empty text if the room is not listed."""
@@ -102,11 +104,12 @@ class ConferenceFeed:
         self._listed_at: datetime | None = None
         self._list_requests = 0
         self._seen_until = EVERYTHING
+        self._unread: set[int] = set()
         self._problems: dict[Hashable, str] = {}
 
     async def poll(self) -> Snapshot:
         """Send the requests for what may have changed, and return everything as it is now."""
-        self._list_requests, self._seen_until = 0, EVERYTHING
+        self._list_requests, self._seen_until, self._unread = 0, EVERYTHING, set()
         await self.refresh()
         rooms = {room_id: known.room for room_id, known in self.rooms.items()}
         return Snapshot(
@@ -115,6 +118,7 @@ class ConferenceFeed:
             self.items(),
             seen_until=self._seen_until,
             problems=list(self._problems.values()),
+            unread=frozenset(self._unread),
         )
 
     def items(self) -> dict[int, list[Any]]:
@@ -218,6 +222,8 @@ class RoomFeed(ConferenceFeed):
             if error and room_id in self.rooms:
                 why = f"Polling room {room_id} failed; the watcher skips it until the next poll: {explain(error)}"
                 self._note(room_id, why)
+        never_polled = (known for known in self.rooms.values() if known.last_polled_at is None)
+        self._unread = {known.room["id"] for known in never_polled if self.room_id or self.may_have_changed(known, now)}
 
     def _is_due(self, known: KnownRoom, now: datetime) -> bool:
         # a poll that comes early is for the rooms that the last one could not read
@@ -313,6 +319,7 @@ class AttendeeFeed(SessionFeed):
                 place = f"the attendees of session {session_id} of room {room_id}"
                 why = f"Reading {place} failed; the watcher skips them until the next poll: {explain(error)}"
                 self._note((room_id, session_id), why)
+        self._unread |= {room_id for (room_id, _), known in self._people.items() if known.read_at is None}
 
     def _recent_sessions(self, now: datetime) -> dict[tuple[int, int], SessionPeople]:
         """Return the sessions that are running or ended within the lookback, with the people who are known."""

@@ -138,6 +138,7 @@ class Watcher(BaseEventTrigger):
         from airflow_clickmeeting.triggers.health import Health
 
         cursor = self._stored = await self._read_cursor()
+        unread: frozenset[int] | None = None
         with Health(self.asset_name, self.interval, self._store) as health:
             async for snapshot in shared_stream:
                 if isinstance(snapshot, FailedPoll):
@@ -148,10 +149,13 @@ class Watcher(BaseEventTrigger):
                 # a date in the future must not move the watermark past events that are still to come
                 seen_until = min(snapshot.seen_until, snapshot.now)
                 # an item that cannot be read when the watcher starts happened before
+                shown, incomplete = [*events, *unreadable], bool(snapshot.unread)
                 if cursor is None:
-                    cursor = Cursor.starting([*events, *unreadable], snapshot.now, self.lookback, seen_until)
+                    cursor = Cursor.starting(shown, snapshot.now, self.lookback, seen_until, unread=incomplete)
                 else:
-                    cursor = cursor.catch_up([*events, *unreadable], self.lookback, seen_until)
+                    first = [each for each in shown if unread is None or each.room_id in unread]
+                    cursor = cursor.catch_up(first, self.lookback, unread=incomplete)
+                unread = snapshot.unread
                 confirmed = await self._confirmed(cursor.new_events(events))
                 health.polled([*snapshot.problems, *self._problems])
                 matching = [each for each in confirmed if self._matches(each, snapshot)]

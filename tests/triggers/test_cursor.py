@@ -205,19 +205,19 @@ class TestRoomsThatWereNotPolledYet:
         assert begun.after([event("newest", NOON + HOUR)], WEEK, NOON + DAY).watermark == NOON + HOUR - WEEK
 
     def test_what_happened_before_the_start_is_not_reported_whenever_it_shows(self):
-        cursor = Cursor.starting([event("shown", NOON - HOUR)], NOON, WEEK, NOTHING)
+        cursor = Cursor.starting([event("shown", NOON - HOUR)], NOON, WEEK, unread=True)
         events = [
             event("before", NOON - HOUR),
             event("undated", None),
             event("at the start"),
             event("since", NOON + HOUR),
         ]
-        for seen_until in (NOTHING, NOTHING, EVERYTHING):
-            cursor = again(cursor).catch_up(events, WEEK, seen_until)
+        for unread in (True, True, False):
+            cursor = again(cursor).catch_up(events, WEEK, unread=unread)
             assert keys(cursor.new_events(events)) == ["at the start", "since"]
         late = event("late", NOON - HOUR)
         assert cursor.started_at is None
-        assert cursor.catch_up([late], WEEK, EVERYTHING).new_events([late]) == [late]
+        assert cursor.catch_up([late], WEEK).new_events([late]) == [late]
 
 
 @dataclass(frozen=True)
@@ -288,9 +288,9 @@ def test_each_event_is_reported_exactly_once_although_a_poll_reads_some_of_the_r
         seen_until = min(others, default=EVERYTHING)
         shown = [each for events in listed.values() for each in events]
         if cursor is None:
-            cursor = Cursor.starting(shown, now, lookback, seen_until)
+            cursor = Cursor.starting(shown, now, lookback, seen_until, unread=seen_until == NOTHING)
         else:
-            cursor = cursor.catch_up(shown, lookback, seen_until)
+            cursor = cursor.catch_up(shown, lookback, unread=seen_until == NOTHING)
         new_events = cursor.new_events(shown)
         reported += new_events
         cursor = again(cursor.after(new_events, lookback, seen_until))

@@ -77,6 +77,33 @@ async def test_only_one_room_is_watched(event, triggerer, sandbox, account, room
     assert sandbox.count("list_conferences") == 0
 
 
+@pytest.mark.parametrize(
+    ("event", "operation"),
+    [
+        ("session_started", "list_sessions"),
+        ("session_ended", "list_sessions"),
+        ("registration", "list_registrations"),
+        ("attendee_joined", "list_sessions"),
+        ("attendee_joined", "list_session_attendees"),
+    ],
+)
+async def test_what_a_room_shows_late_because_its_first_polls_failed_is_not_new(
+    event, operation, triggerer, sandbox, account
+):
+    rooms = [account.open_room(), account.open_room()]
+    for room_id in rooms:
+        await account.everything_happens(room_id)
+    sandbox.fault(operation, "status", status=500)
+    watch = await triggerer.watch(clickmeeting_asset(event))
+    assert await watch.reports(0) == []
+    people = 2 if event == "attendee_joined" else 1
+    for room_id in rooms:
+        await account.register(room_id, "Grace", "Hopper")
+        await account.everything_happens(room_id)
+    reported = await watch.reports(2 * people)
+    assert sorted(each["room_id"] for each in reported) == sorted(rooms * people)
+
+
 async def test_several_are_reported_the_oldest_first(triggerer, sandbox, account):
     later, earlier = account.open_room(), account.open_room()
     sandbox.play(later, start=sandbox.now + 2 * HOUR)
