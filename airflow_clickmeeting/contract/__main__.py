@@ -23,14 +23,15 @@ Exit status: 0 if the probes ran, 1 if you did not confirm or ClickMeeting did n
 
 def main(arguments: list[str] | None = None) -> int:
     """Show what will be requested, ask for confirmation, run the probes, and return the exit status."""
-    from airflow_clickmeeting.exceptions import ClickMeetingError
+    from airflow_clickmeeting.exceptions import CLEAR, ClickMeetingError
 
     options = _parser().parse_args(arguments)
     try:
         settings = _read_settings(options)
     except Exception as error:  # noqa: BLE001 - a missing connection raises different errors in different Airflows
         account = f"The account of connection {options.conn_id!r}" if options.conn_id else "The account"
-        return _stop(f"{account} cannot be read: {error}", 2)
+        why = str(error).replace(CLEAR, "then run the command again.")
+        return _stop(f"{account} cannot be read: {why}", 2)
     print(_format_plan(settings))
     if not options.yes and (status := _ask()) is not None:
         return status

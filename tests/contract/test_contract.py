@@ -206,7 +206,9 @@ class TestTheCommand:
 
     def test_a_connection_that_does_not_exist(self, sandbox, capsys):
         assert main(["--conn-id", "nowhere"]) == 2
-        assert "nowhere" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "nowhere" in error
+        assert error.endswith("then run the command again.\n")
         assert sandbox.count() == 0
 
     def test_a_wrong_key(self, sandbox, connect, capsys):
