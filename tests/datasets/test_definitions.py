@@ -23,6 +23,7 @@ from airflow_clickmeeting.datasets.definitions import (
     REGISTRATIONS,
     SESSIONS,
 )
+from airflow_clickmeeting.datasets.table import Digests
 
 ANSWERED = {
     CONFERENCES: Room,
@@ -323,6 +324,15 @@ def test_who_enters_twice_in_the_same_minute_has_two_keys_whichever_comes_first(
 def test_equal_entries_are_numbered():
     first, second, third = (key[-1] for key in keys_of(ATTENDEES, [ENTRY, ENTRY, ENTRY]))
     assert (second, third) == (f"{first}-2", f"{first}-3")
+
+
+# of few letters, so that many begin alike, and some occur across two others
+@given(st.lists(st.text("ab", min_size=8, max_size=8).map(str.encode)), st.integers(0, 5))
+def test_digests_of_many_entries_are_a_set(given_ones, max_few):
+    digests, plain = Digests(max_few), set()
+    for digest in given_ones:
+        assert digests.add(digest) == (digest not in plain)
+        plain.add(digest)
 
 
 @pytest.mark.parametrize("change", [{"rating": "5"}, {"city": "Łódź"}, {"mood": "fine"}, {"user_ip": "192.0.2.1"}])
