@@ -30,9 +30,11 @@ def report_files(
     """Report written files to the task's outlets and to lineage.
 
     :param dataset: what of the account the files hold.
-    :param about: the extra of an asset's event; each event of an asset alias is for one file, and has its own `rows`.
+    :param about: the extra of an asset's event; each event of an asset alias is for one file, and has its own `path`
+        and `rows`.
     """
-    events = {str(file.path): {"format": about["format"], "rows": file.rows} for file in files}
+    paths = {str(file.path): file.rows for file in files}
+    events = {path: {"path": path, "format": about["format"], "rows": rows} for path, rows in paths.items()}
     report_outputs(hook, dataset, outlets, context, events, about)
 
 
@@ -52,20 +54,21 @@ def report_outputs(
     """
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
+    by_uri = {_without_connection(url): extra for url, extra in events.items()}
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for uri, extra in events.items():
+            for uri, extra in by_uri.items():
                 context["outlet_events"][outlet].add(Asset(uri), extra=dict(extra))
         elif isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(about)
     lineage = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
     source = {"conn_id": hook.settings.conn_id, "dataset": dataset}
     lineage.add_input_asset(context=hook, scheme="clickmeeting", asset_kwargs=source)
-    for uri in events:
-        lineage.add_output_asset(context=hook, uri=_without_connection(uri))
+    for uri in by_uri:
+        lineage.add_output_asset(context=hook, uri=uri)
 
 
 def _without_connection(uri: str) -> str:
-    """Return a URL without the connection in it, as in `s3://connection@bucket/key`: others read the same file."""
+    """Return a URL without the connection in it, as in `s3://connection@bucket/key`: the file is the same for all."""
     parts = urlsplit(uri)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset, AssetAlias
@@ -21,25 +22,44 @@ def rooms(clickmeeting_sandbox) -> list[int]:
     return [used, clickmeeting_sandbox.add_room(name="Unused", permanent_room=1)["id"]]
 
 
-def test_files_become_events_of_the_tasks_assets(rooms, run_dag, tmp_path):
+@pytest.fixture
+def events_of_files(run_dag):
+    """Export to a path in a DAG, and return what the events of its assets say, by the names of the assets."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
 
-    path = f"{tmp_path.as_uri()}/{{room_id}}.csv"
-    with DAG("exports_report_to_assets", schedule=None) as dag:
-        ClickMeetingExportAttendeesOperator(
-            task_id="attendees", path=path, outlets=[AssetAlias("files"), Asset("attendees of webinars")]
-        )
-    assert run_dag(dag).state == "success"
-    with create_session() as session:
-        found = session.query(AssetModel.name, AssetEvent.extra).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
-        events = {name: extra for name, extra in found if str(tmp_path) in name or name == "attendees of webinars"}
-    about = ("path", "format", "rows")
-    assert {name: {key: extra[key] for key in about if key in extra} for name, extra in events.items()} == {
-        f"{tmp_path.as_uri()}/{rooms[0]}.csv": {"format": "csv", "rows": 3},
-        f"{tmp_path.as_uri()}/{rooms[1]}.csv": {"format": "csv", "rows": 0},
-        "attendees of webinars": {"path": path, "format": "csv", "rows": 3},
+    def events_of_files(path: str) -> dict[str, dict[str, Any]]:
+        with DAG("exports_report_to_assets", schedule=None) as dag:
+            ClickMeetingExportAttendeesOperator(
+                task_id="attendees", path=path, outlets=[AssetAlias("files"), Asset("attendees of webinars")]
+            )
+        run = run_dag(dag)
+        assert run.state == "success"
+        with create_session() as session:
+            found = session.query(AssetModel.name, AssetEvent.extra)
+            found = found.join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+            events = found.filter(AssetEvent.source_run_id == run.run_id).all()
+        about = ("path", "format", "rows")
+        return {name: {key: extra[key] for key in about} for name, extra in events}
+
+    return events_of_files
+
+
+def test_files_become_events_of_the_tasks_assets(rooms, events_of_files, tmp_path):
+    folder = tmp_path.as_uri()
+    used, unused = (f"{folder}/{room_id}.csv" for room_id in rooms)
+    assert events_of_files(f"{folder}/{{room_id}}.csv") == {
+        used: {"path": used, "format": "csv", "rows": 3},
+        unused: {"path": unused, "format": "csv", "rows": 0},
+        "attendees of webinars": {"path": f"{folder}/{{room_id}}.csv", "format": "csv", "rows": 3},
     }
+
+
+def test_an_object_is_an_asset_whatever_connection_wrote_it(rooms, events_of_files, bucket):
+    path = f"{bucket.url}/attendees.csv"
+    events = events_of_files(path)
+    assert events[f"s3://{bucket.name}/attendees.csv"] == {"path": path, "format": "csv", "rows": 3}
+    assert events.keys() == {f"s3://{bucket.name}/attendees.csv", "attendees of webinars"}
 
 
 def test_lineage_leads_from_clickmeeting_to_the_files_and_not_to_their_parts(rooms, tmp_path, mocker):
