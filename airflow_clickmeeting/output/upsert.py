@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from airflow_clickmeeting.output.database import DUCKDB, MYSQL, POSTGRESQL, SQLITE
 from airflow_clickmeeting.output.spool import Columns
 
+Cells = Sequence[Any]
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
@@ -39,8 +40,9 @@ class Upserts:
         self._key_indexes = [table.columns.keys().index(column.name) for column in self._key]
         self._of_sessions = tuple(column.name for column in self._key[:2]) == SESSION
         self._converters = [_converter(column.type.dialect_impl(connection.dialect)) for column in table.columns]
-        self._matching = _matching_lists if connection.dialect.name == DUCKDB else _matching
-        self._put = _WAYS[connection.dialect.name](table, connection.dialect)
+        lists = _LISTS.get(connection.dialect.name)
+        self._matching = lists.matching if lists else _matching
+        self._put = lists.put(table) if lists else _PUTS[connection.dialect.name](table, connection.dialect)
 
     def count_rows(self, sessions: Iterable[Key]) -> Counter[Key]:
         """Return how many rows of each session are in the table; none if the table's key does not name the session.
@@ -61,10 +63,11 @@ class Upserts:
         """
         count = 0
         found: Counter[Key] = Counter()
+        key_length = len(self._key)
         for chunk in _chunks(self._rows(batches)):
-            fresh = {self._key_of(row): row for row in chunk}
-            query = sa.select(self._table).where(self._matching(self._key, fresh))
-            old = {self._key_of(row): tuple(row) for row in self._execute(query).all()}
+            fresh = dict(chunk)
+            query = sa.select(*self._key, *self._table.columns).where(self._matching(self._key, fresh))
+            old = {row[:key_length]: row[key_length:] for row in self._execute(query).all()}
             if changed := [row for key, row in fresh.items() if old.get(key) != row]:
                 self._put(self._connection, changed)
             count += len(fresh)
@@ -80,24 +83,19 @@ class Upserts:
         """
         query = sa.select(*self._key).where(self._matching(self._key[: len(SESSION)], sessions))
         gone = {tuple(key) for key in self._execute(query)}
-        gone.difference_update(map(self._key_of, self._rows(batches)))
+        gone.difference_update(key for key, _ in self._rows(batches))
         for keys in _chunks(gone):
             self._execute(sa.delete(self._table).where(self._matching(self._key, keys)))
 
     def _execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
         return self._connection.execute(statement)
 
-    def _key_of(self, row: Sequence[Any]) -> Key:
-        return tuple([row[index] for index in self._key_indexes])
-
-    def _rows(self, batches: Iterable[Columns]) -> Iterator[Values]:
-        """Yield rows as the database returns them."""
+    def _rows(self, batches: Iterable[Columns]) -> Iterator[tuple[Key, Values]]:
+        """Yield the key of each row, and the row as the database returns it."""
         for columns in batches:
-            converted = [
-                [convert(cell) if cell else cell for cell in cells] if convert else cells
-                for cells, convert in zip(columns, self._converters, strict=True)
-            ]
-            yield from zip(*converted, strict=True)
+            converted = [convert(cells) for cells, convert in zip(columns, self._converters, strict=True)]
+            keys = zip(*(converted[index] for index in self._key_indexes), strict=True)
+            yield from zip(keys, zip(*converted, strict=True), strict=True)
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -106,20 +104,22 @@ def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _converter(of: sa.types.TypeEngine[Any]) -> Callable[[str], Any] | None:
-    """Return the function that converts a cell for the database; None if no conversion is needed."""
+def _converter(of: sa.types.TypeEngine[Any]) -> Callable[[Cells], Cells]:
+    """Return the function that converts the cells of a column for the database."""
     if isinstance(of, sa.String):
         return _storable
     if isinstance(of, sa.DateTime):
-        return datetime.fromisoformat if of.timezone else _without_zone
-    return None
+        time = datetime.fromisoformat if of.timezone else _without_zone
+        return lambda cells: [time(cell) if cell else cell for cell in cells]
+    return lambda cells: cells
 
 
-def _storable(text: str) -> str:
-    """Return a text without NUL, which PostgreSQL rejects; a lone surrogate, which JSON can contain, becomes `?`."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+def _storable(texts: Cells) -> Cells:
+    """Return texts without NUL, which PostgreSQL rejects; a lone surrogate, which JSON can contain, becomes `?`."""
+    together = "".join(filter(None, texts))
+    if together.isascii() and "\0" not in together:
+        return texts
+    return [text and text.replace("\0", "").encode("utf-8", "replace").decode() for text in texts]
 
 
 def _without_zone(text: str) -> datetime:
@@ -132,7 +132,7 @@ def _without_zone(text: str) -> datetime:
 def _matching(columns: Sequence[sa.ColumnElement[Any]], keys: Iterable[Key]) -> sa.ColumnElement[bool]:
     """Return the condition that the columns have one of the keys.
 
-    It names each beginning of the keys once, because PostgreSQL and SQLite are slow with `(a, b) IN ((1, 2), ...)`.
+    It names each beginning of the keys once, because SQLite is slow with `(a, b) IN ((1, 2), ...)`.
     """
     endings: dict[Key, list[Any]] = {}
     for *beginning, last in keys:
@@ -146,58 +146,49 @@ def _matching(columns: Sequence[sa.ColumnElement[Any]], keys: Iterable[Key]) -> 
     )
 
 
-def _matching_lists(columns: Sequence[sa.ColumnElement[Any]], keys: Iterable[Key]) -> sa.ColumnElement[bool]:
-    """Return the same condition for DuckDB, which is slow with many values, but fast at joins."""
-    cells = zip(*keys, strict=True)
-    lists = [_unnested([*each], column) for each, column in zip(cells, columns, strict=True)]
-    return sa.tuple_(*columns).in_(sa.select(*lists))
-
-
-def _unnested(cells: Any, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a list of cells of a column as rows."""
-    return sa.func.unnest(sa.cast(cells, postgresql.ARRAY(column.type)))
-
-
 # --- statements per database --------------------------------------------------------------------------------
 
 Put = Callable[[sa.Connection, list[Values]], object]
 
 
-def _postgresql(table: sa.Table, _: object) -> Put:
-    """Send a chunk as one statement with a JSON array per column.
+class _Lists(NamedTuple):
+    """Statements with one parameter per column, for databases that are slow with a parameter per cell.
 
-    Most drivers send rows one by one, and arrays of psycopg2 take PostgreSQL long to parse.
-    """
-
-    def rows(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        cells = sa.cast(sa.bindparam(column.name, type_=sa.Text()), postgresql.JSON)
-        return sa.cast(sa.func.json_array_elements_text(cells), column.type)
-
-    return _by_columns(table, rows, lambda cells: json.dumps(cells, ensure_ascii=False, default=str))
-
-
-def _duckdb(table: sa.Table, _: object) -> Put:
-    """Send a chunk as one statement with a list per column, since DuckDB takes long for each statement."""
-    return _by_columns(table, lambda column: _unnested(sa.bindparam(column.name), column), list)
-
-
-def _by_columns(
-    table: sa.Table, rows: Callable[[sa.Column[Any]], sa.ColumnElement[Any]], encode: Callable[[Sequence[Any]], Any]
-) -> Put:
-    """Send the cells of each column as one parameter.
-
-    :param rows: returns the cells of a column as rows; their parameter has the name of the column.
     :param encode: converts the cells of a column to the parameter.
+    :param rows: returns the parameter's cells as rows.
     """
-    names = table.columns.keys()
-    insert = postgresql.insert(table).from_select(names, sa.select(*map(rows, table.columns)))
-    upsert = _or_update(insert, table)
 
-    def put(connection: sa.Connection, rows: list[Values]) -> None:
-        columns = map(encode, zip(*rows, strict=True))
-        connection.execute(upsert, dict(zip(names, columns, strict=True)))
+    encode: Callable[[Cells], Any]
+    rows: Callable[[sa.BindParameter[Any], sa.ColumnElement[Any]], sa.ColumnElement[Any]]
 
-    return put
+    def matching(self, columns: Sequence[sa.ColumnElement[Any]], keys: Iterable[Key]) -> sa.ColumnElement[bool]:
+        """Return the condition that the columns have one of the keys."""
+        cells = map(self.encode, zip(*keys, strict=True))
+        rows = [self.rows(sa.literal(each), column) for each, column in zip(cells, columns, strict=True)]
+        return sa.tuple_(*columns).in_(sa.select(*rows))
+
+    def put(self, table: sa.Table) -> Put:
+        names = table.columns.keys()
+        rows = [self.rows(sa.bindparam(column.name), column) for column in table.columns]
+        upsert = _or_update(postgresql.insert(table).from_select(names, sa.select(*rows)), table)
+
+        def put(connection: sa.Connection, rows: list[Values]) -> None:
+            cells = map(self.encode, zip(*rows, strict=True))
+            connection.execute(upsert, dict(zip(names, cells, strict=True)))
+
+        return put
+
+
+def _json(cells: Cells) -> str:
+    return json.dumps(cells, ensure_ascii=False, default=str)
+
+
+def _json_rows(cells: sa.BindParameter[Any], column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.func.json_array_elements_text(sa.cast(sa.cast(cells, sa.Text()), postgresql.JSON)), column.type)
+
+
+def _list_rows(cells: sa.BindParameter[Any], column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.unnest(sa.cast(cells, postgresql.ARRAY(column.type)))
 
 
 def _sqlite(table: sa.Table, dialect: sa.Dialect) -> Put:
@@ -236,4 +227,6 @@ def _or_update(insert: Any, table: sa.Table) -> sa.Insert:
     return updated
 
 
-_WAYS = {POSTGRESQL: _postgresql, **dict.fromkeys(MYSQL, _mysql), SQLITE: _sqlite, DUCKDB: _duckdb}
+# most drivers of PostgreSQL send rows one by one, and it takes long to parse the arrays of psycopg2
+_LISTS = {POSTGRESQL: _Lists(_json, _json_rows), DUCKDB: _Lists(list, _list_rows)}
+_PUTS = {**dict.fromkeys(MYSQL, _mysql), SQLITE: _sqlite}
