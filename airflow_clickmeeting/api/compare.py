@@ -9,7 +9,7 @@ from html import unescape
 
 def same_text(one: str | None, other: str | None) -> bool:
     """Return whether two texts are the same; either may have HTML entities, and None is the same as an empty text."""
-    return unescape(one or "").strip() == unescape(other or "").strip()
+    return _normalize_text(one) == _normalize_text(other)
 
 
 def same_minute(one: datetime, other: datetime) -> bool:
@@ -28,6 +28,10 @@ def same_address(one: str | None, other: str | None) -> bool:
 def ends_alike(address: str | None, ending: str) -> bool:
     """Return whether the last word of a name in a room URL is `ending`; words are separated by `-` or `_`."""
     return _normalize_address(address).rpartition("-")[2] == _normalize_address(ending) != ""
+
+
+def _normalize_text(text: str | None) -> str:
+    return unescape(text or "").strip()
 
 
 def _to_minute(when: datetime) -> datetime:

@@ -101,7 +101,8 @@ class Dataset:
     ) -> Iterator[Batch]:
         """Return the rows of one response in batches, with `entry` if the dataset has that column.
 
-        Equal entries get numbers, so the digests of all entries of a response stay in memory, about 20 bytes per row.
+        Equal entries get numbers, so the digests of all entries of a response stay in memory,
+        80 bytes per row, or 20 if there are more than 100,000.
 
         :param items: the items of one response, in any order.
         :param skip: called with the reason for each item that cannot be read, which is then left out; without it, the

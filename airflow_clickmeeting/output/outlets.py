@@ -33,8 +33,7 @@ def report_files(
     :param about: the extra of an asset's event; each event of an asset alias is for one file, and has its own `path`
         and `rows`.
     """
-    paths = {str(file.path): file.rows for file in files}
-    events = {path: {"path": path, "format": about["format"], "rows": rows} for path, rows in paths.items()}
+    events = {(path := str(file.path)): {"path": path, "format": about["format"], "rows": file.rows} for file in files}
     report_outputs(hook, dataset, outlets, context, events, about)
 
 
