@@ -13,7 +13,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import Param, dag, task, task_group
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
@@ -86,6 +85,8 @@ def body_for(chat: str, text: str) -> dict:
 
 
 def send(body: dict) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
+
     hook = HttpHook("POST", http_conn_id="chat_webhook")
     # the secret part of the webhook's URL is the password of the connection, so that Airflow masks it in logs
     path = hook.get_connection("chat_webhook").password

@@ -16,7 +16,6 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import pendulum
-from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
@@ -54,6 +53,8 @@ def crm_export():
 
     @task
     def upsert(path: str, params: dict | None = None) -> None:
+        from airflow.providers.http.hooks.http import HttpHook
+
         hook = HttpHook("PUT", http_conn_id="crm")
         headers = {"Authorization": f"Bearer {hook.get_connection('crm').password}"}
         sent, refused = 0, []

@@ -15,7 +15,6 @@ import json
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import Param, dag, task
 
 from airflow_clickmeeting.operators.registrations import ClickMeetingBulkRegisterParticipantsOperator
@@ -65,6 +64,8 @@ def signups():
 
     @task
     def read_crm(path: str, params: dict | None = None) -> str:
+        from airflow.providers.http.hooks.http import HttpHook
+
         hook = HttpHook("GET", http_conn_id="crm")
         headers = {"Authorization": f"Bearer {hook.get_connection('crm').password}"}
         page: str | None = f"contacts?webinar={params['room_id']}"
