@@ -44,7 +44,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-compat test-matrix test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium fonts postgresql mariadb redis
+.PHONY: help demo test lint test-compat test-matrix test-mysql test-cluster test-ui test-docs airflow docs package sbom release-notes constraints clean chromium fonts postgresql mariadb redis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,10 @@ test-on-%: .venv-%/ready postgresql fonts
 
 test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
 	$(PYTHON) scripts/test_matrix.py $(LINE) --options="-m '$(BY_ITSELF)' $(SIDE_BY_SIDE)" --same-on-all='$(SAME_ON_ALL)'
+
+test-mysql: export TEST_MYSQL ?= 127.0.0.1:3306
+test-mysql: .venv/databases ## run the tests of loads on a server of MySQL itself, with a root without a password; TEST_MYSQL=host:port
+	$(BIN)/python -m pytest tests/output/test_table.py tests/transfers/test_sql.py -k mysql
 
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),,--thorough)

@@ -97,11 +97,13 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 TYPES = {
     "postgresql": ["BIGINT", "TEXT", "TIMESTAMP", "TEXT", "DOUBLE PRECISION", "BOOLEAN", "TEXT"],
     "sqlite": ["BIGINT", "TEXT", "TEXT", "TEXT", "DOUBLE", "BOOLEAN", "TEXT"],
-    "mysql": ["bigint(20)", "longtext", "datetime(6)", "longtext", "double", "tinyint(1)", "longtext"],
+    "mysql": ["bigint", "longtext", "datetime(6)", "longtext", "double", "tinyint(1)", "longtext"],
     "duckdb": ["BIGINT", "VARCHAR", "TIMESTAMP", "VARCHAR", "DOUBLE", "BOOLEAN", "VARCHAR"],
 }
 ASK_TYPES = {
-    "mysql": "SELECT column_type AS type FROM information_schema.columns WHERE table_schema = DATABASE()",
+    # a width tells nothing of what an integer can hold, and only MariaDB names it; tinyint(1) is the type of booleans
+    "mysql": "SELECT REPLACE(column_type, 'bigint(20)', 'bigint') AS type FROM information_schema.columns "
+    "WHERE table_schema = DATABASE()",
     "duckdb": "SELECT data_type AS type FROM duckdb_columns() WHERE table_name = 'loaded'",
 }
 
@@ -266,7 +268,7 @@ FITTING = (
 )
 MISFITS = [
     (FITTING, "the table has no unique key on id"),
-    (f"{FITTING}, UNIQUE (id, name)", "the table has no unique key on id"),
+    (f"{FITTING}, UNIQUE (id, came)", "the table has no unique key on id"),
     (f"{FITTING.replace('came BOOLEAN, ', '')}, UNIQUE (id)", "came is missing"),
     (f"{FITTING.replace('name TEXT', 'name BIGINT')}, UNIQUE (id)", "name is not TEXT"),
     (f"{FITTING.replace('minutes FLOAT', 'minutes TEXT')}, UNIQUE (id)", "minutes is not DOUBLE"),

@@ -1,7 +1,8 @@
-"""Fixtures for tests that use databases: files of SQLite and DuckDB, and real servers of PostgreSQL and MariaDB."""
+"""Fixtures for tests that use databases: files of SQLite and DuckDB, and servers of PostgreSQL and MariaDB or MySQL."""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -72,7 +73,15 @@ def postgresql() -> Iterator[Row]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Row]:
-    """The same of MariaDB, whose defaults are against us: texts are Latin, and what is too long is truncated."""
+    """The same of MariaDB, whose defaults are against us: texts are Latin, and what is too long is truncated.
+
+    The variable `TEST_MYSQL` names another server, such as MySQL itself at `127.0.0.1:3306`, with a root that has no
+    password. Debian has no package of it.
+    """
+    if server := os.environ.get("TEST_MYSQL"):
+        host, port = server.split(":")
+        yield {"conn_type": "mysql", "host": host, "port": int(port), "login": "root", "schema": "mysql"}
+        return
     settings = {"default_time_zone": "-05:00", "character_set_server": "latin1", "sql_mode": ""}
     with local_mariadb(**settings) as connection:
         yield connection
