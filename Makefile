@@ -12,9 +12,8 @@ BIN = .venv/bin
 BOOT = .venv-boot/bin
 UV = $(BOOT)/uv
 
-# One more process than there are processors, because many tests wait. A real Airflow keeps all processors busy by itself.
-SIDE_BY_SIDE = --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
-BY_ITSELF = not live and not cluster
+# Two more processes than there are processors: many tests wait, and one process has those in a real Airflow.
+SIDE_BY_SIDE = -m 'not cluster' --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 1) + 2) --dist loadfile
 # What uses nothing that differs between releases of Airflow runs on the newest only.
 SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attendance/test_people.py attendance/test_presence.py \
 	attendance/test_properties.py attendance/test_totals.py datasets deletion hooks/test_downloads.py hooks/test_fetching.py \
@@ -56,27 +55,26 @@ demo: .venv/ready ## see the provider work against the sandbox, without an accou
 test: .venv/databases postgresql fonts ## run the tests on the newest Airflow, and see that they reach all of the core; THOROUGH=1 kills and mutates more
 	@failed=; step() { echo "== $$*"; "$$@" || failed="$$failed\n  $$*"; }; \
 	step $(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100; \
-	step $(BIN)/python -m pytest --ignore tests/api -m '$(BY_ITSELF)' $(SIDE_BY_SIDE) $(if $(THOROUGH),--thorough); \
-	step $(BIN)/python -m pytest -m live $(if $(THOROUGH),--thorough); \
+	step $(BIN)/python -m pytest --ignore tests/api $(SIDE_BY_SIDE) $(if $(THOROUGH),--thorough); \
 	test -z "$$failed" || { printf "These steps failed:$$failed\n" >&2; exit 1; }
 
-lint: .venv/ready ## check style, types and the constraints files
+lint: .venv/ready ## check style, types, also those of the code in the docs, and the constraints files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy scripts
 	$(BIN)/mypy $(TASK_RESULTS) example_dags docs
+	$(BIN)/python -m pytest --quiet tests/lint
 	@# A package's address is a matter of the machine that installs it.
 	! grep -n '://' constraints/*
 
 test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests that depend most on Airflow on the older lines
 
 test-on-%: .venv-%/ready postgresql fonts
-	.venv-$*/bin/python -m pytest -m '$(BY_ITSELF)' $(SAME_ON_ALL) $(SELDOM_DIFFERENT) $(SIDE_BY_SIDE)
-	.venv-$*/bin/python -m pytest -m live tests/live/test_lifecycle.py
+	.venv-$*/bin/python -m pytest $(SAME_ON_ALL) $(SELDOM_DIFFERENT) $(SIDE_BY_SIDE)
 
 test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
-	$(PYTHON) scripts/test_matrix.py $(LINE) --options="-m '$(BY_ITSELF)' $(SIDE_BY_SIDE)" --same-on-all='$(SAME_ON_ALL)'
+	$(PYTHON) scripts/test_matrix.py $(LINE) --options="$(SIDE_BY_SIDE) --thorough" --same-on-all='$(SAME_ON_ALL)'
 
 test-mysql: export TEST_MYSQL ?= 127.0.0.1:3306
 test-mysql: .venv/databases ## run the tests of loads on a server of MySQL itself, with a root without a password; TEST_MYSQL=host:port

@@ -119,7 +119,6 @@ def test(line: Line, options: list[str], same_on_all: list[str]) -> tuple[str, b
     except subprocess.CalledProcessError:
         return "cannot be installed", line.preview
     found = run_tests(venv, options if line.newest else [*options, *same_on_all])
-    found += run_tests(venv, ["-m", "live", *([] if line.newest else ["tests/live/test_lifecycle.py"])])
     return ", ".join(f"{found[kind]} {kind}" for kind in ("passed", "failed", "skipped") if found[kind]), (
         line.preview or not found["failed"]
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-pytest_plugins = ["databases", "disks", "killing", "mutations", "object_stores", "thorough"]
+pytest_plugins = ["databases", "disks", "killing", "mutations", "object_stores", "side_by_side", "summary", "thorough"]
 
 HOME = Path(tempfile.mkdtemp(prefix="airflow-clickmeeting-"))
 DATABASE = f"sqlite:///{HOME / 'airflow.db'}"

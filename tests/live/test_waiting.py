@@ -162,7 +162,7 @@ def account(sandbox, gate, airflow, add_dags) -> Iterator[Account]:
     assert runs["total_entries"] == 0
 
 
-def test_an_evening_of_sessions_with_a_triggerer_that_dies(account, thorough, pytestconfig, capsys):
+def test_an_evening_of_sessions_with_a_triggerer_that_dies(account, thorough, tell):
     kills = 10 if thorough else 4
     chance = random.Random(20)
     sessions = [account.plan(f"Talk {n}", ends_in=n * timedelta(minutes=5)) for n in range(1, 2 * kills + 1)]
@@ -190,9 +190,7 @@ def test_an_evening_of_sessions_with_a_triggerer_that_dies(account, thorough, py
     for session in waited_for:
         account.until_sensed(session)
     repeats = sum(account.follow_ups()[session.told_as] - 1 for session in sessions)
-    with capsys.disabled():
-        told = f"{len(sessions)} sessions, {kills} kills: all followed up, {repeats} repeats"
-        pytestconfig.get_terminal_writer().line(f"\n{told}")
+    tell(f"{len(sessions)} sessions, {kills} kills: all followed up, {repeats} repeats")
 
 
 def test_a_session_that_ends_while_the_triggerer_is_down(account):

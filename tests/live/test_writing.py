@@ -69,15 +69,13 @@ def there(killed, sandbox, rooms) -> dict[str, Counter[str]]:
     }
 
 
-def test_the_counts(writing, killed, there, unsure, capsys, pytestconfig):
+def test_the_counts(writing, killed, there, unsure, tell):
     meant = {"create": len(ROOMS), "tokens": TOKENS, "purge": 0}
-    with capsys.disabled():
-        line = pytestconfig.get_terminal_writer().line
-        line(f"\n{'':10}{'meant':>8}{'there':>8}{'twice':>8}{'unsure':>8}{'kills':>8}")
-        for name, found in there.items():
-            twice = sum(count > 1 for count in found.values())
-            unclear = len(unsure) if name == "invite" else 0
-            line(f"{name:10}{meant.get(name, len(writing.people)):8}{len(found):8}{twice:8}{unclear:8}{killed[name]:8}")
+    tell(f"{'':10}{'meant':>8}{'there':>8}{'twice':>8}{'unsure':>8}{'kills':>8}")
+    for name, found in there.items():
+        twice = sum(count > 1 for count in found.values())
+        unclear = len(unsure) if name == "invite" else 0
+        tell(f"{name:10}{meant.get(name, len(writing.people)):8}{len(found):8}{twice:8}{unclear:8}{killed[name]:8}")
     assert sum(killed.values()) == writing.kills
 
 

@@ -85,7 +85,7 @@ def mails(clickmeeting_sandbox):
 
 @pytest.mark.parametrize("storage", ["file", "s3"])
 def test_nobody_gets_two_mails_and_who_is_not_named_got_one(
-    killed_until_done, mails, ledger, addresses, kills, storage, capsys
+    killed_until_done, mails, ledger, addresses, kills, storage, tell
 ):
     result = killed_until_done("skip")
     entries = [json.loads(line) for line in ledger.read_bytes().splitlines()[1:]]
@@ -97,9 +97,8 @@ def test_nobody_gets_two_mails_and_who_is_not_named_got_one(
     assert result["uncertain"] == len(uncertain) > 0
     assert {*result["uncertain_rows"]} == {*sorted(rows)[:100]}
     assert result["sent"] + result["unchanged"] == len(addresses) - len(uncertain)
-    told = f"{len(got)} of {len(addresses)} got one mail, {len(uncertain)} named as uncertain"
-    with capsys.disabled():
-        print(f"{kills} kills on {storage}: {told}")  # noqa: T201
+    named = f"{len(uncertain)} named as uncertain"
+    tell(f"{kills} kills on {storage}: {len(got)} of {len(addresses)} got one mail, {named}")
 
 
 @pytest.mark.parametrize("storage", ["file"])

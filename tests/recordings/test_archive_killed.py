@@ -49,7 +49,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, place, capsys):
+def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, place, tell):
     files = place.files
     chance = random.Random(2027)
     manifest = f"recordings-{room_id}.json"
@@ -85,5 +85,4 @@ def test_killed_at_random_moments(clickmeeting_sandbox, room_id, run, place, cap
     assert archived() == deleted() == made.keys()
     assert all(entry["deleted_at"] and entry["sha256"] == made[each] for each, entry in entries().items())
     assert not [name for name in files() if name.endswith(".part")], "each run removes what a killed one left"
-    with capsys.disabled():
-        print(f"{kills} kills: {len(archived())} recordings archived, {len(deleted())} deleted, all verified")  # noqa: T201
+    tell(f"{kills} kills: {len(archived())} recordings archived, {len(deleted())} deleted, all verified")

@@ -1,4 +1,4 @@
-"""Mutate JSON: set each value to each kind of value, drop it, nest it, and cut the text; and count the mutations.
+"""Mutate JSON: set each value to each kind of value, drop it, nest it, and cut the text.
 
 A run that is not `--thorough` takes one of five. Since each place has 22, every kind of value is set somewhere.
 """
@@ -6,7 +6,7 @@ A run that is not `--thorough` takes one of five. Since each place has 22, every
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -98,34 +98,3 @@ def pytest_configure(config: pytest.Config) -> None:
     global _step
     if config.getoption("--thorough"):
         _step = 1
-
-
-# --- the count, which is printed at the end, also of tests that ran side by side -----------------------------
-
-COUNT = pytest.StashKey[int]()
-
-
-@pytest.fixture
-def count_mutations(pytestconfig: pytest.Config) -> Callable[[], None]:
-    """Count a mutated response."""
-
-    def count_mutations() -> None:
-        pytestconfig.stash[COUNT] = pytestconfig.stash.get(COUNT, 0) + 1
-
-    return count_mutations
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["mutations"] = session.config.stash.get(COUNT, 0)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    total = node.config.stash.get(COUNT, 0) + getattr(node, "workeroutput", {}).get("mutations", 0)
-    node.config.stash[COUNT] = total
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if count := config.stash.get(COUNT, 0):
-        terminalreporter.write_line(f"{count:,} mutated responses")
