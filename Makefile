@@ -83,8 +83,8 @@ test-mysql: .venv/databases ## run the tests of loads on a server of MySQL itsel
 test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of an Airflow on several machines; SHORT=1 does a tenth
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),,--thorough)
 
-test-ui: .venv/ui .venv-3.1/ready chromium postgresql fonts ## run the examples and test the pages with a browser; UPDATE_SCREENSHOT=1 renews the docs
-	$(BIN)/python -m pytest tests/ui
+test-ui: .venv/ui .venv-3.1/ready chromium postgresql fonts ## run the examples and test the pages with a browser; THOROUGH=1 runs the cookbook too, UPDATE_SCREENSHOT=1 renews the docs
+	$(BIN)/python -m pytest tests/ui $(if $(THOROUGH)$(UPDATE_SCREENSHOT),--thorough)
 
 airflow: .venv/ready postgresql fonts ## start Airflow with the example DAGs and the sandbox
 	@$(BIN)/python scripts/run_airflow.py

@@ -21,7 +21,7 @@ from local_airflow import clean_environment, until
 from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
@@ -121,11 +121,18 @@ OUTPUTS = {
         files=("lake/conferences.parquet", "lake/attendees/date=*/*.parquet"), tables=frozenset(TABLES)
     ),
 }
-SOURCES = {path.stem: path.read_text() for path in sorted((ROOT / "example_dags").rglob("*.py"))}
+PATHS = sorted((ROOT / "example_dags").rglob("*.py"))
+SOURCES = {path.stem: path.read_text() for path in PATHS}
 # the longest ones first; the others run while these wait
 EXAMPLES = sorted(SOURCES, key=lambda name: "Sensor(" not in SOURCES[name])
+RECIPES = {path.stem for path in PATHS if path.parent.name == "cookbook"}
 # the end of a session is certain to come; the clock may hurry past a moment before a start
 STARTED_BY_EVENTS = [name for name, source in SOURCES.items() if 'clickmeeting_asset("session_ended")' in source]
+
+
+def cases(names: Iterable[str]) -> list[Any]:
+    """Return the DAGs to test; the recipes of the cookbook run every day without a browser, in tests/examples."""
+    return [pytest.param(name, marks=[pytest.mark.thorough] * (name in RECIPES)) for name in names]
 
 
 class Running:
@@ -264,12 +271,12 @@ def test_a_sensor_says_what_it_waits_for(page: Page, running: Running, start: Ca
     page.set_viewport_size(DESK)
 
 
-@pytest.mark.parametrize("dag", EXAMPLES)
+@pytest.mark.parametrize("dag", cases(EXAMPLES))
 def test_the_form_starts_it(start: Callable[[str], str], dag: str) -> None:
     assert start(dag)
 
 
-@pytest.mark.parametrize("dag", reversed(EXAMPLES))
+@pytest.mark.parametrize("dag", cases(reversed(EXAMPLES)))
 def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callable[[str], str], dag: str) -> None:
     run_id, expected = start(dag), OUTPUTS[dag]
     running.wait(dag, lambda: running.api(f"/dags/{dag}/dagRuns/{run_id}"))
@@ -282,7 +289,7 @@ def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callab
     assert Counter(expected.rooms) <= Counter(room["name"] for room in running.ask("state")["rooms"])
 
 
-@pytest.mark.parametrize("dag", STARTED_BY_EVENTS)
+@pytest.mark.parametrize("dag", cases(STARTED_BY_EVENTS))
 def test_an_event_starts_it(running: Running, start: Callable[[str], str], dag: str) -> None:
     start(dag)  # it was paused until then
     start("wait_for_session")  # the sandbox's clock hurries while all runs wait, and so a session ends
