@@ -24,9 +24,10 @@ SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attend
 	triggers/test_room_activity.py triggers/test_scale.py waiting/test_conditions.py waiting/test_polling.py)
 
 # What seldom differs between releases, and takes long, runs on all of them with `make test-matrix` only.
-SELDOM_DIFFERENT = $(addprefix --ignore tests/,attendance contract operators/test_deleting.py operators/test_manners.py \
-	operators/test_tokens.py output people recordings test_quiet_logs.py test_storage.py transfers/test_attendance_export.py \
-	transfers/test_exports.py transfers/test_sql.py) -k 'not s3'
+SELDOM_DIFFERENT = $(addprefix --ignore tests/,attendance contract examples/cookbook examples/test_planned_rooms.py hooks/test_transports.py \
+	operators/test_check_drift.py operators/test_deleting.py operators/test_manners.py operators/test_tokens.py output people recordings \
+	test_on_call.py test_quiet_logs.py test_storage.py transfers/test_attendance_export.py transfers/test_exports.py transfers/test_sql.py \
+	triggers/test_attendees.py triggers/test_starts_soon.py webinars_page/test_account.py webinars_page/test_trouble.py) -k 'not s3'
 
 # What a task returns has a type only when the DAG runs.
 TASK_RESULTS = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-untyped-decorators \
