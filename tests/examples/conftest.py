@@ -73,7 +73,7 @@ def run_at_noon(run_example, clickmeeting_sandbox) -> Callable[..., Any]:
 def mailbox(mocker) -> Iterator[Mailbox]:
     """What the mail server of the connection `smtp_default` gets."""
     mailbox = Mailbox()
-    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=30)
+    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=600)
     connection = {
         "conn_type": "smtp",
         "host": server.hostname,

@@ -112,7 +112,7 @@ class Gate:
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(600)
 
     async def _shut(self) -> None:
         self._server.close()

@@ -124,7 +124,7 @@ def secrets_of(sandbox: Sandbox) -> set[str]:
     """Return what the sandbox gave out: the room's PINs, the secrets in the registrations' links; and the key."""
 
     def ask(path: str) -> list[dict]:
-        return requests.get(f"{sandbox.url}{path}", headers={"X-Api-Key": KEY}, timeout=10).json()
+        return requests.get(f"{sandbox.url}{path}", headers={"X-Api-Key": KEY}, timeout=600).json()
 
     rooms = [*ask("conferences/active"), *ask("conferences/inactive")]
     people = ask(f"conferences/{rooms[0]['id']}/registrations/all")

@@ -245,7 +245,7 @@ def test_tasks_beside_one_another_make_the_table_once(warehouse):
     together = Barrier(6)
 
     def make(_: int) -> None:
-        together.wait(30)
+        together.wait(600)
         prepare(warehouse.engine, declared(PEOPLE, "loaded"))
 
     with ThreadPoolExecutor(6) as pool:

@@ -727,7 +727,7 @@ def test_requests_go_side_by_side(register, mocker):
     send = RegistrationTarget.send
 
     def send_together(target, fields):
-        together.wait(timeout=60)  # breaks unless four threads send at a time
+        together.wait(timeout=600)  # breaks unless four threads send at a time
         return send(target, fields)
 
     mocker.patch.object(RegistrationTarget, "send", send_together)

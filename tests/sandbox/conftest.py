@@ -21,7 +21,7 @@ def sandbox(clickmeeting_sandbox: Sandbox) -> Sandbox:
 @pytest.fixture
 def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=sandbox.url, headers={"X-Api-Key": sandbox.api_key}, trust_env=False, verify=False, timeout=20
+        base_url=sandbox.url, headers={"X-Api-Key": sandbox.api_key}, trust_env=False, verify=False, timeout=600
     ) as client:
         yield client
 

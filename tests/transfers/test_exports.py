@@ -392,10 +392,10 @@ def test_as_many_files_at_a_time_are_stored_as_wanted(sandbox, stand_in, paralle
 
     def put(*arguments: Any) -> None:
         running.append(get_ident())
-        together.wait(60)
+        together.wait(600)
         with lock:
             most.append(len(running))
-        together.wait(60)
+        together.wait(600)
         running.remove(get_ident())
         real(*arguments)
 
