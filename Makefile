@@ -75,7 +75,7 @@ test-on-%: .venv-%/ready postgresql fonts
 	.venv-$*/bin/python -m pytest $(SAME_ON_ALL) $(SELDOM_DIFFERENT) $(SIDE_BY_SIDE)
 
 test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
-	$(PYTHON) scripts/test_matrix.py $(LINE) --options="$(SIDE_BY_SIDE) --thorough" --same-on-all='$(SAME_ON_ALL)'
+	$(PYTHON) scripts/test_matrix.py $(LINE) --options="$(SIDE_BY_SIDE)" --same-on-all='$(SAME_ON_ALL)'
 
 test-mysql: export TEST_MYSQL ?= 127.0.0.1:3306
 test-mysql: .venv/databases ## run the tests of loads on a server of MySQL itself, with a root without a password; TEST_MYSQL=host:port
@@ -85,7 +85,7 @@ test-cluster: .venv/cluster postgresql redis ## kill workers and triggerers of a
 	$(BIN)/python -m pytest tests/cluster $(if $(SHORT),,--thorough)
 
 test-ui: .venv/ui .venv-3.1/ready chromium postgresql fonts ## run the examples and test the pages with a browser; THOROUGH=1 runs the cookbook too, UPDATE_SCREENSHOT=1 renews the docs
-	$(BIN)/python -m pytest tests/ui $(if $(THOROUGH)$(UPDATE_SCREENSHOT),--thorough)
+	$(BIN)/python -m pytest tests/ui $(if $(THOROUGH)$(UPDATE_SCREENSHOT),,-m 'not thorough')
 
 airflow: .venv/ready postgresql fonts ## start Airflow with the example DAGs and the sandbox
 	@$(BIN)/python scripts/run_airflow.py

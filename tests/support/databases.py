@@ -76,7 +76,7 @@ def mariadb() -> Iterator[Row]:
     """The same of MariaDB, whose defaults are against us: texts are Latin, and what is too long is truncated.
 
     The variable `TEST_MYSQL` names another server, such as MySQL itself at `127.0.0.1:3306`, with a root that has no
-    password. Debian has no package of it.
+    password. Debian has no package of it. The server is for tests alone: the databases that they make stay there.
     """
     if server := os.environ.get("TEST_MYSQL"):
         host, port = server.split(":")
