@@ -7,6 +7,7 @@ import fcntl
 import gc
 import gzip
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -271,7 +272,7 @@ def test_a_storage_that_cannot_be_listed_is_written_to(mocker):
 # --- object storages --------------------------------------------------------------------------------------------------
 
 BLOCK = object_store.BLOCK_SIZE
-LARGE = b"".join(number.to_bytes(4, "big") for number in range(BLOCK * 5 // 8))  # two blocks and a half
+LARGE = random.Random(5).randbytes(BLOCK * 5 // 2)  # two blocks and a half
 
 
 def write_and_fail(path: ObjectStoragePath, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ OF_OTHERS = {"UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "Tasks using non-existent
 MESSAGES = re.findall(r"^\| `([^`]+)`", PAGE.read_text(), re.MULTILINE)
 
 
+@cache
 def texts() -> str:
     """Return all texts of the package's code; three dots stand for the values in them."""
     found = []
@@ -30,15 +32,12 @@ def texts() -> str:
     return "\n".join(found)
 
 
-TEXTS = texts()
-
-
 @pytest.mark.parametrize("message", MESSAGES)
 def test_the_provider_has_the_message(message):
     if message in OF_OTHERS:
         return
     fragments = [each.strip(" ,;:()") for each in message.split("...")]
-    assert [each for each in fragments if each and each not in TEXTS] == []
+    assert [each for each in fragments if each and each not in texts()] == []
 
 
 def test_there_are_messages():

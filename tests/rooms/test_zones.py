@@ -15,20 +15,20 @@ from airflow_clickmeeting.sandbox.operations.account import timezones
 
 THIS_YEAR = datetime.now(UTC).year
 FROM, TO = (datetime(year, 1, 1, tzinfo=UTC) for year in (THIS_YEAR, THIS_YEAR + 6))
-DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+WEEK, DAY, HOUR, MINUTE = timedelta(weeks=1), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @cache
 def changes(name: str) -> tuple[datetime, ...]:
-    """Return the instants from which the clocks of a zone show another offset."""
+    """Return the instants from which the clocks of a zone show another offset; no zone has two within a week."""
     zone = ZoneInfo(name)
 
     def offset(minutes: int) -> timedelta:
         return (FROM + minutes * MINUTE).astimezone(zone).utcoffset()
 
     found, last = [], offset(0)
-    for day in range((TO - FROM).days):
-        early, late = day * 24 * 60, (day + 1) * 24 * 60
+    for week in range((TO - FROM) // WEEK):
+        early, late = (number * (WEEK // MINUTE) for number in (week, week + 1))
         if (next_offset := offset(late)) == last:
             continue
         while late - early > 1:
