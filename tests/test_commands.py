@@ -15,7 +15,7 @@ from local_airflow import free_port
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
-#: tests/live/test_tutorial.py runs these in the order of the page
+#: tests/docs/test_commands_of_tutorial.py runs these in the order of the page
 TUTORIAL = "docs/tutorial/index.md"
 KINDS = ("export", "airflow", "python", "curl", "make")
 SHELL = [block for page in PAGES for block in blocks(page) if block.language in ("bash", "console", "sh")]
@@ -128,7 +128,7 @@ def test_the_targets_of_make_exist_and_ci_runs_them():
     assert named <= {*re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[1].split(), "test-on-3.1"}
     scripts = [ROOT / ".ci" / "run", *(ROOT / ".github" / "workflows").glob("*.yml")]
     ci = {word for script in scripts for word in script.read_text().split()}
-    # tests/live/test_make_airflow.py starts `make airflow`; README.md says of the others that no test runs them
+    # tests/ui/test_make_airflow.py starts `make airflow`; README.md says of the others that no test runs them
     assert named - {"airflow", "docs"} - ci <= {"clean", "constraints"}
 
 

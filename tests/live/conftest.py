@@ -23,9 +23,9 @@ from airflow_clickmeeting.sandbox.handle import Sandbox
 
 HERE = Path(__file__).parent
 
-# from 3.3 on Airflow keeps what watchers have told, and what tasks know; `make airflow` starts the newest one
+# from 3.3 on Airflow keeps what watchers have told, and what tasks know
 KEEPS = find_spec("airflow.triggers.shared_stream") is not None
-collect_ignore = [] if KEEPS else ["test_make_airflow.py", "test_tutorial.py", "test_waiting.py", "test_writing.py"]
+collect_ignore = [] if KEEPS else ["test_waiting.py", "test_writing.py"]
 
 
 AIRFLOWS: list[LocalAirflow] = []
@@ -81,7 +81,7 @@ def add_dags(airflow) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def writing(airflow, add_dags, thorough) -> Iterator[Writing]:
     """The run of `test_writing.py`; it goes on while other tests wait."""
-    size = {"people": 300, "kills": 50} if thorough else {"people": 200, "kills": 12}
+    size = {"people": 300, "kills": 50} if thorough else {"people": 200, "kills": 8}
     with Sandbox() as sandbox, closing(Writing(airflow, sandbox, **size)) as writing:
         writing.start(add_dags)
         yield writing

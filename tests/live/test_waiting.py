@@ -163,7 +163,7 @@ def account(sandbox, gate, airflow, add_dags) -> Iterator[Account]:
 
 
 def test_an_evening_of_sessions_with_a_triggerer_that_dies(account, thorough, tell):
-    kills = 10 if thorough else 4
+    kills = 10 if thorough else 3
     chance = random.Random(20)
     sessions = [account.plan(f"Talk {n}", ends_in=n * timedelta(minutes=5)) for n in range(1, 2 * kills + 1)]
     waited_for = sessions[1::6]

@@ -1,13 +1,15 @@
-"""The gate of `make airflow`: every example, started with the form in a real browser, does its work as it is."""
+"""`make airflow` as a process: every example, started with the form in a browser, does its work, and nothing stays."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from contextlib import closing
 from functools import cached_property
@@ -33,7 +35,9 @@ DESK: ViewportSize = {"width": 1280, "height": 800}
 LIST: ViewportSize = {"width": 1280, "height": 1000}
 LOG: ViewportSize = {"width": 1200, "height": 620}
 UPDATE = bool(os.environ.get("UPDATE_SCREENSHOT"))
-DONE_WITHIN, STOPPED_WITHIN, PAGE_WITHIN = 600, 60, 60_000
+DONE_WITHIN, STOPPED_WITHIN, PAGE_WITHIN = 600, 600, 60_000
+POOL_SLOTS = 4
+CHANGED_PEOPLE = "First Name,Last Name,E-mail\nMary,Jackson,mary@example.com\n"
 
 TABLES = {f"clickmeeting_{name}" for name in ("conferences", "registrations", "sessions", "attendees", "attendance")}
 
@@ -82,7 +86,7 @@ OUTPUTS = {
     "monthly_report": Output(files=("monthly/*/attendance.jsonl.gz", "monthly/*/messages.jsonl")),
     "on_session_ended": Output(
         files=("session-7000002/attendance.jsonl", "session-7000002/messages.jsonl"),
-        mails=(("Thank you for coming", "ada@example.com"),),
+        mails=tuple(("Thank you for coming", f"{name}@example.com") for name in ("ada", "grace", "linus")),
     ),
     "parquet_to_duckdb": Output(
         files=("parquet/conferences/all.parquet", "parquet/attendance/*.parquet", "webinars.duckdb")
@@ -199,20 +203,55 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    """Start what `make airflow` starts, wait for its welcome, and stop it at the end."""
-    command = [sys.executable, str(ROOT / "scripts" / "run_airflow.py")]
-    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        lines: list[str] = []
-        while "Press Ctrl-C" not in "".join(lines[-1:]):
-            lines += [process.stdout.readline()]
-            assert lines[-1], f"run_airflow.py ended with {process.wait()}: {''.join(lines)}"
-        yield Running("".join(lines))
-    finally:
+def checkout() -> Iterator[Path]:
+    """A copy of what `make airflow` reads, with a list of people that the user has changed."""
+    # the user of PostgreSQL must be able to enter it
+    folder = Path(tempfile.mkdtemp(prefix="make-airflow-"))
+    folder.chmod(0o755)
+    for name in ("scripts", "example_dags"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("tmp", "build/airflow"):
+        (folder / name).mkdir(parents=True)
+    (folder / "build" / "airflow" / "people.csv").write_text(CHANGED_PEOPLE)
+    (folder / "build" / "airflow" / "of-an-earlier-start").touch()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def make_airflow(checkout: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "scripts/run_airflow.py"]
+    env = {**clean_environment(), "TMPDIR": str(checkout / "tmp"), "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=checkout, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def process(checkout: Path) -> Iterator[subprocess.Popen[str]]:
+    with make_airflow(checkout) as process:
+        yield process
         process.terminate()
-        process.communicate(timeout=STOPPED_WITHIN)
+
+
+@pytest.fixture(scope="module")
+def running(process: subprocess.Popen[str]) -> Running:
+    """What `make airflow` starts, from its welcome on."""
+    lines: list[str] = []
+    while "Press Ctrl-C" not in "".join(lines[-1:]):
+        assert process.stdout
+        lines += [process.stdout.readline()]
+        assert lines[-1], f"make airflow ended with {process.wait()}: {''.join(lines)}"
+    return Running("".join(lines))
+
+
+def left(checkout: Path) -> list[str]:
+    """Return the processes that know the checkout."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(checkout).encode() in (each / "environ").read_bytes():
+                found.append((each / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +291,24 @@ def start(page: Page, running: Running) -> Callable[[str], str]:
 
 def test_each_example_is_in_the_table() -> None:
     assert OUTPUTS.keys() == SOURCES.keys(), "say in OUTPUTS what a new example leaves"
+
+
+def test_it_brings_what_the_examples_need(running: Running, checkout: Path) -> None:
+    connections = {each["connection_id"] for each in running.api("/connections")["connections"]}
+    assert connections >= {"clickmeeting_default", "smtp_default", "warehouse", "chat_webhook", "crm"}
+    assert running.folder == checkout / "build" / "airflow"
+    assert running.api("/pools/clickmeeting")["slots"] == POOL_SLOTS
+    assert not running.api("/importErrors")["import_errors"]
+    assert {each.name for each in running.folder.iterdir()} == {"people.csv", "series.yaml", "warehouse.db"}
+    assert (running.folder / "people.csv").read_text() == CHANGED_PEOPLE
+
+
+@pytest.mark.usefixtures("running")
+def test_a_second_one_in_the_same_checkout_says_so(checkout: Path) -> None:
+    with make_airflow(checkout) as second:
+        assert second.stdout
+        assert second.stdout.read().startswith("make airflow runs in this checkout already.")
+    assert second.returncode == 1
 
 
 def test_a_sensor_says_what_it_waits_for(page: Page, running: Running, start: Callable[[str], str]) -> None:
@@ -327,6 +384,20 @@ def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[
     for dag in STARTED_BY_EVENTS:
         expect(page.locator(".react-flow").get_by_text(dag)).to_be_visible()
     picture(page, "asset-graph")
+
+
+def test_a_week_has_passed_and_now_the_clock_is_slow_again(running: Running, start: Callable[[str], str]) -> None:
+    run_id = start("webinar_lifecycle")
+    running.wait("webinar_lifecycle", lambda: running.api(f"/dags/webinar_lifecycle/dagRuns/{run_id}"))
+    until("the clock is slow again", lambda: running.ask("clock")["speed"] == 1, DONE_WITHIN)
+
+
+def test_sigterm_ends_everything(process: subprocess.Popen[str], checkout: Path, running: Running) -> None:
+    assert left(checkout)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(STOPPED_WITHIN) == 0
+    assert not left(checkout)
+    assert not [*(checkout / "tmp").iterdir()]
 
 
 def picture(page: Page, name: str) -> None:
