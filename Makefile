@@ -12,8 +12,10 @@ BIN = .venv/bin
 BOOT = .venv-boot/bin
 UV = $(BOOT)/uv
 
-# Two more processes than there are processors: many tests wait, and one process has those in a real Airflow.
-SIDE_BY_SIDE = -m 'not cluster' --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 1) + 2) --dist loadfile
+# What takes long and shows under other conditions what other tests show is left to THOROUGH=1.
+EVERYDAY = $(if $(THOROUGH),, and not thorough)
+# One more process than there are processors: one has the tests in a real Airflow, which wait half of the time.
+SIDE_BY_SIDE = -m 'not cluster$(EVERYDAY)' --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
 # What uses nothing that differs between releases of Airflow runs on the newest only.
 SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attendance/test_people.py attendance/test_presence.py \
 	attendance/test_properties.py attendance/test_totals.py datasets deletion hooks/test_downloads.py hooks/test_fetching.py \
@@ -27,7 +29,7 @@ SAME_ON_ALL = $(addprefix --ignore tests/,api attendance/test_odd_rows.py attend
 SELDOM_DIFFERENT = $(addprefix --ignore tests/,attendance contract examples/cookbook examples/test_planned_rooms.py hooks/test_transports.py \
 	operators/test_check_drift.py operators/test_deleting.py operators/test_manners.py operators/test_tokens.py output people recordings \
 	test_on_call.py test_quiet_logs.py test_storage.py transfers/test_attendance_export.py transfers/test_exports.py transfers/test_sql.py \
-	triggers/test_attendees.py triggers/test_starts_soon.py webinars_page/test_account.py webinars_page/test_trouble.py) -k 'not s3'
+	triggers/test_attendees.py triggers/test_starts_soon.py webinars_page/test_account.py webinars_page/test_trouble.py)
 
 # What a task returns has a type only when the DAG runs.
 TASK_RESULTS = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --allow-untyped-decorators \
@@ -53,7 +55,7 @@ demo: .venv/ready ## see the provider work against the sandbox, without an accou
 	$(BIN)/python scripts/demo.py
 
 # Every step runs, also after one that failed, so that one run shows all that is wrong.
-test: .venv/databases postgresql fonts ## run the tests on the newest Airflow, and see that they reach all of the core; THOROUGH=1 kills and mutates more
+test: .venv/databases postgresql fonts ## run the tests on the newest Airflow, and see that they reach all of the core; THOROUGH=1 tests more
 	@failed=; step() { echo "== $$*"; "$$@" || failed="$$failed\n  $$*"; }; \
 	step $(BIN)/python -m pytest tests/api --cov=airflow_clickmeeting.api --cov-branch --cov-report= --cov-fail-under=100; \
 	step $(BIN)/python -m pytest --ignore tests/api $(SIDE_BY_SIDE) $(if $(THOROUGH),--thorough); \
@@ -74,6 +76,7 @@ test-compat: $(addprefix test-on-,$(filter-out 3.3,$(LINES))) ## run the tests t
 test-on-%: .venv-%/ready postgresql fonts
 	.venv-$*/bin/python -m pytest $(SAME_ON_ALL) $(SELDOM_DIFFERENT) $(SIDE_BY_SIDE)
 
+test-matrix: THOROUGH = 1
 test-matrix: $(UV) postgresql mariadb ## run the tests on all versions in the README's table; LINE=3.1.7-py3.11 takes one
 	$(PYTHON) scripts/test_matrix.py $(LINE) --options="$(SIDE_BY_SIDE)" --same-on-all='$(SAME_ON_ALL)'
 

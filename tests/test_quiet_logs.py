@@ -19,13 +19,13 @@ from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOper
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOperator
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
 
-ROOMS = 300
+ROOMS = 60
 MAX_LINES = 8
 
 
 @pytest.fixture
 def account(clickmeeting_sandbox, connect):
-    """An account of three hundred rooms, with a session each."""
+    """An account of sixty rooms, with a session each."""
     connect(clickmeeting_sandbox)
     clickmeeting_sandbox.bulk(ROOMS, 1, 2)
     return clickmeeting_sandbox

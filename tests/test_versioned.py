@@ -13,10 +13,9 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
+from thorough import everyday
 
 from airflow_clickmeeting.versioned import versioned_file
-
-ROUNDS = 200
 
 
 @pytest.fixture(params=["file", "memory", "s3"])
@@ -76,14 +75,15 @@ def test_its_age_is_by_the_clock_of_the_storage(path):
     assert [each for each in path.parent.iterdir() if not each.name.startswith(".")] == [path]
 
 
-@pytest.mark.parametrize("storage", ["file", "s3"])
-def test_of_those_who_write_at_once_exactly_one_wins(storage, request, tmp_path):
+@pytest.mark.parametrize("storage", everyday(["s3", "file"]))
+def test_of_those_who_write_at_once_exactly_one_wins(storage, request, tmp_path, thorough):
+    rounds = 200 if thorough else 50
     folder = f"file://{tmp_path}" if storage == "file" else request.getfixturevalue("bucket").url
     start = threading.Barrier(2)
 
     def write(name: str) -> list[bool]:
         won = []
-        for number in range(ROUNDS):
+        for number in range(rounds):
             file = versioned_file(ObjectStoragePath(f"{folder}/{number // 2}"), 0o600)
             found = file.read()
             start.wait()
@@ -93,7 +93,7 @@ def test_of_those_who_write_at_once_exactly_one_wins(storage, request, tmp_path)
 
     with ThreadPoolExecutor(2) as pool:
         wins = [*pool.map(write, ["Ada", "Eve"])]
-    assert [sum(each) for each in zip(*wins, strict=True)] == [1] * ROUNDS
+    assert [sum(each) for each in zip(*wins, strict=True)] == [1] * rounds
 
 
 def test_permissions(tmp_path):

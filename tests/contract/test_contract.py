@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from thorough import everyday
 
 from airflow_clickmeeting import contract
 from airflow_clickmeeting.contract.__main__ import VARIABLE, main
@@ -241,8 +242,9 @@ class TestTheCommand:
         assert shown.err == "There is no terminal to confirm. Nothing was sent. Run the command again with --yes.\n"
         assert sandbox.count() == 0
 
-    @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 1), (b"\n", 1), (b"\x04", 1)])
-    def test_at_a_terminal_it_asks(self, sandbox, answer, status):
+    @pytest.mark.parametrize("answer", everyday([b"y\n", b"n\n", b"\n", b"\x04"], b"y\n", b"\n"))
+    def test_at_a_terminal_it_asks(self, sandbox, answer):
+        status = 0 if answer == b"y\n" else 1
         keyboard, terminal = pty.openpty()
         os.write(keyboard, answer)
         command = [sys.executable, "-m", "airflow_clickmeeting.contract", "--url", sandbox.url]

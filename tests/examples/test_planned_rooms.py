@@ -59,6 +59,7 @@ def test_a_second_run_changes_nothing(follow, shown, clickmeeting_sandbox):
     assert clickmeeting_sandbox.count("update_conference") == 0
 
 
+@pytest.mark.thorough
 def test_a_room_follows_the_plan_and_keeps_its_id_and_address(follow, shown):
     follow(TOUR)
     room_id = shown()["product-tour"][2]
@@ -66,6 +67,7 @@ def test_a_room_follows_the_plan_and_keeps_its_id_and_address(follow, shown):
     assert shown() == {"product-tour": ("Grand tour", "2030-04-01T17:00:00+02:00", room_id)}
 
 
+@pytest.mark.thorough
 def test_what_somebody_changed_is_put_right(follow, shown):
     from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
@@ -79,6 +81,7 @@ def test_what_somebody_changed_is_put_right(follow, shown):
     assert shown() == before
 
 
+@pytest.mark.thorough
 def test_what_clickmeeting_does_not_take_over_is_complained_of(follow, clickmeeting_sandbox):
     follow(TOUR, QUESTIONS)
     clickmeeting_sandbox.fault("update_conference", "answer", json={"status": "ok"})

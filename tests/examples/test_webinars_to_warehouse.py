@@ -80,6 +80,7 @@ def test_a_night_that_runs_twice_changes_nothing(run_night, account, tmp_path):
     assert tables() == loaded
 
 
+@pytest.mark.thorough
 def test_a_run_without_a_logical_date_exports_all_sessions(run_night, account):
     assert run_night(logical_date=None).state == "success"
     assert {name: len(rows) for name, rows in tables().items()} == {
@@ -92,6 +93,7 @@ def test_a_run_without_a_logical_date_exports_all_sessions(run_night, account):
     }
 
 
+@pytest.mark.thorough
 def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, clickmeeting_sandbox, tmp_path):
     start = clickmeeting_sandbox.now.replace(hour=11, minute=10) - NIGHT
     clickmeeting_sandbox.play(account["room_id"], start=start, end=start + timedelta(minutes=30), attendees=[BOB])
@@ -102,6 +104,7 @@ def test_a_webinar_that_broke_off_and_went_on_counts_once(run_night, account, cl
     assert [row[0:2] for row in tables()["attendance"]] == [(account["room_id"], account["session_id"])] * 2
 
 
+@pytest.mark.thorough
 def test_a_large_account_needs_few_tasks_and_few_requests(run_night, clickmeeting_sandbox):
     """Both grow with the rooms that met, and only the search for them with the others that may have met."""
     yesterday = clickmeeting_sandbox.now.replace(hour=10) - NIGHT

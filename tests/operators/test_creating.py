@@ -13,6 +13,7 @@ import pytest
 from airflow import __version__ as airflow_version
 from airflow.sdk import DAG
 from packaging.version import Version
+from thorough import everyday
 
 from airflow_clickmeeting.compat import AirflowFailException
 from airflow_clickmeeting.exceptions import (
@@ -476,13 +477,15 @@ class TestTrouble:
     @every_mode
     @pytest.mark.parametrize(
         "fault",
-        [
-            {"kind": "reset"},
-            {"kind": "status", "status": 503},
-            {"kind": "status", "status": 502, "body": "html"},
-            {"kind": "status", "status": 504, "body": "empty"},
-            {"kind": "html"},
-        ],
+        everyday(
+            [
+                {"kind": "reset"},
+                {"kind": "status", "status": 503},
+                {"kind": "status", "status": 502, "body": "html"},
+                {"kind": "status", "status": 504, "body": "empty"},
+                {"kind": "html"},
+            ]
+        ),
         ids=str,
     )
     def test_what_was_not_done_is_done_by_a_later_try(self, create, sandbox, rooms, if_exists, fault, state, wanted):

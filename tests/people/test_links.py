@@ -16,6 +16,7 @@ from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import attach
 from airflow_versions import redact
 from fsspec.implementations.memory import MemoryFileSystem
+from thorough import everyday
 
 from airflow_clickmeeting.compat import AirflowException, AirflowFailException
 from airflow_clickmeeting.exceptions import (
@@ -399,7 +400,7 @@ def test_wrong_arguments(link, clickmeeting_sandbox, wrong, said):
 
 
 @pytest.mark.parametrize("count", [3, 150])
-@pytest.mark.parametrize("kind", ["autologin", "token", "registration"])
+@pytest.mark.parametrize("kind", everyday(["autologin", "token", "registration"]))
 def test_links_are_in_the_file_alone(run_dag, clickmeeting_sandbox, tmp_path, rows, mocker, capfd, caplog, kind, count):
     log = logging.getLogger("task")  # which nobody masks
     mocker.patch.object(ClickMeetingHook, "log", log)
@@ -444,6 +445,7 @@ def test_few_links_are_masked_in_what_others_log(link, rows, count, masked):
     assert (hidden == {"***"}) is masked
 
 
+@pytest.mark.thorough
 def test_memory_does_not_hold_the_links_of_a_crowd(link, mocker):
     def made(hook, room_id, **person):
         return f"https://acme.example/9?l={person['email']}{'x' * 2000}"

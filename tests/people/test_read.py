@@ -310,6 +310,7 @@ def test_arguments_are_refused_before_anything_is_walked():
         read_rows("people", "people.xlsx", None, None)
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_file(file):
     path = file("people.csv", "First Name,E-mail\n" + "Ada,ada@example.com\n" * 200_000)
     tracemalloc.start()

@@ -141,6 +141,7 @@ def test_two_sandboxes_do_not_share(sandbox):
         assert httpx.get(f"{other.url}ping", headers={"X-Api-Key": "sandbox"}, trust_env=False).status_code == 401
 
 
+@pytest.mark.thorough
 def test_a_million_rows_do_not_fill_the_memory(api, sandbox, room):
     session = sandbox.play(room, start=sandbox.now - timedelta(hours=3), count=1_000_000)
     path = f"conferences/{room}/sessions/{session}/attendees"

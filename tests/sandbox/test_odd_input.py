@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import httpx
@@ -107,12 +107,13 @@ def failures(api: httpx.Client, sandbox: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_an_odd_value_is_refused_with_an_explanation_or_breaks_nothing(api, control, sandbox, path):
+def test_an_odd_value_is_refused_with_an_explanation_or_breaks_nothing(api, control, sandbox, thorough, path):
     statuses = set()
     sandbox.set_speed(0)
     sandbox.set_time(NOON)
     assert sandbox.add_room(access_type=3, registration={"enabled": 1})["id"] == ROOM_ID
-    for body, value in product(BODIES[path], ODD):
+    # one of five pairs, every day; as there are 28 odd values, each is sent somewhere
+    for body, value in islice(product(BODIES[path], ODD), 0, None, 1 if thorough else 5):
         sent = filled(body, value)
         answer = control.post(path, content=json.dumps(sent))
         statuses.add(answer.status_code)

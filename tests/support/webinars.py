@@ -6,6 +6,7 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 
 import pytest
+from thorough import everyday
 
 PEOPLE = [
     {"email": "hanna@example.com", "nickname": "Hanna", "role": "host"},
@@ -14,8 +15,8 @@ PEOPLE = [
     {"email": None, "nickname": "Person"},
     {"email": "grace@example.com", "nickname": "Grace"},
 ]
-#: what runs a test with the example's files on this machine, and again with them on S3
-on_both_storages = pytest.mark.parametrize("storage", ["file", "s3"], indirect=True)
+#: what runs a test with the example's files on S3, and again with them on this machine, where `make test-ui` has them
+on_both_storages = pytest.mark.parametrize("storage", everyday(["s3", "file"]), indirect=True)
 
 
 class AssetEvents(dict):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk import DAG
+from thorough import everyday
 
 from airflow_clickmeeting.datasets.definitions import ATTENDANCE_SUMMARIES
 from airflow_clickmeeting.exceptions import NotFoundError
@@ -243,7 +244,7 @@ class TestJoinedSessions:
         with pytest.raises(NotFoundError, match="session 404 does not exist in room"):
             export(room_id=room, session_id=404, join_sessions_within=self.WITHIN)
 
-    @pytest.mark.parametrize("minute", [*range(28, 91, 2)])
+    @pytest.mark.parametrize("minute", everyday(range(28, 91, 2), 28, 60, 76, 90))
     def test_two_neighbouring_runs_have_the_event_once_and_whole(self, sandbox, broken_off, export, minute):
         """Wherever the bound is, and however early each of the runs is."""
         bound = START + timedelta(minutes=minute)

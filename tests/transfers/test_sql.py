@@ -22,6 +22,7 @@ from databases import KINDS
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from thorough import everyday
 
 from airflow_clickmeeting.compat import AirflowException
 from airflow_clickmeeting.datasets.definitions import DATASETS, RECORDINGS
@@ -288,7 +289,7 @@ def test_an_entry_that_cannot_be_read_does_not_delete_its_row(crowd, warehouse, 
     assert load(**where)["rows"] == len(warehouse.rows()) == 9
 
 
-@pytest.mark.parametrize("dataset", ["attendees", "attendance"])
+@pytest.mark.parametrize("dataset", everyday(["attendees", "attendance"]))
 @pytest.mark.parametrize(("left", "shrank"), [(10, False), (6, False), (5, False), (4, True), (1, True), (0, True)])
 def test_a_list_that_shrank_by_more_than_half_is_a_failure(crowd, warehouse, load, dataset, left, shrank):
     where, listed = crowd

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from thorough import everyday
 
 from airflow_clickmeeting.api.errors import ParseError
 from airflow_clickmeeting.exceptions import ServerError
@@ -82,7 +83,9 @@ class TestJoins:
         sandbox.advance(10 * MINUTE)
         assert times_of(await watch.reports(1), "joined_at") == [20 * MINUTE]
 
-    @pytest.mark.parametrize("switches", [{"running_end": "now"}, {"running_end": "absent"}, {"attendees_delay": 240}])
+    @pytest.mark.parametrize(
+        "switches", everyday([{"running_end": "now"}, {"running_end": "absent"}, {"attendees_delay": 240}])
+    )
     async def test_however_clickmeeting_shows_a_running_session(self, triggerer, sandbox, hold, switches):
         sandbox.switch(**switches)
         watch = await triggerer.watch(clickmeeting_asset(JOINED))

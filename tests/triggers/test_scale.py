@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from thorough import everyday
 
 from airflow_clickmeeting.api.calls import PAGE_SIZE
 from airflow_clickmeeting.api.pagination import RoomPages
@@ -106,7 +107,7 @@ class Account:
             self.poll(NOON + minute * MINUTE)
 
 
-@pytest.mark.parametrize("mix", MIXES)
+@pytest.mark.parametrize("mix", everyday(MIXES))
 @pytest.mark.parametrize("feed", LIMITS)
 def test_no_poll_sends_more_requests_than_its_limit(mix, feed):
     account = Account(mix, feed)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
+from thorough import everyday
 
 SWITCH = "AIRFLOW__CLICKMEETING__WEBINARS_PAGE"
 PLUGIN = """
@@ -40,7 +41,7 @@ def test_the_page_is_off_and_not_even_imported():
     assert {*plugin["loaded"]} - described == {"airflow_clickmeeting.ui", "airflow_clickmeeting.ui.plugin"}
 
 
-@pytest.mark.parametrize("root", ["", "/airflow"])
+@pytest.mark.parametrize("root", everyday(["/airflow", ""]))
 def test_it_can_be_switched_on_and_every_address_has_airflows_root_path(root):
     switched_on = {SWITCH: "True", "AIRFLOW__API__BASE_URL": f"http://localhost{root}"}
     plugin = in_a_process_of_its_own(**switched_on)

@@ -49,6 +49,7 @@ def test_without_the_font_nobody_gets_a_mail(send, mailbox):
     assert mailbox.mails == []
 
 
+@pytest.mark.thorough
 def test_a_refused_address_gets_its_certificate_in_the_next_run(send, mailbox):
     mailbox.refused.add("ada@example.com")
     assert send().state == "success"

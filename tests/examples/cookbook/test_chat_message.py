@@ -49,6 +49,7 @@ def test_a_message_that_may_have_been_posted_is_not_posted_again(announce, ended
     assert len(sink.received) == 1
 
 
+@pytest.mark.thorough
 def test_a_session_that_is_gone_does_not_keep_the_others_from_their_message(announce, ended, sink):
     assert announce((99999999, 1), ended()).state == "failed"
     assert [each.body["text"] for each in sink.received] == [TEXT.replace("&", "&amp;")]

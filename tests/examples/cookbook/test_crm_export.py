@@ -50,6 +50,7 @@ def test_a_person_whom_the_crm_refuses_does_not_keep_the_others_out(export, ende
     assert len(contacts(sink)) == 3
 
 
+@pytest.mark.thorough
 def test_a_wrong_token_stops_the_export_at_once(export, ended, sink):
     ended()
     sink.statuses += [401] * 9

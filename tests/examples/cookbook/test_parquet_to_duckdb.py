@@ -41,6 +41,7 @@ def test_two_nights_are_in_the_tables_once(run, ended, database, clickmeeting_sa
         assert counts(database) == {name: night * count for name, count in ONE.items()}
 
 
+@pytest.mark.thorough
 def test_a_load_that_fails_leaves_the_tables_as_they_were(run, ended, database, tmp_path):
     ended()
     assert run().state == "success"

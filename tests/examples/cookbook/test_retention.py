@@ -53,6 +53,7 @@ def test_old_rooms_go_when_their_recordings_are_proved(run_example, account, tmp
     assert sorted(line["name"] for line in audit if line["outcome"] == "deleted") == ["old", "older"]
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_keeps_everything_on_clickmeeting(run_example, account, tmp_path):
     assert run_example("retention").state == "success"
     room_id = next(room["id"] for room in account.state["rooms"] if room["name"] == "new")

@@ -48,6 +48,7 @@ def test_the_next_weeks_have_rooms_at_the_same_hour(run, rooms):
     assert rooms()[0][1:] == ("Weekly demo", "weekly-demo-2030-03-21")
 
 
+@pytest.mark.thorough
 def test_a_second_run_changes_nothing_and_a_week_later_there_is_one_more(run, rooms, clickmeeting_sandbox):
     run()
     run()
@@ -58,6 +59,7 @@ def test_a_second_run_changes_nothing_and_a_week_later_there_is_one_more(run, ro
     assert [start for start, _, _ in rooms()] == [*STARTS, "2030-04-18T15:00:00+02:00"]
 
 
+@pytest.mark.thorough
 def test_a_changed_file_moves_the_rooms(run, rooms, clickmeeting_sandbox):
     run()
     assert run(DEMO.replace('"15:00"', '"16:30"').replace("Weekly demo", "Demo")) == "success"
