@@ -72,7 +72,7 @@ class Writing:
     def finish(self) -> Counter[str]:
         """Wait until the run is over, and return how often each task was killed."""
         api = self._airflow.api
-        until("the run is over", lambda: api("GET", RUN)["state"] in ("success", "failed"), timeout=600)
+        until("the run is over", lambda: api("GET", RUN)["state"] in ("success", "failed"))
         self.close()
         tasks = api("GET", f"{RUN}/taskInstances")["task_instances"]
         assert {task["state"] for task in tasks} == {"success"}, Counter((t["task_id"], t["state"]) for t in tasks)

@@ -35,7 +35,7 @@ DESK: ViewportSize = {"width": 1280, "height": 800}
 LIST: ViewportSize = {"width": 1280, "height": 1000}
 LOG: ViewportSize = {"width": 1200, "height": 620}
 UPDATE = bool(os.environ.get("UPDATE_SCREENSHOT"))
-DONE_WITHIN, STOPPED_WITHIN, PAGE_WITHIN = 600, 600, 60_000
+STOPPED_WITHIN, PAGE_WITHIN = 600, 60_000
 POOL_SLOTS = 4
 CHANGED_PEOPLE = "First Name,Last Name,E-mail\nMary,Jackson,mary@example.com\n"
 
@@ -182,7 +182,7 @@ class Running:
             found = run()
             return found if found and found["state"] in ("success", "failed") else None
 
-        until(f"a run of {dag} ends: {run()}", ended, DONE_WITHIN)
+        until(f"a run of {dag} ends: {run()}", ended)
         found = ended()
         assert found
         assert found["state"] == "success", self.explain(found)
@@ -318,7 +318,7 @@ def test_a_sensor_says_what_it_waits_for(page: Page, running: Running, start: Ca
     # its second poll, a minute later, knows the room
     text = "is planned for" if UPDATE else "Waiting for a session"
     task = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/wait"
-    until("the sensor waits", lambda: running.api(task)["state"] in ("deferred", "success"), DONE_WITHIN)
+    until("the sensor waits", lambda: running.api(task)["state"] in ("deferred", "success"))
     until("its log says for what", lambda: text in str(running.api(f"{task}/logs/1")["content"]))
     page.set_viewport_size(LOG)
     page.goto(f"{running.airflow}/dags/{dag}/runs/{run_id}/tasks/wait")
@@ -389,7 +389,7 @@ def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[
 def test_a_week_has_passed_and_now_the_clock_is_slow_again(running: Running, start: Callable[[str], str]) -> None:
     run_id = start("webinar_lifecycle")
     running.wait("webinar_lifecycle", lambda: running.api(f"/dags/webinar_lifecycle/dagRuns/{run_id}"))
-    until("the clock is slow again", lambda: running.ask("clock")["speed"] == 1, DONE_WITHIN)
+    until("the clock is slow again", lambda: running.ask("clock")["speed"] == 1)
 
 
 def test_sigterm_ends_everything(process: subprocess.Popen[str], checkout: Path, running: Running) -> None:
