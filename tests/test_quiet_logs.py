@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from thorough import everyday
 
 from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 from airflow_clickmeeting.operators.conferences import ClickMeetingPurgeConferencesOperator
@@ -19,13 +20,13 @@ from airflow_clickmeeting.operators.tokens import ClickMeetingGenerateTokensOper
 from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOperator
 from airflow_clickmeeting.transfers.sql import ClickMeetingToSqlOperator
 
-ROOMS = 60
+ROOMS = 300
 MAX_LINES = 8
 
 
 @pytest.fixture
 def account(clickmeeting_sandbox, connect):
-    """An account of sixty rooms, with a session each."""
+    """An account of three hundred rooms, with a session each."""
     connect(clickmeeting_sandbox)
     clickmeeting_sandbox.bulk(ROOMS, 1, 2)
     return clickmeeting_sandbox
@@ -76,7 +77,7 @@ def test_a_load(lines, account, tmp_path, connect):
     assert said[-1] == f"Wrote {ROOMS} rows of sessions to the table sessions"
 
 
-@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("dry_run", everyday([False, True]))
 def test_a_purge(lines, account, dry_run):
     account.advance(timedelta(days=60))
     arguments = {"older_than": "P30D", "status": "all", "dry_run": dry_run, "max_deletions": ROOMS}

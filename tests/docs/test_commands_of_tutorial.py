@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from doc_pages import ROOT, blocks
-from local_airflow import free_port
+from local_airflow import free_port, until
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -38,13 +38,15 @@ def start(tmp_path):
         shell.wait()
 
 
-def until(condition, process: subprocess.Popen[bytes], seconds: float = 600) -> None:
-    """Wait until a condition holds, or fail because the process has ended or the time is over."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the command ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def until_running(process: subprocess.Popen[bytes], what: str, holds: Callable[[], object]) -> None:
+    """Wait until something holds, or fail because the process has ended before."""
+
+    def holds_or_runs() -> object:
+        found = holds()
+        assert found or process.poll() is None, f"the command ended too early: {process.args}"
+        return found
+
+    until(what, holds_or_runs)
 
 
 def test_the_tutorial_ends_in_four_mails(start, tmp_path):
@@ -56,14 +58,14 @@ def test_the_tutorial_ends_in_four_mails(start, tmp_path):
     ]
     assert "pip install" in install
     server = start("sandbox", f"exec {sandbox}")
-    until(lambda: b"control token" in (tmp_path / "sandbox").read_bytes(), server)
+    until_running(server, "the sandbox listens", lambda: b"control token" in (tmp_path / "sandbox").read_bytes())
     start("mails", f"exec {mails}")
     dags = tmp_path / "airflow" / "dags"
     dags.mkdir(parents=True)
     shutil.copy(PAGE.with_name("first_follow_up.py"), dags)
     airflow = start("airflow-output", f"{connect}\n{run}")
     control = SandboxControl(f"http://127.0.0.1:{api}/v1/", token="tutorial")
-    until(lambda: control.count("list_sessions"), airflow)
+    until_running(airflow, "the sensor polls", lambda: control.count("list_sessions"))
     assert start("curl", advance).wait() == 0
     assert airflow.wait(timeout=600) == 0
     lines = (tmp_path / "mails").read_text().splitlines()

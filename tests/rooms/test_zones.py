@@ -15,7 +15,7 @@ from airflow_clickmeeting.sandbox.operations.account import timezones
 
 THIS_YEAR = datetime.now(UTC).year
 FROM, TO = (datetime(year, 1, 1, tzinfo=UTC) for year in (THIS_YEAR, THIS_YEAR + 6))
-WEEK, DAY, HOUR, MINUTE = timedelta(weeks=1), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @cache
@@ -27,8 +27,9 @@ def changes(name: str) -> tuple[datetime, ...]:
         return (FROM + minutes * MINUTE).astimezone(zone).utcoffset()
 
     found, last = [], offset(0)
-    for week in range((TO - FROM) // WEEK):
-        early, late = (number * (WEEK // MINUTE) for number in (week, week + 1))
+    week = 7 * 24 * 60
+    for begin in range(0, (TO - FROM) // MINUTE, week):
+        early, late = begin, begin + week
         if (next_offset := offset(late)) == last:
             continue
         while late - early > 1:

@@ -28,15 +28,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing | No
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests in a real Airflow, which wait half of the time, and then with the files of most tests.
-
-    Those that share an Airflow come after the others, so that it does not wait for them.
-    """
+    """Begin with the tests in a real Airflow, which wait half of the time, and then with the files of most tests."""
     sizes = Counter(item.path for item in items)
-
-    def order(item: pytest.Item) -> tuple[bool, float]:
-        if item.nodeid.startswith(LIVE):
-            return False, "airflow" in getattr(item, "fixturenames", ())
-        return True, 1 / sizes[item.path]
-
-    items.sort(key=order)
+    items.sort(key=lambda item: 0 if item.nodeid.startswith(LIVE) else 1 / sizes[item.path])

@@ -21,9 +21,10 @@ import httpx
 import pytest
 from local_airflow import clean_environment, until
 from playwright.sync_api import expect, sync_playwright
+from thorough import everyday
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
@@ -36,7 +37,6 @@ LIST: ViewportSize = {"width": 1280, "height": 1000}
 LOG: ViewportSize = {"width": 1200, "height": 620}
 UPDATE = bool(os.environ.get("UPDATE_SCREENSHOT"))
 STOPPED_WITHIN, PAGE_WITHIN = 600, 60_000
-POOL_SLOTS = 4
 CHANGED_PEOPLE = "First Name,Last Name,E-mail\nMary,Jackson,mary@example.com\n"
 
 TABLES = {f"clickmeeting_{name}" for name in ("conferences", "registrations", "sessions", "attendees", "attendance")}
@@ -129,14 +129,10 @@ PATHS = sorted((ROOT / "example_dags").rglob("*.py"))
 SOURCES = {path.stem: path.read_text() for path in PATHS}
 # the longest ones first; the others run while these wait
 EXAMPLES = sorted(SOURCES, key=lambda name: "Sensor(" not in SOURCES[name])
-RECIPES = {path.stem for path in PATHS if path.parent.name == "cookbook"}
+# the recipes of the cookbook run every day without a browser, in tests/examples
+EVERY_DAY = [path.stem for path in PATHS if path.parent.name != "cookbook"]
 # the end of a session is certain to come; the clock may hurry past a moment before a start
 STARTED_BY_EVENTS = [name for name, source in SOURCES.items() if 'clickmeeting_asset("session_ended")' in source]
-
-
-def cases(names: Iterable[str]) -> list[Any]:
-    """Return the DAGs to test; the recipes of the cookbook run every day without a browser, in tests/examples."""
-    return [pytest.param(name, marks=[pytest.mark.thorough] * (name in RECIPES)) for name in names]
 
 
 class Running:
@@ -229,6 +225,7 @@ def process(checkout: Path) -> Iterator[subprocess.Popen[str]]:
     with make_airflow(checkout) as process:
         yield process
         process.terminate()
+        process.wait(STOPPED_WITHIN)
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +286,18 @@ def start(page: Page, running: Running) -> Callable[[str], str]:
     return start
 
 
+@pytest.fixture(scope="module")
+def finish(running: Running, start: Callable[[str], str]) -> Callable[[str], str]:
+    """Start a DAG, wait until the run has ended well, and return the run's id."""
+
+    def finish(dag: str) -> str:
+        run_id = start(dag)
+        running.wait(dag, lambda: running.api(f"/dags/{dag}/dagRuns/{run_id}"))
+        return run_id
+
+    return finish
+
+
 def test_each_example_is_in_the_table() -> None:
     assert OUTPUTS.keys() == SOURCES.keys(), "say in OUTPUTS what a new example leaves"
 
@@ -297,7 +306,7 @@ def test_it_brings_what_the_examples_need(running: Running, checkout: Path) -> N
     connections = {each["connection_id"] for each in running.api("/connections")["connections"]}
     assert connections >= {"clickmeeting_default", "smtp_default", "warehouse", "chat_webhook", "crm"}
     assert running.folder == checkout / "build" / "airflow"
-    assert running.api("/pools/clickmeeting")["slots"] == POOL_SLOTS
+    assert running.api("/pools/clickmeeting")["slots"] == 4
     assert not running.api("/importErrors")["import_errors"]
     assert {each.name for each in running.folder.iterdir()} == {"people.csv", "series.yaml", "warehouse.db"}
     assert (running.folder / "people.csv").read_text() == CHANGED_PEOPLE
@@ -328,15 +337,15 @@ def test_a_sensor_says_what_it_waits_for(page: Page, running: Running, start: Ca
     page.set_viewport_size(DESK)
 
 
-@pytest.mark.parametrize("dag", cases(EXAMPLES))
+@pytest.mark.parametrize("dag", everyday(EXAMPLES, *EVERY_DAY))
 def test_the_form_starts_it(start: Callable[[str], str], dag: str) -> None:
     assert start(dag)
 
 
-@pytest.mark.parametrize("dag", cases(reversed(EXAMPLES)))
-def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callable[[str], str], dag: str) -> None:
-    run_id, expected = start(dag), OUTPUTS[dag]
-    running.wait(dag, lambda: running.api(f"/dags/{dag}/dagRuns/{run_id}"))
+@pytest.mark.parametrize("dag", everyday(reversed(EXAMPLES), *EVERY_DAY))
+def test_it_succeeds_and_leaves_what_it_promises(running: Running, finish: Callable[[str], str], dag: str) -> None:
+    finish(dag)
+    expected = OUTPUTS[dag]
     for pattern in expected.files:
         assert [path for path in running.folder.glob(pattern) if path.stat().st_size], pattern
     assert not expected.tables or expected.tables <= running.tables()
@@ -346,7 +355,7 @@ def test_it_succeeds_and_leaves_what_it_promises(running: Running, start: Callab
     assert Counter(expected.rooms) <= Counter(room["name"] for room in running.ask("state")["rooms"])
 
 
-@pytest.mark.parametrize("dag", cases(STARTED_BY_EVENTS))
+@pytest.mark.parametrize("dag", everyday(STARTED_BY_EVENTS, *EVERY_DAY))
 def test_an_event_starts_it(running: Running, start: Callable[[str], str], dag: str) -> None:
     start(dag)  # it was paused until then
     start("wait_for_session")  # the sandbox's clock hurries while all runs wait, and so a session ends
@@ -366,9 +375,8 @@ def test_a_dag_and_its_tasks_explain_themselves(page: Page, running: Running) ->
         expect(page.get_by_role("dialog")).to_contain_text(text)
 
 
-def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[[str], str]) -> None:
-    run_id = start("webinar_lifecycle")
-    running.wait("webinar_lifecycle", lambda: running.api(f"/dags/webinar_lifecycle/dagRuns/{run_id}"))
+def test_the_pictures_of_the_docs(page: Page, running: Running, finish: Callable[[str], str]) -> None:
+    run_id = finish("webinar_lifecycle")
     page.set_viewport_size(LIST)
     page.goto(f"{running.airflow}/dags")
     page.get_by_role("button", name="Show table view").click()
@@ -386,9 +394,16 @@ def test_the_pictures_of_the_docs(page: Page, running: Running, start: Callable[
     picture(page, "asset-graph")
 
 
-def test_a_week_has_passed_and_now_the_clock_is_slow_again(running: Running, start: Callable[[str], str]) -> None:
-    run_id = start("webinar_lifecycle")
-    running.wait("webinar_lifecycle", lambda: running.api(f"/dags/webinar_lifecycle/dagRuns/{run_id}"))
+def test_who_came_to_the_workshop_is_written_to_and_nobody_else(running: Running, finish: Callable[[str], str]) -> None:
+    finish("on_session_ended")
+    mails = [mail for mail in running.ask("outbox") if "Airflow workshop" in mail.get("html", "")]
+    follow_ups = [mail["recipient"] for mail in mails if mail["subject"] in ("Thank you for coming", "We missed you")]
+    assert {*follow_ups} == {f"{name}@example.com" for name in ("ada", "grace", "linus")}
+
+
+def test_a_week_has_passed_and_now_the_clock_is_slow_again(running: Running, finish: Callable[[str], str]) -> None:
+    finish("webinar_lifecycle")
+    assert [room["name"] for room in running.ask("state")["rooms"]].count("Airflow for webinars") == 1
     until("the clock is slow again", lambda: running.ask("clock")["speed"] == 1)
 
 
