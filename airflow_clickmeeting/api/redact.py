@@ -25,7 +25,9 @@ _PATTERNS = (
 )
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), replacement) for pattern, replacement in _PATTERNS]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_ADDRESS = re.compile(r"[^\s@\"'<>(),:;]+@[^\s@\"'<>(),:;]+")
+_WORD = r"[^\s@\"'<>(),:;]"
+# a search that began within a word would take the square of its length
+_ADDRESS = re.compile(rf"(?<!{_WORD}){_WORD}++@{_WORD}+")
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
