@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-TIMEOUT = 60.0
+TIMEOUT = 600.0  # only guards against a hang
 
 
 class DatabaseServer:

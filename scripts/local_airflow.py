@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -64,7 +65,7 @@ class LocalAirflow:
     ) -> None:
         self.home = home
         self.parts = parts
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{reserve_port()}"
         self._airflow = str(venv_bin.absolute() / "airflow")
         self._env = _environment(home, dags_folder, self.url) | dict(env or {})
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -197,11 +198,19 @@ def serves(url: str) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a port of the loopback address that no process uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def reserve_port() -> int:
+    """Return a port of the loopback address for a server that this process starts, now or later.
+
+    While this process lives, the kernel gives the port to no other process that asks for any port. A server may listen
+    on it nevertheless, because servers set `SO_REUSEADDR`, and the socket that holds it does not listen.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = int(holder.getsockname()[1])
+        if sys.platform == "linux":  # other kernels refuse a second socket
+            holder.detach()  # stays open until the process ends
+        return port
 
 
 def clean_environment() -> dict[str, str]:
@@ -300,7 +309,7 @@ def _environment(home: Path, dags_folder: Path, url: str) -> dict[str, str]:
         "scheduler": {"scheduler_heartbeat_sec": "1", "scheduler_idle_sleep_time": "0.1"},
         "dag_processor": {"refresh_interval": "2"},
         # Two Airflows on one machine must not use the same ports.
-        "logging": {"worker_log_server_port": str(free_port()), "trigger_log_server_port": str(free_port())},
+        "logging": {"worker_log_server_port": str(reserve_port()), "trigger_log_server_port": str(reserve_port())},
     }
     flat = {
         f"AIRFLOW__{section}__{name}".upper(): value

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from database_server import DatabaseServer
-from local_airflow import free_port
+from local_airflow import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ def local_mariadb(**settings: str) -> Iterator[dict[str, Any]]:
     :param settings: settings of the server, such as `default_time_zone`.
     """
     mariadb = DatabaseServer("MariaDB", "mysql", places=[Path("/usr/sbin")], stop=signal.SIGKILL)
-    port = free_port()
+    port = reserve_port()
     defaults = {
         "bind_address": "127.0.0.1",
         "port": str(port),

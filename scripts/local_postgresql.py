@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from database_server import DatabaseServer
-from local_airflow import free_port
+from local_airflow import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def local_postgresql(folder: Path | None = None, **settings: str) -> Iterator[di
     """
     places = sorted(DEBIAN_FOLDER.glob("*/bin"), reverse=True)
     postgresql = DatabaseServer("PostgreSQL", "postgres", places=places, stop=signal.SIGQUIT)
-    port = free_port()
+    port = reserve_port()
     defaults = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(port), "fsync": "off"}
     options = [f"--{name}={value}" for name, value in (defaults | settings).items()]
     initdb = ["initdb", "-D", "data", "-U", "airflow", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]

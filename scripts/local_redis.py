@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from database_server import DatabaseServer
-from local_airflow import free_port
+from local_airflow import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def local_redis() -> Iterator[str]:
     """Start an empty server that writes nothing to the disk, and yield its URL, such as `redis://127.0.0.1:6379`."""
     redis = DatabaseServer("Redis", "redis", stop=signal.SIGTERM)
-    port = str(free_port())
+    port = str(reserve_port())
     probe = ["redis-cli", "-p", port, "ping"]
     with redis.folder() as home:
         command = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]

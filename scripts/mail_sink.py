@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from aiosmtpd.controller import Controller
-from local_airflow import free_port
+from local_airflow import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @contextmanager
 def mail_sink(sandbox: SandboxControl) -> Iterator[dict[str, object]]:
     """Run the mail server, and yield an Airflow connection to it."""
-    server = Controller(Sink(sandbox), hostname="127.0.0.1", port=free_port())
+    server = Controller(Sink(sandbox), hostname="127.0.0.1", port=reserve_port())
     server.start()
     try:
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from http_sink import HttpSink, Received, http_sink
-from local_airflow import PARTS, LocalAirflow, Part, free_port, local_sandbox, serves, until
+from local_airflow import PARTS, LocalAirflow, Part, local_sandbox, reserve_port, serves, until
 from local_postgresql import local_postgresql
 from mail_sink import mail_sink
 
@@ -124,7 +124,7 @@ def running() -> Iterator[tuple[LocalAirflow, SandboxControl]]:
         http = enter(http_sink(CRM, lambda request: show(sandbox, request)))
         database = enter(local_postgresql(HOME))
         # The tasks have an API server of their own, so that open pages never let them wait.
-        tasks_port = free_port()
+        tasks_port = reserve_port()
         tasks_url = f"http://127.0.0.1:{tasks_port}/execution/"
         parts = PARTS | {
             "api-server": Part(["api-server", "--apps", "core"]),

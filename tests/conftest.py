@@ -12,6 +12,7 @@ import inspect
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -95,6 +96,14 @@ def short_sleeps(mocker: MockerFixture) -> None:
     """Let pauses last milliseconds, also those of `dag.test`, which looks once a second for a task that is ready."""
     sleep = time.sleep
     mocker.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, 0.05)))
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port at which nobody answers, since the test holds it."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield int(silent.getsockname()[1])
 
 
 @pytest.fixture

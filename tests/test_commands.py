@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from doc_pages import PAGES, ROOT, Block, blocks
-from local_airflow import free_port
+from local_airflow import reserve_port
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -92,7 +92,7 @@ def started():
     processes = []
 
     def started(command: str) -> int:
-        port = free_port()
+        port = reserve_port()
         words = [sys.executable, *shlex.split(command.replace("8085", str(port)))[1:], "--token", "o4xVz1mNqT0sJd2A"]
         process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         processes.append(process)

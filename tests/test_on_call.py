@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -65,13 +64,6 @@ def expect(capfd, caplog):
 def sandbox(clickmeeting_sandbox, connect):
     connect(clickmeeting_sandbox)
     return clickmeeting_sandbox
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture

@@ -253,7 +253,7 @@ class TestTheCommand:
         command = [sys.executable, "-m", "airflow_clickmeeting.contract", "--url", sandbox.url]
         environment = os.environ | {VARIABLE: sandbox.api_key, "PYTHONPATH": os.pathsep.join(sys.path)}
         try:
-            ran = subprocess.run(command, stdin=terminal, capture_output=True, text=True, env=environment, timeout=120)
+            ran = subprocess.run(command, stdin=terminal, capture_output=True, text=True, env=environment, timeout=600)
         finally:
             os.close(keyboard)
             os.close(terminal)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from doc_pages import ROOT, blocks
-from local_airflow import free_port, until
+from local_airflow import reserve_port, until
 
 from airflow_clickmeeting.sandbox.handle import SandboxControl
 
@@ -50,7 +50,7 @@ def until_running(process: subprocess.Popen[bytes], what: str, holds: Callable[[
 
 
 def test_the_tutorial_ends_in_four_mails(start, tmp_path):
-    api, mail = free_port(), free_port()
+    api, mail = reserve_port(), reserve_port()
     install, sandbox, mails, connect, run, advance = [
         block.commands.replace("8085", str(api)).replace("8025", str(mail))
         for block in blocks(PAGE)

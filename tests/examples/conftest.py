@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from local_airflow import free_port
+from local_airflow import reserve_port
 from webinars import PEOPLE, Mailbox, registering
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
@@ -73,7 +73,7 @@ def run_at_noon(run_example, clickmeeting_sandbox) -> Callable[..., Any]:
 def mailbox(mocker) -> Iterator[Mailbox]:
     """What the mail server of the connection `smtp_default` gets."""
     mailbox = Mailbox()
-    server = Controller(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=600)
+    server = Controller(mailbox, hostname="127.0.0.1", port=reserve_port(), ready_timeout=600)
     connection = {
         "conn_type": "smtp",
         "host": server.hostname,

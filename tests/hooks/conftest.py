@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -108,11 +107,3 @@ def hook(sandbox: Sandbox) -> ClickMeetingHook:
 def room(sandbox: Sandbox) -> dict[str, Any]:
     """An open webinar with registration that begins in an hour."""
     return sandbox.add_room(name="Talk", registration={"enabled": 1})
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port at which nobody answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

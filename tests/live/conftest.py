@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import real_airflow
-from local_airflow import PARTS, LocalAirflow, free_port
+from local_airflow import PARTS, LocalAirflow, reserve_port
 from real_airflow import SETTINGS, metadata_database
 from writing_account import Writing
 
@@ -100,7 +100,7 @@ class Gate:
     def __init__(self, url: str) -> None:
         behind = urlsplit(url)
         self._behind = behind.hostname, behind.port
-        self._port = free_port()
+        self._port = reserve_port()
         self.url = url.replace(behind.netloc, f"127.0.0.1:{self._port}")
         self._passing: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()

@@ -600,7 +600,7 @@ class TestAtOnce:
         """Let two tasks meet right before both send the request that creates the room, and return what each has."""
         from airflow_clickmeeting.hooks.clickmeeting import ClickMeetingHook
 
-        run, barrier = ClickMeetingHook.run, threading.Barrier(2, timeout=60)
+        run, barrier = ClickMeetingHook.run, threading.Barrier(2, timeout=600)
 
         def meeting(hook, call):
             if call.name == "create_conference":

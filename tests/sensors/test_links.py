@@ -21,7 +21,7 @@ def test_it_is_there_if_the_worker_or_the_trigger_has_read_the_room(
     began = sandbox.now - timedelta(hours=1)
     with DAG("wait_and_link", schedule=None) as dag:
         ClickMeetingSessionStartedSensor(
-            task_id="wait", room_id=str(room_id), since=began, poke_interval=0.02, timeout=60, deferrable=deferrable
+            task_id="wait", room_id=str(room_id), since=began, poke_interval=0.02, timeout=600, deferrable=deferrable
         )
     # the session is there after the sensor has asked for the room, whose name its log has
     after_request("get_conference", lambda: sandbox.play(room_id, start=began, end=sandbox.now))

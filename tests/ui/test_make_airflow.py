@@ -146,7 +146,7 @@ class Running:
 
     @cached_property
     def client(self) -> httpx.Client:
-        client = httpx.Client(base_url=f"{self.airflow}/api/v2", trust_env=False, timeout=60)
+        client = httpx.Client(base_url=f"{self.airflow}/api/v2", trust_env=False, timeout=600)
         token = client.get(f"{self.airflow}/auth/token").json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         return client

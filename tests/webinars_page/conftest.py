@@ -41,7 +41,7 @@ async def log_in(api_server: Any) -> AsyncIterator[Log_in]:
                 user = SimpleAuthManagerUser(username=f"test-{role}", role=role)
                 cookies["_token"] = get_auth_manager().generate_jwt(user)
             # an error in the page must fail the test, as it would fail the page
-            client = AsyncClient(transport=ASGITransport(api_server), base_url=HOST, cookies=cookies, timeout=60)
+            client = AsyncClient(transport=ASGITransport(api_server), base_url=HOST, cookies=cookies, timeout=600)
             return await stack.enter_async_context(client)
 
         yield log_in
