@@ -59,7 +59,8 @@ class DatabaseServer:
 
     def prepare(self, home: Path, *command: str) -> None:
         """Run a command that creates the files of the server."""
-        subprocess.run([*self._launch, *self._with_path(command)], cwd=home, check=True, stdout=subprocess.DEVNULL)
+        arguments = [*self._launch, *self._with_path(command)]
+        subprocess.run(arguments, cwd=home, env=_own_temporary(home), check=True, stdout=subprocess.DEVNULL)
 
     @contextmanager
     def running(self, home: Path, command: Sequence[str], probe: Sequence[str]) -> Iterator[None]:
@@ -69,7 +70,8 @@ class DatabaseServer:
         """
         log = home / "log"
         with log.open("wb") as out:
-            server = subprocess.Popen([*self._launch, *self._with_path(command)], cwd=home, stdout=out, stderr=out)
+            arguments = [*self._launch, *self._with_path(command)]
+            server = subprocess.Popen(arguments, cwd=home, env=_own_temporary(home), stdout=out, stderr=out)
         try:
             self._wait_until_ready(server, self._with_path(probe), log)
             yield
@@ -97,3 +99,8 @@ class DatabaseServer:
                 f"for example with `make {self.name.lower()}`"
             )
         return [found, *arguments]
+
+
+def _own_temporary(home: Path) -> dict[str, str]:
+    """Return the environment with the folder for temporary files, from which MariaDB removes those of other servers."""
+    return os.environ | {"TMPDIR": str(home)}
