@@ -52,6 +52,7 @@ def test_the_page_shows_the_account_and_moves_the_clock(page, sandbox):
     page.goto(page_url(sandbox.url, sandbox.token))
     rooms = page.locator("#rooms tr")
     expect(rooms).to_have_count(len(ROOMS))
+    expect(rooms.last).to_be_in_viewport()  # all of them, before anybody scrolls
     assert sandbox.token not in page.url
     expect(rooms.filter(has_text="Ask the experts")).to_contain_text("1 to come")
     page.get_by_role("button", name="To the next event").click()
