@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -295,11 +296,13 @@ def _temporary_names(path: ObjectStoragePath) -> list[str]:
     than one percent of the time.
     """
     global _last_listed
-    folder, fs = path.parent, path.fs
+    folder = path.parent
+    # Airflow's file system imports the object stores of all providers, which takes longer than to write most files.
+    list_folder = os.listdir if is_local(path) else partial(path.fs.ls, detail=False)
     listed, valid_until, names = _last_listed
     started_at = time.monotonic()
     if listed != str(folder) or started_at >= valid_until:
-        found = [str(each).rpartition("/")[2] for each in fs.ls(folder.path, detail=False)]
+        found = [str(each).rpartition("/")[2] for each in list_folder(folder.path)]
         names = [name for name in found if TEMPORARY.fullmatch(name)]
         ended_at = time.monotonic()
         _last_listed = str(folder), ended_at + (ended_at - started_at) / MAX_TIME_SHARE, names

@@ -39,10 +39,13 @@ BEGIN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 def export(path: str, **scope: Any) -> Figures:
     """Export attendees with the operator."""
+    from airflow.sdk.lineage import get_hook_lineage_collector
+
     from airflow_clickmeeting.transfers.exports import ClickMeetingExportAttendeesOperator
 
     operator = ClickMeetingExportAttendeesOperator(task_id="attendees", path=path, **scope)
     operator.hook.get_conn()
+    get_hook_lineage_collector()  # with OpenLineage, the first one imports the assets of all providers
     begin, cpu = time.perf_counter(), time.process_time()
     rows = operator.execute({})["rows"]
     cpu = time.process_time() - cpu

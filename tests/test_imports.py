@@ -36,3 +36,14 @@ def test_what_dag_files_import_loads_no_heavy_package(folder):
     assert [package for package in HEAVY if f"'{package}'" in loaded] == []
     # the hooks, and with them the HTTP clients, wait for the task to run
     assert "airflow_clickmeeting.hooks.clickmeeting" not in loaded
+
+
+def test_a_file_on_a_disk_needs_no_object_store_of_another_provider(tmp_path):
+    code = (
+        "import sys; from airflow_clickmeeting.storage import located, open_atomic\n"
+        "with open_atomic(located(sys.argv[1], '')) as file: file.write(b'text')\n"
+        "print([name for name in sys.modules if name.startswith('airflow.providers.amazon.aws')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, f"file://{tmp_path}/file"], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+    assert (tmp_path / "file").read_bytes() == b"text"
