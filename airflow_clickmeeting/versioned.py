@@ -13,6 +13,7 @@ import os
 import pathlib
 import time
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -60,7 +61,10 @@ class VersionedFile:
     def __init__(self, path: ObjectStoragePath, mode: int | None) -> None:
         self.path = path
         self._mode = mode
-        self._fs: Any = path.fs
+
+    @cached_property
+    def _fs(self) -> Any:
+        return self.path.fs
 
     def read(self) -> Found | None:
         """Return the file as it is now; None if there is no file."""
@@ -140,6 +144,13 @@ class _LocalFile(VersionedFile):
     """
 
     slack = 0.1
+
+    @cached_property
+    def _fs(self) -> Any:
+        # as in `storage`: not Airflow's, which imports the object stores of all providers
+        from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+        return LocalFileSystem()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

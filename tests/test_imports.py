@@ -38,10 +38,20 @@ def test_what_dag_files_import_loads_no_heavy_package(folder):
     assert "airflow_clickmeeting.hooks.clickmeeting" not in loaded
 
 
-def test_a_file_on_a_disk_needs_no_object_store_of_another_provider(tmp_path):
+WRITE = {
+    "at once": "with open_atomic(path) as file: file.write(b'text')",
+    "unless it has changed": "versioned_file(path, None).replace(b'text', None)",
+}
+
+
+@pytest.mark.parametrize("write", WRITE)
+def test_a_file_on_a_disk_needs_no_object_store_of_another_provider(tmp_path, write):
     code = (
-        "import sys; from airflow_clickmeeting.storage import located, open_atomic\n"
-        "with open_atomic(located(sys.argv[1], '')) as file: file.write(b'text')\n"
+        "import sys\n"
+        "from airflow_clickmeeting.storage import located, open_atomic\n"
+        "from airflow_clickmeeting.versioned import versioned_file\n"
+        "path = located(sys.argv[1], '')\n"
+        f"{WRITE[write]}\n"
         "print([name for name in sys.modules if name.startswith('airflow.providers.amazon.aws')])"
     )
     done = subprocess.run([sys.executable, "-c", code, f"file://{tmp_path}/file"], capture_output=True, text=True)
