@@ -75,7 +75,11 @@ def safe_name(name: str) -> str:
 
 
 def is_local(path: ObjectStoragePath) -> bool:
-    """Return whether a path is on this machine's disk, where files have permissions."""
+    """Return whether a path is on this machine's disk, where files have permissions.
+
+    What writes such a file does not use Airflow's file system, which imports the object stores of all providers: that
+    takes longer than to write most files.
+    """
     return path.protocol in LOCAL_PROTOCOLS
 
 
@@ -158,7 +162,8 @@ class AtomicFile:
         self._path = path
         self._mode = mode
         if path.protocol not in OBJECT_STORES:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = pathlib.Path(path.parent.path) if is_local(path) else path.parent
+            folder.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(path)
         self._open()
 
@@ -297,7 +302,6 @@ def _temporary_names(path: ObjectStoragePath) -> list[str]:
     """
     global _last_listed
     folder = path.parent
-    # Airflow's file system imports the object stores of all providers, which takes longer than to write most files.
     list_folder = os.listdir if is_local(path) else partial(path.fs.ls, detail=False)
     listed, valid_until, names = _last_listed
     started_at = time.monotonic()

@@ -147,7 +147,7 @@ class _LocalFile(VersionedFile):
 
     @cached_property
     def _fs(self) -> Any:
-        # as in `storage`: not Airflow's, which imports the object stores of all providers
+        # not Airflow's, see `storage.is_local`
         from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
         return LocalFileSystem()
