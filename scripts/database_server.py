@@ -102,5 +102,5 @@ class DatabaseServer:
 
 
 def _own_temporary(home: Path) -> dict[str, str]:
-    """Return the environment with the folder for temporary files, from which MariaDB removes those of other servers."""
+    """Return the environment with a folder of the server's own for temporary files; MariaDB removes those of others."""
     return os.environ | {"TMPDIR": str(home)}
