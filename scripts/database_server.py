@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,8 +59,7 @@ class DatabaseServer:
 
     def prepare(self, home: Path, *command: str) -> None:
         """Run a command that creates the files of the server."""
-        arguments = [*self._launch, *self._with_path(command)]
-        subprocess.run(arguments, cwd=home, env=_own_temporary(home), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(**self._process(home, command), check=True, stdout=subprocess.DEVNULL)
 
     @contextmanager
     def running(self, home: Path, command: Sequence[str], probe: Sequence[str]) -> Iterator[None]:
@@ -70,8 +69,7 @@ class DatabaseServer:
         """
         log = home / "log"
         with log.open("wb") as out:
-            arguments = [*self._launch, *self._with_path(command)]
-            server = subprocess.Popen(arguments, cwd=home, env=_own_temporary(home), stdout=out, stderr=out)
+            server = subprocess.Popen(**self._process(home, command), stdout=out, stderr=out)
         try:
             self._wait_until_ready(server, self._with_path(probe), log)
             yield
@@ -81,6 +79,14 @@ class DatabaseServer:
                 server.wait(TIMEOUT)
             finally:
                 server.kill()
+
+    def _process(self, home: Path, command: Sequence[str]) -> dict[str, Any]:
+        """Return how to run a command as the server's user; its temporary files, too, are in the folder.
+
+        In a folder that several servers share, MariaDB removes the temporary files of the others.
+        """
+        env = os.environ | {"TMPDIR": str(home)}
+        return {"args": [*self._launch, *self._with_path(command)], "cwd": home, "env": env}
 
     def _wait_until_ready(self, server: subprocess.Popen[bytes], probe: list[str], log: Path) -> None:
         deadline = time.monotonic() + TIMEOUT
@@ -99,8 +105,3 @@ class DatabaseServer:
                 f"for example with `make {self.name.lower()}`"
             )
         return [found, *arguments]
-
-
-def _own_temporary(home: Path) -> dict[str, str]:
-    """Return the environment with a folder of the server's own for temporary files; MariaDB removes those of others."""
-    return os.environ | {"TMPDIR": str(home)}
